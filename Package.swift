@@ -1,0 +1,113 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// The same rules for every target: what the compiler can enforce, it enforces (CONTRIBUTING.md, "The walls").
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),  // SE-0335: an existential costs, so it is visible
+    .enableUpcomingFeature("MemberImportVisibility"),  // SE-0444: a file imports what it uses
+    .enableUpcomingFeature("InternalImportsByDefault"),  // SE-0409: a dependency does not leak into our interface
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),  // SE-0461: no hop to another executor unless asked for
+    .treatAllWarnings(as: .error),  // SE-0480
+]
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+
+let package = Package(
+    name: "gearclock",
+    products: [
+        .library(name: "Gearman", targets: ["Gearman"]),
+        .executable(name: "gearclock", targets: ["gearclock"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        // The floor
+        .target(name: "DispatchExecutor", swiftSettings: settings),
+
+        // The protocol
+        .target(name: "Gearman", dependencies: ["DispatchExecutor", log], swiftSettings: settings),
+
+        // The mind
+        .target(name: "GearclockCore", swiftSettings: settings),
+
+        // A memory
+        .target(
+            name: "GearclockSQLite",
+            dependencies: ["GearclockCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: settings),
+
+        // Three thin services, and what all of them are given
+        .target(name: "GearclockEnvironment", dependencies: ["GearclockCore", log], swiftSettings: settings),
+        .target(
+            name: "GearclockWorker",
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            swiftSettings: settings),
+        .target(
+            name: "GearclockDispatcher",
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            swiftSettings: settings),
+        .target(
+            name: "GearclockController",
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            swiftSettings: settings),
+
+        // The front door
+        .executableTarget(
+            name: "gearclock",
+            dependencies: [
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockWorker", "Gearman", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: settings),
+
+        // Tests: what several of them share, and two tools for developers
+        .target(
+            name: "TaskStoreConformance", dependencies: ["GearclockCore"], path: "Tests/Support/TaskStoreConformance",
+            swiftSettings: settings),
+        .target(
+            name: "GearclockSimulation", dependencies: ["GearclockCore"], path: "Tests/Support/GearclockSimulation",
+            swiftSettings: settings),
+        .executableTarget(
+            name: "gearclock-simulate",
+            dependencies: [
+                "GearclockSimulation", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/SimulateCommand", swiftSettings: settings),
+        .executableTarget(
+            name: "gearclock-bench",
+            dependencies: [
+                "GearclockCore", "GearclockSQLite", "Gearman", log,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/Support/BenchCommand", swiftSettings: settings),
+
+        // Tests
+        .testTarget(name: "TidyTests", swiftSettings: settings),
+        .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .testTarget(
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+        .testTarget(
+            name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["GearclockCore", "GearclockSimulation"], swiftSettings: settings),
+        .testTarget(
+            name: "ServiceTests",
+            dependencies: [
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockWorker",
+                "Gearman", log,
+            ],
+            swiftSettings: settings),
+        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
+    ]
+)
