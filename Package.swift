@@ -67,6 +67,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
 
@@ -108,6 +109,7 @@ let package = Package(
                 "Gearman", log,
             ],
             swiftSettings: settings),
+        .testTarget(name: "CommandTests", dependencies: ["gearclock", "GearclockCore", log], swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )

@@ -1,0 +1,58 @@
+internal import Configuration
+internal import Foundation
+
+/// The configuration file: YAML, one mapping, its keys those of ``SettingKey``. Anything else in it is refused.
+package struct SettingsFile: Sendable {
+    package let path: String
+    let snapshot: any ConfigSnapshot
+
+    /// Reads and checks a file.
+    ///
+    /// - Throws: ``CommandFailure`` if it cannot be read, is no YAML mapping, or has a key that nobody knows.
+    /// - Returns: `nil` if nothing stands in it but comments.
+    package static func load(path: String) async throws -> SettingsFile? {
+        let bytes: Data
+        do {
+            bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        } catch {
+            throw CommandFailure(.usage, "The configuration file \(path) cannot be read: \(Self.reason(of: error))")
+        }
+        let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let hasContent = lines.contains { line in
+            let text = line.drop(while: \.isWhitespace)
+            return !text.isEmpty && !text.hasPrefix("#") && !text.hasPrefix("---")
+        }
+        guard hasContent else { return nil }
+
+        // A snapshot does not list its keys, but it asks of each one whether it is secret.
+        let (keys, continuation) = AsyncStream<String>.makeStream()
+        let options = YAMLSnapshot.ParsingOptions(
+            secretsSpecifier: .dynamic { key, _ in
+                continuation.yield(key)
+                return false
+            })
+        let snapshot: YAMLSnapshot
+        do {
+            snapshot = try YAMLSnapshot(data: bytes.bytes, providerName: path, parsingOptions: options)
+        } catch {
+            throw CommandFailure(.usage, "The configuration file \(path) is not understood: \(error)")
+        }
+        continuation.finish()
+        var unknown: [String] = []
+        for await key in keys where SettingKey(rawValue: key) == nil {
+            unknown.append(key)
+        }
+        guard unknown.isEmpty else {
+            let known = SettingKey.allCases.map(\.rawValue).joined(separator: ", ")
+            let names = unknown.sorted().joined(separator: ", ")
+            throw CommandFailure(.usage, "Unknown in \(path): \(names). The keys are \(known).")
+        }
+        return SettingsFile(path: path, snapshot: snapshot)
+    }
+
+    private static func reason(of error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        guard let underlying, underlying.domain == NSPOSIXErrorDomain else { return error.localizedDescription }
+        return String(cString: strerror(Int32(underlying.code))) + "."
+    }
+}
