@@ -47,15 +47,15 @@ let package = Package(
         .target(name: "GearclockEnvironment", dependencies: ["GearclockCore", log], swiftSettings: settings),
         .target(
             name: "GearclockWorker",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockDispatcher",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockController",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
 
         // The front door
@@ -104,8 +104,8 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockWorker",
-                "Gearman", log,
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
         .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),

@@ -137,23 +137,33 @@ package struct ControllerStateMachine: Sendable {
         return self.proceed(Work(), now)
     }
 
+    /// The job of a run ended, or will never start.
     package mutating func jobEnded(
         _ run: RunID, _ outcome: JobOutcome, now: Now, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        // A late event of a job that was abandoned, or that several submissions share, means nothing any more.
-        guard let task = self.runs[run], task.phase == .submitted else { return self.proceed(Work(), now) }
-        switch outcome {
-        case .completed:
-            let retain = task.task.definition.retain
-            self.end(run, .complete(keepUntil: retain > .zero ? now.wall.advanced(by: retain) : nil))
-        case .failed:
-            self.endFailed(run, task.record(.failed, endedAt: now.wall), now: now, using: &random)
-        case .exception(let message):
-            self.endFailed(run, task.record(.exception, message, endedAt: now.wall), now: now, using: &random)
-        case .lost, .refused:
-            // Not the function's failure: it is run again until there is an answer.
-            let pause = self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random)
-            self.end(run, .release(at: now.wall.advanced(by: .fromSeconds(pause))))
+        self.jobsEnded([(run, outcome)], now: now, using: &random)
+    }
+
+    /// Several jobs ended at once: they are settled in one batch.
+    package mutating func jobsEnded(
+        _ jobs: [(run: RunID, outcome: JobOutcome)], now: Now, using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        for (run, outcome) in jobs {
+            // A late event of a job that was abandoned, or that several submissions share, means nothing any more.
+            guard let task = self.runs[run], task.phase == .submitted else { continue }
+            switch outcome {
+            case .completed:
+                let retain = task.task.definition.retain
+                self.end(run, .complete(keepUntil: retain > .zero ? now.wall.advanced(by: retain) : nil))
+            case .failed:
+                self.endFailed(run, task.record(.failed, endedAt: now.wall), now: now, using: &random)
+            case .exception(let message):
+                self.endFailed(run, task.record(.exception, message, endedAt: now.wall), now: now, using: &random)
+            case .lost, .refused:
+                // Not the function's failure: it is run again until there is an answer.
+                let pause = self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random)
+                self.end(run, .release(at: now.wall.advanced(by: .fromSeconds(pause))))
+            }
         }
         return self.proceed(Work(), now)
     }
