@@ -47,22 +47,23 @@ let package = Package(
         .target(name: "GearclockEnvironment", dependencies: ["GearclockCore", log], swiftSettings: settings),
         .target(
             name: "GearclockWorker",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockDispatcher",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockController",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
 
         // The front door
         .executableTarget(
             name: "gearclock",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -96,7 +97,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
         .testTarget(
-            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
             swiftSettings: settings),
@@ -105,8 +107,9 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockWorker",
-                "Gearman", log,
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment",
+                "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["gearclock", "GearclockCore", log], swiftSettings: settings),

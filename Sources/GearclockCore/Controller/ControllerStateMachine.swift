@@ -95,6 +95,8 @@ package struct ControllerStateMachine: Sendable {
     var extending: [(run: RunID, claim: Claim)] = []
     var extendingUntil = Timestamp.distantPast
     var extendBackoff = StoreBackoff()
+    /// Of the tasks submitted since ``takeLateness()``.
+    var lateness = LatenessHistogram()
 
     package init(policy: ControllerPolicy = ControllerPolicy()) {
         self.policy = policy
@@ -102,6 +104,12 @@ package struct ControllerStateMachine: Sendable {
 
     /// Tasks that were accepted and are not settled yet.
     package var inHand: Int { self.runs.count }
+
+    /// How late tasks were submitted since the last call.
+    package mutating func takeLateness() -> LatenessHistogram {
+        defer { self.lateness = LatenessHistogram() }
+        return self.lateness
+    }
 
     // MARK: - Events
 
@@ -112,7 +120,8 @@ package struct ControllerStateMachine: Sendable {
 
     /// A dispatcher handed tasks over. Tell it the answers before anything is performed: it waits for them, and what
     /// it does not hear about may be handed to another controller.
-    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action]) {
+    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action])
+    {
         var work = Work()
         let answers = tasks.map { self.accept($0, now: now, &work) }
         return (answers, self.proceed(work, now))
@@ -137,23 +146,33 @@ package struct ControllerStateMachine: Sendable {
         return self.proceed(Work(), now)
     }
 
+    /// The job of a run ended, or will never start.
     package mutating func jobEnded(
         _ run: RunID, _ outcome: JobOutcome, now: Now, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        // A late event of a job that was abandoned, or that several submissions share, means nothing any more.
-        guard let task = self.runs[run], task.phase == .submitted else { return self.proceed(Work(), now) }
-        switch outcome {
-        case .completed:
-            let retain = task.task.definition.retain
-            self.end(run, .complete(keepUntil: retain > .zero ? now.wall.advanced(by: retain) : nil))
-        case .failed:
-            self.endFailed(run, task.record(.failed, endedAt: now.wall), now: now, using: &random)
-        case .exception(let message):
-            self.endFailed(run, task.record(.exception, message, endedAt: now.wall), now: now, using: &random)
-        case .lost, .refused:
-            // Not the function's failure: it is run again until there is an answer.
-            let pause = self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random)
-            self.end(run, .release(at: now.wall.advanced(by: .fromSeconds(pause))))
+        self.jobsEnded([(run, outcome)], now: now, using: &random)
+    }
+
+    /// Several jobs ended at once: they are settled in one batch.
+    package mutating func jobsEnded(
+        _ jobs: [(run: RunID, outcome: JobOutcome)], now: Now, using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        for (run, outcome) in jobs {
+            // A late event of a job that was abandoned, or that several submissions share, means nothing any more.
+            guard let task = self.runs[run], task.phase == .submitted else { continue }
+            switch outcome {
+            case .completed:
+                let retain = task.task.definition.retain
+                self.end(run, .complete(keepUntil: retain > .zero ? now.wall.advanced(by: retain) : nil))
+            case .failed:
+                self.endFailed(run, task.record(.failed, endedAt: now.wall), now: now, using: &random)
+            case .exception(let message):
+                self.endFailed(run, task.record(.exception, message, endedAt: now.wall), now: now, using: &random)
+            case .lost, .refused:
+                // Not the function's failure: it is run again until there is an answer.
+                let pause = self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random)
+                self.end(run, .release(at: now.wall.advanced(by: .fromSeconds(pause))))
+            }
         }
         return self.proceed(Work(), now)
     }
