@@ -75,6 +75,8 @@ package struct WorkerActions: Equatable, Sendable {
     package var serverErrors: [GearmanError] = []
     /// How many replies were dropped because this connection has no such job (any more), for the log.
     package var droppedReplies = 0
+    /// Replies that break a limit, for the log. If it was the last word on a job, WORK_FAIL was sent in its place.
+    package var unsendableReplies: [GearmanError] = []
     /// The server sent its first packet: it is alive.
     package var becameReady = false
     /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer as it is.

@@ -66,10 +66,20 @@ package struct WorkerConnectionConfiguration: Equatable, Sendable {
         timeouts: ConnectionTimeouts = ConnectionTimeouts()
     ) {
         precondition(depth > 0, "depth must be positive")
+        precondition(
+            functions.allSatisfy { limits.allowsFunction($0.name) }, "A function name is empty, too long or has a NUL")
+        precondition(clientID.count <= limits.argumentSizeBytes, "The client ID is too long")
         self.functions = functions
         self.clientID = clientID
         self.depth = depth
         self.limits = limits
         self.timeouts = timeouts
+    }
+}
+
+extension GearmanLimits {
+    /// Whether a worker can offer, and a client ask for, a function of this name.
+    package func allowsFunction(_ name: [UInt8]) -> Bool {
+        !name.isEmpty && name.count <= self.argumentSizeBytes && !name.contains(0)
     }
 }
