@@ -31,7 +31,7 @@ package struct LogLine {
     }
 
     private var text: String {
-        var line = "\(self.time.rfc3339) \(self.level.rawValue) \(self.label): "
+        var line = "\(self.time.iso8601) \(self.level.rawValue) \(self.label): "
         line += self.message.unicodeScalars.contains { $0.value < 0x20 } ? jsonQuoted(self.message) : self.message
         for (key, value) in self.sortedMetadata {
             line += " \(Self.word(key))=\(Self.word(Self.plain(value)))"
@@ -40,7 +40,7 @@ package struct LogLine {
     }
 
     private var json: String {
-        var line = "{\"time\":\"\(self.time.rfc3339)\",\"level\":\"\(self.level.rawValue)\""
+        var line = "{\"time\":\"\(self.time.iso8601)\",\"level\":\"\(self.level.rawValue)\""
         line += ",\"label\":\(jsonQuoted(self.label)),\"message\":\(jsonQuoted(self.message))"
         if !self.metadata.isEmpty {
             line += ",\"metadata\":" + Self.json(self.sortedMetadata)
@@ -78,20 +78,7 @@ package struct LogLine {
 
 /// A text as a JSON string, in quotes.
 package func jsonQuoted(_ text: String) -> String {
-    var quoted = "\""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\"": quoted += "\\\""
-        case "\\": quoted += "\\\\"
-        case "\n": quoted += "\\n"
-        case "\r": quoted += "\\r"
-        case "\t": quoted += "\\t"
-        // The line separators too: some readers of logs end a line there.
-        case "\u{00}"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}":
-            let digits = String(scalar.value, radix: 16)
-            quoted += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        default: quoted.unicodeScalars.append(scalar)
-        }
-    }
-    return quoted + "\""
+    var writer = JSONWriter()
+    writer.string(text)
+    return String(decoding: writer.bytes, as: UTF8.self)
 }
