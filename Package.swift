@@ -62,7 +62,8 @@ let package = Package(
         .executableTarget(
             name: "gearclock",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -95,7 +96,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
         .testTarget(
-            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
             swiftSettings: settings),
@@ -104,10 +106,10 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment",
                 "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )
