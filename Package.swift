@@ -114,6 +114,5 @@ let package = Package(
                 "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )
