@@ -40,7 +40,10 @@ let package = Package(
         // A memory
         .target(
             name: "GearclockSQLite",
-            dependencies: ["GearclockCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "GearclockCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
 
         // Three thin services, and what all of them are given
@@ -113,6 +116,5 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "CommandTests", dependencies: ["gearclock", "GearclockCore", log], swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )
