@@ -115,6 +115,7 @@ let package = Package(
                 "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "CommandTests", dependencies: ["gearclock", "GearclockCore", log], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log], swiftSettings: settings),
     ]
 )

@@ -1,16 +1,16 @@
 internal import GearclockCore
 
 /// An error as the worker daemon reports it: `{"code","message","retryable","stored","field"?}`.
-struct WorkerDaemonError {
+package struct WorkerDaemonError {
     private let bytes: [UInt8]
     private let object: JSONObject?
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes
         self.object = (try? JSONParser.parse(bytes, loneSurrogates: .replace))?.object
     }
 
-    var failure: CommandFailure {
+    package var failure: CommandFailure {
         guard let object, let message = object["message"]?.text else {
             let text = self.bytes.isEmpty ? "no reason was given" : String(decoding: self.bytes, as: UTF8.self)
             return CommandFailure(.failed, "The worker daemon did not do it: \(printable(text))")
@@ -46,7 +46,7 @@ extension JSONValue {
 }
 
 /// The text without characters that would make a terminal do something: names come from anybody.
-func printable(_ text: String) -> String {
+package func printable(_ text: String) -> String {
     var scalars = String.UnicodeScalarView()
     for scalar in text.unicodeScalars {
         switch scalar.value {

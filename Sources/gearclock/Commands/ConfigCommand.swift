@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import GearclockCore
+internal import Gearman
+internal import Logging
 
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

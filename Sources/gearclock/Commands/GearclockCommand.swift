@@ -20,7 +20,7 @@ struct GearclockCommand: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Daemons",
-                subcommands: []),
+                subcommands: [UpCommand.self, WorkerCommand.self, DispatcherCommand.self, ControllerCommand.self]),
             CommandGroup(
                 name: "Tasks",
                 subcommands: [

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import GearclockCore
+internal import GearclockWorker
 
 struct StatsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -58,42 +58,22 @@ struct SubmitCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        let submission = try self.submission(payload: self.readPayload())
+        let request = try self.request(payload: self.readPayload())
         try await ClientSession.run(self.options, isForPrograms: self.json) { client in
-            Terminal.write(try await client.call(.submit, submission))
+            Terminal.write(try await client.call(.submit, request.json))
         }
     }
 
-    /// The task in the native form of `gearclock_submit`.
-    func submission(payload: [UInt8]?) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.object { task in
-            task.member("func_name", self.function.description)
-            if let payload {
-                if payload.firstInvalidUTF8 == nil {
-                    task.name("payload")
-                    task.value(.string(payload))
-                } else {
-                    task.member("payload_base64", Base64.encode(payload))
-                }
-            }
-            self.writeTimes(to: &task)
-            if let id { task.member("id", id.description) }
-            if let priority { task.member("priority", "\(priority)") }
-            if let maxAttempts {
-                task.name("retry")
-                task.object { $0.member("max_attempts", maxAttempts) }
-            }
-        }
-        return writer.bytes
-    }
-
-    private func writeTimes(to task: inout JSONWriter) {
-        if let after { task.member("after", after) }
-        if let at { task.member("at", at.timestamp) }
-        if let timeout { task.member("timeout", timeout) }
-        if let expiresAt { task.member("expires_at", expiresAt.timestamp) }
-        if let expiresAfter { task.member("expires_after", expiresAfter) }
+    private func request(payload: [UInt8]?) -> SubmissionRequest {
+        var request = SubmissionRequest(function: self.function)
+        request.payload = payload
+        request.due = self.after.map { .after($0) } ?? self.at.map { .at($0.timestamp) }
+        request.id = self.id
+        request.priority = self.priority
+        request.timeout = self.timeout
+        request.maxAttempts = self.maxAttempts
+        request.expiry = self.expiresAfter.map { .after($0) } ?? self.expiresAt.map { .at($0.timestamp) }
+        return request
     }
 
     private func readPayload() throws -> [UInt8]? {
@@ -108,13 +88,5 @@ struct SubmitCommand: AsyncParsableCommand {
             throw CommandFailure(.usage, "The payload is larger than \(Limits.payloadBytes) bytes.")
         }
         return Array(bytes)
-    }
-}
-
-extension JSONWriter {
-    /// Seconds, digit by digit as they were written.
-    fileprivate mutating func member(_ name: StaticString, _ seconds: DecimalSeconds) {
-        self.name(name)
-        self.value(.numeral(Array(seconds.text.utf8)))
     }
 }

@@ -1,4 +1,4 @@
-internal import GearclockCore
+package import GearclockCore
 package import Logging
 
 /// Writes each event of the log as one line.

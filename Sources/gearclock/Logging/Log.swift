@@ -1,3 +1,4 @@
+internal import GearclockCore
 internal import GearclockEnvironment
 internal import Logging
 

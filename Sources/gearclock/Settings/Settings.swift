@@ -1,5 +1,5 @@
 internal import Foundation
-package import GearclockCore
+internal import GearclockCore
 package import Gearman
 package import Logging
 

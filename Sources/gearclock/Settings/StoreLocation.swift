@@ -62,7 +62,9 @@ package struct StoreLocation: Equatable, Sendable, CustomStringConvertible {
     package func prepareDirectory() throws {
         let directory = URL(fileURLWithPath: self.path).deletingLastPathComponent().path
         var isDirectory: ObjCBool = false
-        if FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue { return }
+        if FileManager.default.fileExists(atPath: directory, isDirectory: &isDirectory), isDirectory.boolValue {
+            return
+        }
         guard self.isStandard else {
             throw CommandFailure(.usage, "The store \(self) cannot be opened: there is no directory \(directory).")
         }
