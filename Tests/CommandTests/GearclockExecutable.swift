@@ -40,9 +40,61 @@ struct GearclockExecutable {
     }
 
     /// It is built into the directory of the tests.
-    private static var location: URL {
+    static var location: URL {
         let tests = Bundle.main.executableURL ?? URL(fileURLWithPath: CommandLine.arguments[0])
         return tests.deletingLastPathComponent().appendingPathComponent("gearclock")
+    }
+}
+
+/// The built program while it runs, and what it writes to standard error.
+struct RunningGearclock {
+    private let process = Process()
+    private let lines: AsyncStream<String>
+    private let ended: AsyncStream<Int32>
+
+    init(_ arguments: [String], environment: [String: String]) throws {
+        let (lines, line) = AsyncStream<String>.makeStream()
+        let (ended, ending) = AsyncStream<Int32>.makeStream()
+        (self.lines, self.ended) = (lines, ended)
+        let errors = Pipe()
+        // A line comes in one piece: the program writes each at once, and it is shorter than a pipe.
+        errors.fileHandleForReading.readabilityHandler = { handle in
+            let data = handle.availableData
+            if data.isEmpty {
+                handle.readabilityHandler = nil
+                line.finish()
+            }
+            for text in String(decoding: data, as: UTF8.self).split(separator: "\n") { line.yield(String(text)) }
+        }
+        self.process.executableURL = GearclockExecutable.location
+        self.process.arguments = arguments
+        self.process.environment = environment
+        self.process.standardOutput = FileHandle.nullDevice
+        self.process.standardError = errors
+        self.process.terminationHandler = { process in
+            ending.yield(process.terminationStatus)
+            ending.finish()
+        }
+        try self.process.run()
+    }
+
+    /// The next line that contains a text; `nil` if it ends before.
+    func line(containing text: String) async throws -> String? {
+        for await line in self.lines where line.contains(text) { return line }
+        return nil
+    }
+
+    /// Sends SIGTERM.
+    func terminate() {
+        self.process.terminate()
+    }
+
+    /// Its exit code, once it has ended.
+    var status: Int32? {
+        get async {
+            for await status in self.ended { return status }
+            return nil
+        }
     }
 }
 

@@ -48,6 +48,13 @@ package struct SubmissionRequest: Equatable, Sendable {
         return writer.bytes
     }
 
+    /// What the user must know if no answer comes.
+    package var doubt: String {
+        self.id == nil
+            ? "The task may be stored or not; submitted again it may run twice, unless it has an --id."
+            : "The task may be stored or not; submitting it again with the same --id is safe."
+    }
+
     /// As text if it is text: somebody may look at it on its way.
     private static func write(_ payload: [UInt8], to task: inout JSONWriter) {
         if payload.firstInvalidUTF8 == nil {

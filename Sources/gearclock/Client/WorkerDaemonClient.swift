@@ -20,8 +20,9 @@ struct WorkerDaemonClient: Sendable {
 
     /// Calls a function of the worker daemon and returns its answer, JSON.
     ///
+    /// - Parameter doubt: what the user must know if no answer comes, because it may have been done.
     /// - Throws: ``CommandFailure``: the error that the daemon reported, `unreachable`, or `failed` if nobody knows.
-    func call(_ function: IntakeFunction, _ argument: [UInt8]) async throws -> [UInt8] {
+    func call(_ function: IntakeFunction, _ argument: [UInt8], doubt: String? = nil) async throws -> [UInt8] {
         let request = GearmanJobRequest(function: function.rawValue, workload: argument)
         let deadline = self.clock.now.monotonic.advanced(by: self.answerTimeout.duration)
         do {
@@ -32,17 +33,17 @@ struct WorkerDaemonClient: Sendable {
                     return nil
                 }
                 defer { group.cancelAll() }
-                guard let answer = try await group.next() ?? nil else { throw self.noAnswer(to: function) }
+                guard let answer = try await group.next() ?? nil else { throw self.noAnswer(doubt) }
                 return answer
             }
         } catch let error as GearmanError {
-            throw self.failure(error, function)
+            throw self.failure(error, doubt)
         }
     }
 
     /// The same with an answer that is taken apart.
-    func ask(_ function: IntakeFunction, _ argument: [UInt8]) async throws -> JSONValue {
-        let answer = try await self.call(function, argument)
+    func ask(_ function: IntakeFunction, _ argument: [UInt8], doubt: String? = nil) async throws -> JSONValue {
+        let answer = try await self.call(function, argument, doubt: doubt)
         do {
             return try JSONParser.parse(answer, loneSurrogates: .replace)
         } catch {
@@ -54,37 +55,29 @@ struct WorkerDaemonClient: Sendable {
         await self.gearman.close()
     }
 
-    private func noAnswer(to function: IntakeFunction) -> CommandFailure {
-        CommandFailure(
-            .unreachable,
-            "No worker daemon answered within \(self.answerTimeout) s. Does one run at \(self.serverNames)?"
-                + Self.doubt(about: function))
+    private func noAnswer(_ doubt: String?) -> CommandFailure {
+        let text = "No worker daemon answered within \(self.answerTimeout) s. Does one run at \(self.serverNames)?"
+        return CommandFailure(.unreachable, Self.sentences(text, doubt))
     }
 
-    private func failure(_ error: GearmanError, _ function: IntakeFunction) -> CommandFailure {
+    private func failure(_ error: GearmanError, _ doubt: String?) -> CommandFailure {
         switch error.code {
         case .notConnected:
-            return CommandFailure(.unreachable, "No job server can be reached at \(self.serverNames).")
+            CommandFailure(.unreachable, "No job server can be reached at \(self.serverNames).")
         case .jobFailed, .jobException:
-            return WorkerDaemonError(error.warnings.last ?? error.payload).failure
+            WorkerDaemonError(error.warnings.last ?? error.payload).failure
+        case .connectionLost, .timedOut, .protocolViolation:
+            CommandFailure(.failed, Self.sentences(error.message + ".", doubt))
         default:
-            return CommandFailure(.failed, error.message + Self.doubt(about: function))
+            CommandFailure(.failed, error.message + ".")
         }
+    }
+
+    private static func sentences(_ first: String, _ second: String?) -> String {
+        second.map { first + " " + $0 } ?? first
     }
 
     private var serverNames: String {
         self.servers.map(\.description).joined(separator: ", ")
-    }
-
-    /// What whoever submitted or cancelled something without an answer must know.
-    private static func doubt(about function: IntakeFunction) -> String {
-        switch function {
-        case .submit, .submitJobDelayed:
-            " The task may be stored or not; submitting it again with the same --id is safe."
-        case .cancel, .delayedJobDone:
-            " It may be done or not; doing it again is safe."
-        case .get, .list, .stats:
-            ""
-        }
     }
 }

@@ -19,7 +19,8 @@ struct CancelCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let json = self.json
         try await ClientSession.run(self.options, isForPrograms: json) { client in
-            let answer = try await client.ask(.cancel, idsRequest(self.ids))
+            let answer = try await client.ask(
+                .cancel, idsRequest(self.ids), doubt: "It may be done or not; doing it again is safe.")
             try BulkAnswer(answer).finish { object in
                 let bytes = JSONWriter.stringify(.object(object), .asWritten)
                 let (id, result) = (object["id"]?.shown ?? "?", object["result"]?.shown ?? "?")

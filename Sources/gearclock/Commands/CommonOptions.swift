@@ -39,7 +39,7 @@ struct DaemonOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Keep a graceful stop waiting for what is under way at most so long. (default: 30)", valueName: "seconds"))
+            "How long a graceful stop waits for what is under way. (default: 30)", valueName: "seconds"))
     var drainTimeout: String?
 
     @Option(
@@ -78,7 +78,7 @@ struct ClientOptions: ParsableArguments {
     @OptionGroup var common: CommonOptions
 
     @Option(
-        help: ArgumentHelp("Wait for the worker daemon's answer at most so long. (default: 30)", valueName: "seconds"))
+        help: ArgumentHelp("How long to wait for the worker daemon's answer. (default: 30)", valueName: "seconds"))
     var answerTimeout: String?
 
     func settings() async throws -> Settings {

@@ -15,7 +15,7 @@ struct ConfigCommand: AsyncParsableCommand {
     @OptionGroup var options: DaemonOptions
 
     @Option(
-        help: ArgumentHelp("Wait for the worker daemon's answer at most so long. (default: 30)", valueName: "seconds"))
+        help: ArgumentHelp("How long to wait for the worker daemon's answer. (default: 30)", valueName: "seconds"))
     var answerTimeout: String?
 
     mutating func run() async throws {

@@ -60,7 +60,7 @@ struct SubmitCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let request = try self.request(payload: self.readPayload())
         try await ClientSession.run(self.options, isForPrograms: self.json) { client in
-            Terminal.write(try await client.call(.submit, request.json))
+            Terminal.write(try await client.call(.submit, request.json, doubt: request.doubt))
         }
     }
 

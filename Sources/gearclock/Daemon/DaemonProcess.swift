@@ -1,6 +1,7 @@
 internal import Foundation
 internal import GearclockCore
 internal import GearclockEnvironment
+internal import GearclockSQLite
 internal import Gearman
 internal import Logging
 internal import ServiceLifecycle
@@ -20,6 +21,7 @@ struct DaemonProcess {
     static func run(_ roles: Set<DaemonRole>, name: String, settings: Settings) async throws {
         // A reader of our log or of a socket that goes away is no reason to die.
         signal(SIGPIPE, SIG_IGN)
+        try settings.store.value.prepareDirectory()
         let clock = SystemClock()
         Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: clock)
         let process = DaemonProcess(
@@ -40,10 +42,10 @@ struct DaemonProcess {
                 "servers": "\(self.settings.gearman.value.map(\.description).joined(separator: ","))",
                 "store": "\(self.settings.store.value)",
             ])
-        let wiring = DaemonWiring(settings: self.settings, clock: self.clock, seed: seed)
-        let services = try await wiring.services(roles)
+        let store = try self.openStore()
+        let wiring = DaemonWiring(settings: self.settings, store: store, clock: self.clock, seed: seed)
         var configuration = ServiceGroupConfiguration(
-            services: services, gracefulShutdownSignals: [], logger: Logger(label: "gearclock.lifecycle"))
+            services: wiring.services(roles), gracefulShutdownSignals: [], logger: Logger(label: "gearclock.lifecycle"))
         // The controller keeps the drain time itself; this is for whatever hangs after it.
         configuration.maximumGracefulShutdownDuration = self.settings.drainTimeout.value.duration + .seconds(15)
         defer { self.readyFile?.remove() }
@@ -54,7 +56,21 @@ struct DaemonProcess {
         } catch {
             throw CommandFailure(.failed, "A daemon ended by itself: \(error)")
         }
+        do {
+            try store.close()
+        } catch {
+            self.logger.warning("The store was not closed well", metadata: ["error": "\(error.text)"])
+        }
         self.logger.info("Stopped")
+    }
+
+    private func openStore() throws -> SQLiteTaskStore {
+        let location = self.settings.store.value
+        do {
+            return try SQLiteTaskStore(path: location.path)
+        } catch {
+            throw CommandFailure(.failed, "The store \(location) cannot be opened: \(error.text)")
+        }
     }
 
     private func supervise(_ services: ServiceGroup, signals: UnixSignalsSequence) async throws {
