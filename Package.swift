@@ -116,6 +116,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log], swiftSettings: settings),
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log],
+            swiftSettings: settings),
     ]
 )

@@ -13,7 +13,7 @@ struct SettingsTests {
         defer { files.remove() }
         let path = try file.map { try files.file("gearclock.yaml", $0) }
         let surroundings = Settings.Surroundings(
-            environment: environment.merging(["HOME": "/home/somebody"]) { given, _ in given },
+            environment: environment.merging(["HOME": "/somebody"]) { given, _ in given },
             directory: "/directory", isRoot: false)
         return try await Settings.load(flags: flags, file: path, surroundings: surroundings)
     }
@@ -30,7 +30,7 @@ struct SettingsTests {
         let settings = try await self.load()
         #expect(settings.gearman == Sourced([GearmanServerAddress(host: "127.0.0.1", port: 4730)], .standard))
         #expect(
-            settings.store.value.description == "main=sqlite:/home/somebody/.local/state/gearclock/gearclock.sqlite")
+            settings.store.value.description == "main=sqlite:/somebody/.local/state/gearclock/gearclock.sqlite")
         #expect(settings.logLevel == Sourced(.info, .standard))
         #expect(settings.logFormat == Sourced(.text, .standard))
         #expect(settings.readyFile == Sourced(nil, .standard))

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import GearclockCore
 internal import GearclockWorker
 
+/// Cancels tasks by their ids.
 struct CancelCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cancel",

@@ -14,7 +14,7 @@ struct CommonOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "What is written to standard error: trace, debug, info, notice, warning, error or critical. (default: info)",
+            "What is written to standard error: trace, debug, info, notice, warning, error, critical. (default: info)",
             valueName: "level"),
         completion: .list(Logger.Level.allCases.map(\.rawValue)))
     var logLevel: String?

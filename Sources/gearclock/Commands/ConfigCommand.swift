@@ -3,11 +3,12 @@ internal import GearclockCore
 internal import Gearman
 internal import Logging
 
+/// Shows the settings and their origins.
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
         abstract: "Print the settings that are in effect, and where each comes from.",
-        discussion: "The output is a configuration file: YAML, with the origins as comments. Secrets are hidden.")
+        discussion: "The output is a configuration file: YAML, with the origins as comments.")
 
     @Flag(help: "Print JSON; write errors as JSON.")
     var json = false

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 
+/// All three daemons in one process, which hand over by function calls.
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up",
@@ -17,6 +18,7 @@ struct UpCommand: AsyncParsableCommand {
     }
 }
 
+/// The worker daemon alone.
 struct WorkerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "worker",
@@ -29,6 +31,7 @@ struct WorkerCommand: AsyncParsableCommand {
     }
 }
 
+/// The dispatcher alone; it reaches controllers through the job servers.
 struct DispatcherCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dispatcher",
@@ -41,6 +44,7 @@ struct DispatcherCommand: AsyncParsableCommand {
     }
 }
 
+/// The controller alone; dispatchers reach it through the job servers.
 struct ControllerCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "controller",

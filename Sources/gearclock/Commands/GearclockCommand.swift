@@ -8,7 +8,7 @@ struct GearclockCommand: AsyncParsableCommand {
         usage: "gearclock <subcommand> [<options>]",
         discussion: """
             A setting is looked for on the command line, then in the environment, then in the file that --config \
-            names, then it has its default. --log-level is GEARCLOCK_LOG_LEVEL in the environment and logLevel in the \
+            or GEARCLOCK_CONFIG names, then it has its default. --log-level is GEARCLOCK_LOG_LEVEL in the environment and logLevel in the \
             file, which is YAML. Several values: repeat the flag, put commas into the variable, write a list into the \
             file. 'gearclock config' shows what came out of it.
 

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import GearclockCore
 internal import GearclockWorker
 
+/// Shows tasks by their ids.
 struct GetCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import GearclockCore
 internal import GearclockWorker
 
+/// Lists tasks, a page at a time.
 struct ListCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "list",

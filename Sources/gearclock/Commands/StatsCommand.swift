@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import GearclockCore
 internal import GearclockWorker
 
+/// Counts tasks.
 struct StatsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "stats",

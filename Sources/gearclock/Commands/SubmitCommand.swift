@@ -3,6 +3,7 @@ internal import Foundation
 internal import GearclockCore
 internal import GearclockWorker
 
+/// Submits one task.
 struct SubmitCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "submit",

@@ -112,7 +112,12 @@ struct DaemonProcess {
 
     /// Ready is who has a store and has reached a job server.
     private func announceReadiness() async throws {
-        let client = GearmanClient(servers: self.settings.gearman.value, logger: self.logger)
+        // Short times, because a stop that is asked for meanwhile waits for the answer to the last question.
+        var configuration = GearmanClientConfiguration()
+        configuration.connectTimeout = .seconds(2)
+        configuration.requestTimeout = .seconds(2)
+        let client = GearmanClient(
+            servers: self.settings.gearman.value, configuration: configuration, logger: self.logger)
         var isReported = false
         while true {
             do {
@@ -130,6 +135,7 @@ struct DaemonProcess {
         }
         await client.close()
         guard !Task.isCancelled else { return }
+        self.logger.info("Ready")
         try self.readyFile?.create()
         let servers = self.settings.gearman.value.map(\.description).joined(separator: ", ")
         Terminal.write("gearclock \(self.name) is ready (job servers: \(servers); store: \(self.settings.store.value))")
