@@ -65,7 +65,8 @@ let package = Package(
         .executableTarget(
             name: "gearclock",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -98,7 +99,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
         .testTarget(
-            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
             swiftSettings: settings),
@@ -107,10 +109,10 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment",
                 "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )

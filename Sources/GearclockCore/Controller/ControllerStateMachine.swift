@@ -95,6 +95,8 @@ package struct ControllerStateMachine: Sendable {
     var extending: [(run: RunID, claim: Claim)] = []
     var extendingUntil = Timestamp.distantPast
     var extendBackoff = StoreBackoff()
+    /// Of the tasks submitted since ``takeLateness()``.
+    var lateness = LatenessHistogram()
 
     package init(policy: ControllerPolicy = ControllerPolicy()) {
         self.policy = policy
@@ -102,6 +104,12 @@ package struct ControllerStateMachine: Sendable {
 
     /// Tasks that were accepted and are not settled yet.
     package var inHand: Int { self.runs.count }
+
+    /// How late tasks were submitted since the last call.
+    package mutating func takeLateness() -> LatenessHistogram {
+        defer { self.lateness = LatenessHistogram() }
+        return self.lateness
+    }
 
     // MARK: - Events
 
@@ -112,7 +120,8 @@ package struct ControllerStateMachine: Sendable {
 
     /// A dispatcher handed tasks over. Tell it the answers before anything is performed: it waits for them, and what
     /// it does not hear about may be handed to another controller.
-    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action]) {
+    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action])
+    {
         var work = Work()
         let answers = tasks.map { self.accept($0, now: now, &work) }
         return (answers, self.proceed(work, now))

@@ -17,7 +17,8 @@ package protocol TaskStore: Sendable {
 
     /// Lets the leases of claims end at `leaseUntil` instead of before; never earlier than they do.
     /// - Returns: for each claim, in their order, whether it still holds.
-    func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [FencedOutcome]
+    func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) async throws(TaskStoreError)
+        -> [FencedOutcome]
 
     /// Ends attempts: completes, reschedules, discards … Each settlement is fenced by its claim.
     /// - Returns: for each settlement, in their order, whether its claim still held and the change was made.
