@@ -5,9 +5,9 @@ final class TemporaryDirectory: Sendable {
     let path: String
 
     init() throws {
-        let url = FileManager.default.temporaryDirectory.appending(path: "gearclock-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: false)
-        self.path = url.path
+        var template = Array("\(NSTemporaryDirectory())/gearclock-XXXXXX".utf8CString)
+        guard let path = mkdtemp(&template) else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        self.path = String(cString: path)
     }
 
     deinit {
