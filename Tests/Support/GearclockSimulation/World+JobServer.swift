@@ -83,10 +83,11 @@ extension World {
         let server = self.connections[connection].server
         guard self.servers[server].isUp else { return }
         self.note("server \(server) lost connection \(connection)")
-        for (handle, job) in self.servers[server].lost(connection) {
+        let stopped = self.servers[server].lost(connection)
+        for (handle, job) in stopped {
             if case .task(let index) = job.workload { self.ledger.stopped(index, server: server, handle: handle) }
-            self.giveOut(server, job.key.function)
         }
+        for (_, job) in stopped { self.giveOut(server, job.key.function) }
     }
 
     func killServer(_ server: Int) {
