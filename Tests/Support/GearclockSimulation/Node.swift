@@ -1,7 +1,7 @@
 internal import GearclockCore
 
 /// A process with one to three of the daemons, and what their services keep in memory.
-struct Node {
+final class Node {
     enum Status {
         case up, draining, dead
     }
@@ -36,6 +36,8 @@ struct Node {
     // The controller's service
     var runs: [ControllerStateMachine.RunID: RunningJob] = [:]
     var questions: [ControllerStateMachine.RunID: Question] = [:]
+    /// Where the job of a unique was found by the latest question.
+    var found: [ControllerStateMachine.RunID: (unique: [UInt8], server: Int)] = [:]
     /// What was accepted last of each task, by its number in the ledger.
     var claims: [Int: ClaimedTask] = [:]
 
@@ -68,14 +70,12 @@ struct Node {
 
     var isRunning: Bool { self.status != .dead }
 
-    mutating func forget() {
-        self = Node(
+    /// Dies: only what the machine keeps outlives it.
+    func successor() -> Node {
+        let node = Node(
             roles: self.roles, clock: self.clock, workerEndpoint: self.workerEndpoint,
-            clientEndpoint: self.clientEndpoint, incarnation: self.incarnation)
-    }
-
-    private init(roles: Roles, clock: SimulatedClock, workerEndpoint: Int, clientEndpoint: Int, incarnation: Int) {
-        self.init(roles: roles, clock: clock, workerEndpoint: workerEndpoint, clientEndpoint: clientEndpoint)
-        self.incarnation = incarnation
+            clientEndpoint: self.clientEndpoint)
+        node.incarnation = self.incarnation
+        return node
     }
 }

@@ -65,7 +65,9 @@ extension World {
         if self.canary == .shortLease {
             unique += Array("-\(node)-\(self.nodes[node].incarnation)-\(submission.run)".utf8)
         }
-        guard let connection = self.connection(for: unique, knownAt: self.server(of: submission.run, node), node) else {
+        let found = self.nodes[node].found.removeValue(forKey: submission.run)
+        let server = found?.unique == unique ? found?.server : nil
+        guard let connection = self.connection(for: unique, knownAt: server, node) else {
             return self.report(.refused(submission.run), node)
         }
         let job = SubmittedJob(
@@ -73,11 +75,6 @@ extension World {
             isBackground: submission.customController != nil, workload: .task(index))
         self.nodes[node].runs[submission.run] = .init(connection: connection, handle: nil)
         self.send(.submit(job, .run(submission.run)), on: connection)
-    }
-
-    /// The server where the job of a run was found by an earlier question.
-    private func server(of run: ControllerStateMachine.RunID, _ node: Int) -> Int? {
-        self.nodes[node].questions.removeValue(forKey: run)?.bestServer
     }
 
     /// All who know the same servers prefer the same one for a unique; where its job was found goes before.
@@ -182,16 +179,18 @@ extension World {
             }
         }
         self.nodes[node].questions[run] = question
-        if question.waitingFor.isEmpty { self.questionAnswered(run, question.best, node) }
+        guard question.waitingFor.isEmpty else { return }
+        self.nodes[node].found[run] = question.bestServer.map { (question.unique, $0) }
+        self.questionAnswered(run, question.best, node)
     }
 
     func questionAnswered(
         _ run: ControllerStateMachine.RunID, _ status: ControllerStateMachine.JobStatus?, _ node: Int
     ) {
         self.note("process \(node): status of run \(run): \(status.map { "\($0)" } ?? "unknown")")
+        self.nodes[node].questions[run] = nil
         let actions = self.nodes[node].controller!.statusReplied(run, status, now: self.now(node))
         self.perform(actions, node)
-        self.nodes[node].questions[run] = nil
     }
 }
 

@@ -31,7 +31,7 @@ extension World {
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
-        self.nodes[node].forget()
+        self.nodes[node] = self.nodes[node].successor()
     }
 
     /// Asks a process to stop. It takes nothing new and finishes what it has.

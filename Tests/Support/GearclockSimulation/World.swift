@@ -117,7 +117,7 @@ final class World {
             case .faults:
                 break
             case .healed:
-                if self.isQuiet { self.stopAll() }
+                if self.events % 32 == 0, self.isQuiet { self.stopAll() }
             case .stopping:
                 if self.nodes.allSatisfy({ $0.status == .dead }) { return nil }
             }
