@@ -1,5 +1,12 @@
 @testable import Gearman
 
+/// The bytes of packets.
+func encoded(_ packets: GearmanPacket...) throws -> [UInt8] {
+    var encoder = GearmanPacketEncoder()
+    for packet in packets { encoder.append(packet) }
+    return encoder.take()
+}
+
 /// A packet from the server, its parts as texts.
 func response(_ type: GearmanPacketType, _ arguments: String..., data: String = "") throws -> GearmanPacket {
     try GearmanPacket(.response, type, arguments: arguments.map { Array($0.utf8) }, data: Array(data.utf8))

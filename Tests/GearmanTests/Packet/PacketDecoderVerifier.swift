@@ -52,10 +52,3 @@ enum PacketDecoderVerifier {
         return whole
     }
 }
-
-/// The bytes of packets.
-func encoded(_ packets: GearmanPacket...) throws -> [UInt8] {
-    var encoder = GearmanPacketEncoder()
-    for packet in packets { encoder.append(packet) }
-    return encoder.take()
-}
