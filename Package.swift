@@ -40,29 +40,33 @@ let package = Package(
         // A memory
         .target(
             name: "GearclockSQLite",
-            dependencies: ["GearclockCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "GearclockCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
 
         // Three thin services, and what all of them are given
         .target(name: "GearclockEnvironment", dependencies: ["GearclockCore", log], swiftSettings: settings),
         .target(
             name: "GearclockWorker",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockDispatcher",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockController",
-            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
 
         // The front door
         .executableTarget(
             name: "gearclock",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -95,7 +99,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
         .testTarget(
-            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
             swiftSettings: settings),
@@ -104,10 +109,10 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockWorker",
-                "Gearman", log,
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment",
+                "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
     ]
 )

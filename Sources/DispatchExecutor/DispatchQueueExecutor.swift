@@ -14,6 +14,12 @@ package final class DispatchQueueExecutor: SerialExecutor {
         self.queue.setSpecific(key: self.key, value: true)
     }
 
+    /// Calls a synchronous function on the queue, from anywhere; it may enter an actor of this executor by
+    /// `assumeIsolated`.
+    package func execute(_ body: @escaping @Sendable () -> Void) {
+        self.queue.async(execute: body)
+    }
+
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }

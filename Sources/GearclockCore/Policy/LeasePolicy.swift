@@ -1,0 +1,21 @@
+/// How long claims last, and how they are renewed and taken back.
+package struct LeasePolicy: Equatable, Sendable {
+    /// How long a lease lasts from its claim or its extension. Default 15 s: a dead daemon's tasks run elsewhere after that.
+    package var lease: Duration
+    /// A lease is extended when this much of it is left. Default: two thirds, so that one lost extension does no harm.
+    package var extendWhenLeft: Duration
+    /// A controller does not start a task whose lease ends sooner than this. Default 3 s: it covers clocks that differ.
+    package var startMargin: Duration
+    /// A lease is taken back only when it ended this long ago. Default 2 s: it covers clocks that differ.
+    package var rescueMargin: Duration
+
+    package init(
+        lease: Duration = .seconds(15), extendWhenLeft: Duration = .seconds(10), startMargin: Duration = .seconds(3),
+        rescueMargin: Duration = .seconds(2)
+    ) {
+        self.lease = lease
+        self.extendWhenLeft = extendWhenLeft
+        self.startMargin = startMargin
+        self.rescueMargin = rescueMargin
+    }
+}

@@ -1,0 +1,54 @@
+/// The reference of every store: the contract of ``TaskStore`` in plain collections. Volatile, for tests and simulation.
+package actor InMemoryTaskStore: TaskStore {
+    private var model = TaskStoreModel()
+
+    package init() {}
+
+    package func insert(_ tasks: [TaskDefinition], now: Timestamp) -> [InsertOutcome] {
+        self.model.insert(tasks)
+    }
+
+    package func claimDue(_ request: ClaimRequest, now: Timestamp) -> [ClaimedTask] {
+        self.model.claimDue(request)
+    }
+
+    package func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) -> [FencedOutcome] {
+        self.model.extend(claims, leaseUntil: leaseUntil)
+    }
+
+    package func settle(_ settlements: [Settlement], now: Timestamp) -> [FencedOutcome] {
+        self.model.settle(settlements, now: now)
+    }
+
+    package func rescueExpired(endedBefore: Timestamp, limit: Int, now: Timestamp) -> Int {
+        self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
+    }
+
+    package func nextDue() -> Timestamp? {
+        self.model.nextDue()
+    }
+
+    package func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) -> [CancelOutcome] {
+        self.model.cancel(ids, removeAt: removeAt, now: now)
+    }
+
+    package func eject(_ ids: [TaskID], now: Timestamp) {
+        self.model.eject(ids)
+    }
+
+    package func records(of ids: [TaskID]) -> [TaskRecord?] {
+        self.model.records(of: ids)
+    }
+
+    package func list(_ filter: ListFilter) -> [TaskRecord] {
+        self.model.list(filter)
+    }
+
+    package func counts(now: Timestamp) -> TaskCounts {
+        self.model.counts(now: now)
+    }
+
+    package func prune(limit: Int, now: Timestamp) -> Int {
+        self.model.prune(limit: limit, now: now)
+    }
+}

@@ -1,0 +1,173 @@
+/// Where tasks are kept: one cluster.
+///
+/// It speaks of tasks, not of rows. `now` is an argument; each call takes a batch and applies it whole, in one
+/// transaction; each change of a claimed task passes its ``Claim``. All stores pass one conformance suite, and
+/// ``InMemoryTaskStore`` is the reference.
+package protocol TaskStore: Sendable {
+    /// Stores new tasks. When it returns, they are durable.
+    ///
+    /// A task whose id is there already is left as it is, whatever state it is in: repeating an insert is harmless.
+    /// - Returns: one outcome for each task, in their order. Two tasks with one id in one batch: the first is stored.
+    func insert(_ tasks: [TaskDefinition], now: Timestamp) async throws(TaskStoreError) -> [InsertOutcome]
+
+    /// Claims scheduled tasks that are due by `request.dueBy`, earliest first.
+    ///
+    /// A claimed task is `running`, belongs to the owner until the lease ends, and its attempt number is one higher.
+    func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask]
+
+    /// Lets the leases of claims end at `leaseUntil` instead of before; never earlier than they do.
+    /// - Returns: for each claim, in their order, whether it still holds.
+    func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) async throws(TaskStoreError)
+        -> [FencedOutcome]
+
+    /// Ends attempts: completes, reschedules, discards … Each settlement is fenced by its claim.
+    /// - Returns: for each settlement, in their order, whether its claim still held and the change was made.
+    func settle(_ settlements: [Settlement], now: Timestamp) async throws(TaskStoreError) -> [FencedOutcome]
+
+    /// Takes back running tasks whose lease ended before `endedBefore`: they are scheduled again, due as before, and an
+    /// entry in their history says so. It does not count as a failure, because nobody knows whether they ran.
+    /// - Returns: how many; equal to `limit` if there may be more.
+    func rescueExpired(endedBefore: Timestamp, limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int
+
+    /// The earliest due time of all scheduled tasks.
+    func nextDue() async throws(TaskStoreError) -> Timestamp?
+
+    /// Cancels tasks that are scheduled or running; they are kept until `removeAt`.
+    func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [CancelOutcome]
+
+    /// Completes tasks without a claim, on the word of a custom controller (gearsloth's `delayedJobDone`), and removes
+    /// them. An id that is unknown or final already is no error.
+    func eject(_ ids: [TaskID], now: Timestamp) async throws(TaskStoreError)
+
+    /// The tasks with these ids, in their order, history included; `nil` where there is none.
+    func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?]
+
+    /// Tasks in the order of their ids, without payload and history.
+    func list(_ filter: ListFilter) async throws(TaskStoreError) -> [TaskRecord]
+
+    /// How many tasks there are in each state.
+    func counts(now: Timestamp) async throws(TaskStoreError) -> TaskCounts
+
+    /// Removes tasks in a final state whose time to be kept has passed.
+    /// - Returns: how many; equal to `limit` if there may be more.
+    func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int
+}
+
+/// Why a store did not do as it was asked. There are these three kinds and no other, because callers have three answers.
+package enum TaskStoreError: Error, Equatable, Sendable {
+    /// Nothing happened, and it may take a while until it can.
+    case unavailable(String)
+    /// Nothing happened, because somebody else was changing the same; ask again now.
+    case conflict
+    /// It happened or it did not. Ask before repeating what is not harmless to repeat.
+    case outcomeUnknown(String)
+}
+
+package enum InsertOutcome: Equatable, Sendable {
+    case inserted
+    /// The id was there already, in this state.
+    case exists(TaskState)
+}
+
+/// What a dispatcher asks for.
+package struct ClaimRequest: Equatable, Sendable {
+    package var owner: OwnerID
+    /// Tasks due at this moment or before: now, or a little ahead.
+    package var dueBy: Timestamp
+    /// At most so many, 1 ... ``Limits/claimBatch``.
+    package var limit: Int
+    package var leaseUntil: Timestamp
+
+    package init(owner: OwnerID, dueBy: Timestamp, limit: Int, leaseUntil: Timestamp) {
+        self.owner = owner
+        self.dueBy = dueBy
+        self.limit = limit
+        self.leaseUntil = leaseUntil
+    }
+}
+
+package enum FencedOutcome: Equatable, Sendable {
+    case done
+    /// The claim no longer holds: its lease ran out and somebody took the task back, or it was cancelled or settled.
+    case stale
+}
+
+/// How an attempt ends.
+package struct Settlement: Equatable, Sendable {
+    package enum Change: Equatable, Sendable {
+        /// It succeeded. Remove the task, or keep it as `completed` until then.
+        case complete(keepUntil: Timestamp?)
+        /// It failed and runs again; one more failure.
+        case retry(at: Timestamp, AttemptRecord)
+        /// It was not run, or nobody knows: schedule it again without counting a failure.
+        case release(at: Timestamp)
+        /// It failed for the last time; one more failure. Keep it as `discarded` until then.
+        case discard(keepUntil: Timestamp, AttemptRecord)
+        /// It was not started, because it is too late. Keep it as `expired` until then.
+        case expire(keepUntil: Timestamp)
+    }
+
+    package var claim: Claim
+    package var change: Change
+
+    package init(_ claim: Claim, _ change: Change) {
+        self.claim = claim
+        self.change = change
+    }
+}
+
+package enum CancelOutcome: Equatable, Sendable {
+    case cancelled
+    /// It is cancelled and will not be run again, but this attempt may end before anybody stops it.
+    case cancelledWhileRunning
+    /// It had reached this final state before.
+    case alreadyFinal(TaskState)
+    case notFound
+}
+
+package struct ListFilter: Equatable, Sendable {
+    package var function: FunctionName?
+    package var state: TaskState?
+    /// Only ids after this one: the last id of the page before.
+    package var after: TaskID?
+    /// 1 ... ``Limits/listPage``.
+    package var limit: Int
+
+    package init(function: FunctionName? = nil, state: TaskState? = nil, after: TaskID? = nil, limit: Int = 100) {
+        self.function = function
+        self.state = state
+        self.after = after
+        self.limit = limit
+    }
+}
+
+package struct TaskCounts: Equatable, Sendable {
+    package var scheduled = 0
+    package var running = 0
+    package var completed = 0
+    package var discarded = 0
+    package var cancelled = 0
+    package var expired = 0
+    /// Scheduled tasks that are due.
+    package var overdue = 0
+    /// The due time of the oldest of them.
+    package var oldestDue: Timestamp?
+
+    package init() {}
+
+    package subscript(state: TaskState) -> Int {
+        get { self[keyPath: Self.path(state)] }
+        set { self[keyPath: Self.path(state)] = newValue }
+    }
+
+    private static func path(_ state: TaskState) -> WritableKeyPath<TaskCounts, Int> {
+        switch state {
+        case .scheduled: \.scheduled
+        case .running: \.running
+        case .completed: \.completed
+        case .discarded: \.discarded
+        case .cancelled: \.cancelled
+        case .expired: \.expired
+        }
+    }
+}
