@@ -64,7 +64,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
-    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "Dispatch", "Logging", "Synchronization"]),
+    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Foundation", "Logging", "Synchronization"]),
     ("Sources/GearclockEnvironment/", ["GearclockCore", "Glibc", "Musl", "Logging", "Synchronization"]),
     ("Sources/GearclockWorker/", daemonImports),
     ("Sources/GearclockDispatcher/", daemonImports),
@@ -79,5 +79,5 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
 ]
 
 private let daemonImports: Set<String> = [
-    "GearclockCore", "GearclockEnvironment", "Gearman", "Logging", "Synchronization",
+    "GearclockCore", "GearclockEnvironment", "Gearman", "DispatchExecutor", "Logging", "Synchronization",
 ]
