@@ -68,7 +68,7 @@ struct GearslothTask {
         guard let seconds, seconds.isFinite else { throw .injector("invalid 'after' format.") }
         if seconds == 0, value.stringBytes == nil { return nil }
         // More seconds than from 1970 to 9999 end beyond it from any time on.
-        let microseconds = Int64(min(max(seconds, 0), 3e11) * 1_000_000)
+        let microseconds = Int64((min(max(seconds, 0), 3e11) * 1_000_000).rounded())
         return Timestamp(microseconds: self.context.now.microseconds.addingSaturated(microseconds))
     }
 

@@ -100,7 +100,7 @@ extension Timestamp {
         return String(decoding: text, as: UTF8.self)
     }
 
-    /// Reads a date, or a date and a time, of ISO 8601: `2026-08-21`, `2026-08-21T10:00`, `2026-08-21 10:00:00.5+02:00`.
+    /// Reads a date, or a date and a time, of ISO 8601: `2026-08-21`, `2026-08-21T10:00`, `2026-08-21 10:00:00.5+02`.
     ///
     /// Without a zone it is UTC, whatever the zone of the machine. Digits beyond microseconds are cut. A date that the
     /// calendar does not have is refused.

@@ -9,8 +9,8 @@ package enum JSONValue: Equatable, Sendable {
     case bool(Bool)
     /// A number whose JavaScript text is what was written, or one that was computed.
     case number(Double)
-    /// A number as it was written, where JavaScript might write it differently: fractions, exponents, `-0`, and integers
-    /// of more than fifteen digits. Always valid by the JSON grammar.
+    /// A number as it was written, where JavaScript might write it differently: fractions, exponents, `-0`, and
+    /// integers of more than fifteen digits. Always valid by the JSON grammar.
     case numeral([UInt8])
     /// Valid UTF-8.
     case string([UInt8])

@@ -1,24 +1,32 @@
 /// The dates that gearsloth's `at` takes: those of JavaScript's `Date`.
 ///
-/// What is accepted here means the same moment there, on a machine whose zone is UTC; the reverse does not hold, because
-/// V8 also finds dates in texts like `x 5`. Fractions finer than a millisecond are kept.
+/// What is accepted here means the same moment there, on a machine whose zone is UTC; the reverse does not hold,
+/// because V8 also finds dates in texts like `x 5`. Fractions finer than a millisecond are kept.
 package enum JavaScriptDate {
-    /// `new Date(text)`: the ISO forms, and those of RFC 2822, `toUTCString`, `toString`, `8/21/2026`, `Aug 21, 2026 10:00 PM`.
+    /// `new Date(text)`: the ISO forms, and those of RFC 2822, `toUTCString`, `toString`, `8/21/2026`,
+    /// `Aug 21, 2026 10:00 PM`.
     package static func parse(_ text: [UInt8]) -> Timestamp? {
         guard text.count < 256 else { return nil }
         var end = text[...]
-        while end.first == 0x20 { end.removeFirst() }
-        while end.last == 0x20 { end.removeLast() }
-        return Self.parseISO(end) ?? Self.parseLegacy(end)
+        while let byte = end.first, Self.whiteSpace.contains(byte) { end.removeFirst() }
+        while let byte = end.last, Self.whiteSpace.contains(byte) { end.removeLast() }
+        guard let time = Self.parseISO(end) ?? Self.parseLegacy(end), time.microseconds.magnitude <= Self.range * 1000
+        else { return nil }
+        return time
     }
 
     /// `new Date(number)`: milliseconds, -8.64e15 ... 8.64e15. Microseconds are kept.
     package static func fromMilliseconds(_ number: Double) -> Timestamp? {
-        guard number.magnitude <= 8.64e15 else { return nil }
+        guard number.magnitude <= Double(Self.range) else { return nil }
         // Microseconds of the year 9999 have more digits than a Double: only the fraction is multiplied as one.
         let whole = number.rounded(.down)
         return Timestamp(microseconds: Int64(whole) * 1000 + Int64(((number - whole) * 1000).rounded()))
     }
+
+    /// The milliseconds around 1970 that a `Date` can have.
+    private static let range: UInt64 = 8_640_000_000_000_000
+
+    private static let whiteSpace: [UInt8] = [0x20, 0x09, 0x0a, 0x0d]
 
     // MARK: - ISO
 
@@ -39,8 +47,13 @@ package enum JavaScriptDate {
         }
         if reader.isAtEnd { return time.timestamp }
         guard reader.take("T") || reader.take("t") || reader.take(" "), reader.timeOfDay(&time) else { return nil }
-        let zone = reader.position
-        guard reader.zone(&time), reader.position - zone != 3, reader.isAtEnd, time.isTimeOfDay else { return nil }
+        let zoneStart = reader.position
+        guard reader.zone(&time), reader.isAtEnd, time.isTimeOfDay else { return nil }
+        switch reader.position - zoneStart {
+        case 3: return nil  // +02
+        case 5 where (0..<100).contains(year): return nil  // with +0200 it is no ISO date there, and the year another
+        default: break
+        }
         return time.timestamp
     }
 
@@ -52,7 +65,8 @@ package enum JavaScriptDate {
     }
 }
 
-/// Words and numbers in any sensible order: a weekday, day, month and year, a time, AM or PM, a zone, comments in brackets.
+/// Words and numbers in any sensible order: a weekday, day, month and year, a time, AM or PM, a zone, comments in
+/// brackets.
 private struct LegacyDateParser {
     private var reader: DateReader
     /// The numbers of the date, in their order.
@@ -186,7 +200,7 @@ private struct LegacyDateParser {
 
     private mutating func setHour() -> Bool {
         guard let halfOfDay else { return true }
-        guard (1...12).contains(self.time.hour) else { return false }
+        guard (0...12).contains(self.time.hour) else { return false }
         self.time.hour = self.time.hour % 12 + halfOfDay
         return true
     }

@@ -1,9 +1,10 @@
 /// JavaScript's `Number(text)`, in whose terms gearsloth checks numeric fields.
-enum JavaScriptNumber {
-    /// Decimal numbers, `0x…`, `0o…`, `0b…` and `Infinity`, with white space around them; `nil` where `Number` is `NaN`.
+package enum JavaScriptNumber {
+    /// Decimal numbers, `0x…`, `0o…`, `0b…` and `Infinity`, with white space around them; `nil` where `Number` is
+    /// `NaN`.
     ///
     /// - Parameter allowsEmpty: whether a text of white space alone is 0, as it is there.
-    static func parse(_ text: [UInt8], allowsEmpty: Bool = true) -> Double? {
+    package static func parse(_ text: [UInt8], allowsEmpty: Bool = true) -> Double? {
         var text = text[...]
         while let byte = text.first, Self.isSpace(byte) { text.removeFirst() }
         while let byte = text.last, Self.isSpace(byte) { text.removeLast() }

@@ -155,8 +155,8 @@ struct NativeTask {
     }
 
     private func later(by seconds: Double, _ field: StaticString) throws(TaskError) -> Timestamp {
-        // More seconds than from 1970 to 9999 end beyond it from any time on.
-        let microseconds = Int64(min(seconds, 3e11) * 1_000_000)
+        // 3e11 seconds are more than from 1970 to 9999.
+        let microseconds = Int64((min(max(seconds, -3e11), 3e11) * 1_000_000).rounded())
         return try self.representable(
             Timestamp(microseconds: self.context.now.microseconds.addingSaturated(microseconds)), field)
     }
@@ -172,7 +172,10 @@ struct NativeTask {
 
     private func retry(hasController: Bool) throws(TaskError) -> RetryPolicy {
         let rounds = try self.rounds(hasController: hasController)
-        guard let value = self.object["retry"], value != .null else { return rounds ?? .standard }
+        guard let value = self.object["retry"], value != .null else {
+            let isUnnamed = rounds == nil && hasController
+            return isUnnamed ? .gearsloth(retries: 0, handOuts: nil, pause: nil, isCustom: true) : rounds ?? .standard
+        }
         if rounds != nil {
             throw TaskError(
                 .conflictingFields, "retry excludes retry_count, runner_retry_count and runner_retry_timeout",
@@ -184,12 +187,12 @@ struct NativeTask {
         return try NativeRetry(object).policy()
     }
 
-    /// gearsloth's fields, which are used where one of them is present, and for a custom controller.
+    /// What gearsloth's fields ask for; `nil` where there is none of them.
     private func rounds(hasController: Bool) throws(TaskError) -> RetryPolicy? {
         let retries = try self.count("retry_count", 0...Limits.attempts)
         let handOuts = try self.count("runner_retry_count", 1...Limits.attempts)
         let pause = try self.seconds("runner_retry_timeout")
-        if retries == nil, handOuts == nil, pause == nil, !hasController { return nil }
+        if retries == nil, handOuts == nil, pause == nil { return nil }
         if let pause, pause < 1 || pause > Limits.longestSpan.inSeconds {
             throw TaskError(
                 .invalidValue, "runner_retry_timeout is one second to ten years", field: "runner_retry_timeout")

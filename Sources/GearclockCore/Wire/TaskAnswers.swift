@@ -141,7 +141,8 @@ extension AttemptRecord {
             writer.member("started_at", self.startedAt)
             writer.member("ended_at", self.endedAt)
             writer.member("outcome", self.outcome.name)
-            if !self.message.isEmpty { writer.text(self.message, "message", "message_base64") }
+            // For people: cut to its limit it may end within a character.
+            if !self.message.isEmpty { writer.member("message", String(decoding: self.message, as: UTF8.self)) }
         }
     }
 }

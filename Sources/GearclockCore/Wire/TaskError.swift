@@ -57,8 +57,8 @@ package struct TaskError: Error, Equatable, Sendable {
         package static let notFound = Code(.notFound)
         /// `store_unavailable`: the store cannot be reached. Nothing happened; repeat the request after a while.
         package static let storeUnavailable = Code(.storeUnavailable)
-        /// `outcome_unknown`: the request was given to the store, and its answer was lost. Repeat it with the same `id`:
-        /// that is harmless. Without an `id` of your own a repetition may store the task twice.
+        /// `outcome_unknown`: the request was given to the store, and its answer was lost. Repeat it with the same
+        /// `id`: that is harmless. Without an `id` of your own a repetition may store the task twice.
         package static let outcomeUnknown = Code(.outcomeUnknown)
         /// `busy`: too much is waiting already. Nothing happened; repeat the request after a while.
         package static let busy = Code(.busy)

@@ -115,13 +115,17 @@ struct EngineBenchmark {
 
     private static func pending(by client: GearmanClient) async throws -> Int {
         let answer = try await client.perform(GearmanJobRequest(function: "gearclock_stats", workload: "{}"))
-        let counts = try JSONDecoder().decode(Counts.self, from: Data(answer))
-        return counts.scheduled + counts.running
+        let stats = try JSONDecoder().decode(Stats.self, from: Data(answer))
+        return stats.stores.reduce(0) { $0 + $1.scheduled + $1.running }
     }
 
-    private struct Counts: Decodable {
-        let scheduled: Int
-        let running: Int
+    private struct Stats: Decodable {
+        struct Counts: Decodable {
+            let scheduled: Int
+            let running: Int
+        }
+
+        let stores: [Counts]
     }
 
     private static func workerConfiguration(concurrency: Int) -> GearmanWorkerConfiguration {

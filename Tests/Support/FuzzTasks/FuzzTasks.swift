@@ -24,7 +24,7 @@ public func fuzzTasks(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     if let value = try? JSONParser.parse(bytes) {
         let text = JSONWriter.stringify(value)
         guard let again = try? JSONParser.parse(text), JSONWriter.stringify(again) == text else {
-            fatalError("JSON does not survive a second reading")
+            preconditionFailure("JSON does not survive a second reading")
         }
     }
     _ = IDRequest.parse(bytes)
@@ -32,7 +32,7 @@ public func fuzzTasks(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     _ = GearslothDocument.ejectedID(bytes)
     if let tasks = try? HandOverCodec.decodeTasks(bytes) {
         guard (try? HandOverCodec.decodeTasks(HandOverCodec.encode(tasks))) == tasks else {
-            fatalError("A hand-over does not survive a second reading")
+            preconditionFailure("A hand-over does not survive a second reading")
         }
     }
     _ = try? HandOverCodec.decodeAnswers(bytes)
@@ -44,7 +44,7 @@ private func check(_ task: TaskDefinition) {
         definition: task, claim: Claim(id: task.id, owner: OwnerID(value: 1), attempt: 1), failures: 0,
         leaseUntil: task.dueAt)
     guard (try? HandOverCodec.decodeTasks(HandOverCodec.encode([claimed]))) == [claimed] else {
-        fatalError("A task does not survive the hand-over")
+        preconditionFailure("A task does not survive the hand-over")
     }
     _ = GearslothDocument.task(claimed)
     _ = TaskAnswers.record(TaskRecord(task))
