@@ -10,6 +10,22 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
         subcommands: [Lateness.self, Throughput.self, Store.self])
 
+    struct Codec: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
+
+        func run() {
+            CodecBenchmark.run()
+        }
+    }
+
+    struct Store: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "The SQLite store against plain SQLite.")
+
+        func run() async throws {
+            try await StoreBenchmark.run()
+        }
+    }
+
     struct ServerOptions: ParsableArguments {
         @Option(help: "The job server of a running `gearclock up`.")
         var gearman = "127.0.0.1:4730"
