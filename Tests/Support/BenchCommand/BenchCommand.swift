@@ -8,21 +8,13 @@ import Logging
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
-        subcommands: [Lateness.self, Throughput.self, Store.self])
+        subcommands: [Codec.self, Store.self, Lateness.self, Throughput.self])
 
     struct Codec: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
 
         func run() {
             CodecBenchmark.run()
-        }
-    }
-
-    struct Store: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The SQLite store against plain SQLite.")
-
-        func run() async throws {
-            try await StoreBenchmark.run()
         }
     }
 
