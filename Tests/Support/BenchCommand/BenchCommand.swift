@@ -8,7 +8,7 @@ import Logging
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
-        subcommands: [Lateness.self, Throughput.self, Store.self])
+        subcommands: [Lateness.self, Throughput.self, Codec.self, Store.self])
 
     struct Codec: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
@@ -37,14 +37,6 @@ struct BenchCommand: AsyncParsableCommand {
             var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
             logger.logLevel = .warning
             return EngineBenchmark(server: server, logger: logger)
-        }
-    }
-
-    struct Store: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Rates of the SQLite store beside a bare loop.")
-
-        func run() async throws {
-            try await StoreBenchmark.run()
         }
     }
 
