@@ -92,6 +92,7 @@ let package = Package(
             dependencies: [
                 "GearclockCore", "GearclockSQLite", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Support/BenchCommand", swiftSettings: settings),
 

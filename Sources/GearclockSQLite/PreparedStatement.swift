@@ -5,7 +5,8 @@ internal import GearclockCore
 /// A prepared statement of one connection, used through SQLite's own functions.
 ///
 /// GRDB owns the connection, its queue and the cache of statements; rows go past its `Row` and its arguments, because
-/// a batch of 256 tasks binds and reads thousands of values. Use it only inside the access to the database that made it.
+/// a batch of 256 tasks binds and reads thousands of values. It is used only inside the access to the database that
+/// made it.
 struct PreparedStatement {
     /// Keeps the handle alive.
     private let statement: Statement

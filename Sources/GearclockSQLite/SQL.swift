@@ -18,8 +18,8 @@ enum SQL {
     /// - Returns: nothing; no change means that the id is there.
     /// - Index: `task_by_id`, for the conflict.
     static let insert = """
-        INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, expires_at, timeout, retain, retry,
-            function, controller, payload, document)
+        INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, expires_at, timeout, retain,
+            retry, function, controller, payload, document)
         VALUES (?1, 0, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
         ON CONFLICT (id) DO NOTHING
         """
@@ -72,7 +72,8 @@ enum SQL {
     /// - Returns: nothing; no change means that the claim is stale.
     /// - Index: `task_by_id`.
     static let reschedule = """
-        UPDATE task SET state = 0, owner = NULL, lease_until = NULL, due_at = ?4, failures = min(failures + ?5, 4294967295)
+        UPDATE task SET state = 0, owner = NULL, lease_until = NULL, due_at = ?4,
+            failures = min(failures + ?5, 4294967295)
         WHERE id = ?1 AND owner = ?2 AND attempt = ?3 AND state = 1
         """
 

@@ -1,6 +1,12 @@
-internal import Foundation
 internal import GRDB
+internal import GRDBSQLite
 internal import GearclockCore
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
 
 /// The connections to one file: who writes does not wait for who reads, and a short look does not wait for a long one.
 struct SQLiteConnections: Sendable {
@@ -79,11 +85,10 @@ struct SQLiteConnections: Sendable {
     /// Waits for another process in short steps. SQLite's own waiting goes up to 100 ms a step, ten times as long as a
     /// commit takes, and a process that is woken late finds the lock taken again.
     private static func busyWait(upTo timeout: Duration) -> Database.BusyCallback {
-        let stepMicroseconds: Int64 = 500
-        let steps = timeout.microseconds / stepMicroseconds
+        let milliseconds = timeout.microseconds / 1000
         return { tries in
-            usleep(UInt32(stepMicroseconds))
-            return tries < steps
+            sqlite3_sleep(1)
+            return tries < milliseconds
         }
     }
 

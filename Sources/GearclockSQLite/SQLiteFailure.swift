@@ -26,8 +26,8 @@ enum SQLiteFailure {
         switch error.extendedResultCode {
         // Another connection wrote between two of our steps, or holds the lock for a moment of its own.
         case .SQLITE_BUSY_SNAPSHOT, .SQLITE_BUSY_RECOVERY, .SQLITE_LOCKED: .conflict
-        // Plain SQLITE_BUSY is here too: the lock was not free for the whole busy timeout, so asking again at once would
-        // only wait again, and an operator should hear of the process that holds it.
+        // Plain SQLITE_BUSY is here too: the lock was not free for the whole busy timeout, so asking again at once
+        // would only wait again, and an operator should hear of the process that holds it.
         default: .unavailable(text)
         }
     }

@@ -19,8 +19,8 @@ enum SQLiteSchema {
     /// What holds for each row, besides the types that STRICT enforces. It is written out in the table's CHECKs and, as
     /// its opposite, in the index `task_foreign`, which finds rows that were written with `ignore_check_constraints`.
     ///
-    /// Times are microseconds since 1970, spans are microseconds. `payload` and `document` come last, so that everything
-    /// else is read without walking the pages of a large payload. `retry` is NULL for the standard policy.
+    /// Times are microseconds since 1970, spans are microseconds. `payload` and `document` come last, so that
+    /// everything else is read without walking the pages of a large payload. `retry` is NULL for the standard policy.
     /// `seq` exists because a table by rowid keeps wide rows out of the inner pages of the tree that finds them.
     private static let tasks = """
         CREATE TABLE task (

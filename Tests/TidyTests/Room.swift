@@ -64,7 +64,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
-    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "Dispatch", "Logging", "Synchronization"]),
+    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl"]),
     ("Sources/GearclockEnvironment/", ["GearclockCore", "Glibc", "Musl", "Logging", "Synchronization"]),
     ("Sources/GearclockWorker/", daemonImports),
     ("Sources/GearclockDispatcher/", daemonImports),

@@ -96,7 +96,10 @@ enum Rules {
     /// A machine's `switch` names every state, so that a new state cannot be forgotten.
     static func machineDefaults(_ file: SourceCode) -> [Violation] {
         guard file.path.contains("StateMachine"), Room(of: file.path) != .tests else { return [] }
-        return file.occurrences(of: "default :").map {
+        return file.occurrences(of: "default :").filter { start in
+            // `counts[key, default: 0]` is something else.
+            file.code[..<start].last { !$0.isWhiteSpace } != UInt8(ascii: ",")
+        }.map {
             Violation(
                 path: file.path, line: file.line(of: $0), message: "`default:` in a state machine; list every state")
         }

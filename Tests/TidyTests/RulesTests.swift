@@ -96,7 +96,7 @@ import Testing
 
     @Test func `a default in a state machine is found`() {
         let machine = SourceCode(
-            path: "Sources/GearclockCore/PlantedStateMachine+A.swift", text: "switch a { default: b }")
+            path: "Sources/GearclockCore/PlantedStateMachine+A.swift", text: "switch a { default: b[c, default: 0] }")
         #expect(Rules.machineDefaults(machine).count == 1)
         #expect(Rules.machineDefaults(SourceCode(path: Self.core, text: "switch a { default: b }")).isEmpty)
     }

@@ -40,7 +40,7 @@ extension ControllerStateMachine {
         return .accepted
     }
 
-    /// Starts a run unless it is too early or too late for it.
+    /// Starts a run unless it is too early for it.
     mutating func start(_ run: RunID, now: Now, _ work: inout Work) {
         let task = self.runs[run]!
         let definition = task.task.definition
@@ -48,20 +48,90 @@ extension ControllerStateMachine {
             // Asked again within a second, because the wall clock may be moved in the meantime.
             let wait = min(now.wall.duration(to: definition.dueAt), .seconds(1))
             self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
-        } else if let expiresAt = definition.expiresAt, expiresAt < now.wall {
+        } else if self.isLeaseTooShort(task, now) {
+            self.end(run, .release(at: definition.dueAt))
+        } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
+            self.ask(run, .first(unanswered: 0), &work)
+        } else {
+            self.launch(run, unique: task.unique, now: now, &work)
+        }
+    }
+
+    /// This process may have been frozen since it accepted the task, and somebody else may run it by now.
+    private func isLeaseTooShort(_ run: TaskRun, _ now: Now) -> Bool {
+        run.task.leaseUntil < now.wall.advanced(by: self.policy.lease.startMargin)
+    }
+
+    mutating func ask(_ run: RunID, _ question: TaskRun.Question, _ work: inout Work) {
+        self.runs[run]!.phase = .asking(question)
+        let task = self.runs[run]!
+        switch question {
+        case .first: work.questions.append(StatusQuestion(run: run, unique: task.unique))
+        case .second: work.questions.append(StatusQuestion(run: run, unique: task.secondUnique))
+        }
+    }
+
+    /// What the job server says about an earlier job decides: join it, start another one, or wait.
+    mutating func answered(
+        _ run: RunID, _ question: TaskRun.Question, _ status: JobStatus?, now: Now, _ work: inout Work
+    ) {
+        let task = self.runs[run]!
+        if self.isLeaseTooShort(task, now) { return self.end(run, .release(at: task.task.dueAt)) }
+        let job = TaskRun.EarlierJob(status)
+        switch (question, job) {
+        case (.first(let unanswered), .unanswered):
+            self.askAgain(run, .first(unanswered: unanswered + 1), unanswered + 1, now: now, &work)
+        case (.second(let isFirstFree, let unanswered), .unanswered):
+            let question = TaskRun.Question.second(isFirstFree: isFirstFree, unanswered: unanswered + 1)
+            self.askAgain(run, question, unanswered + 1, now: now, &work)
+        case (.first, .alive):
+            self.submit(run, unique: task.unique, now: now, &work)
+        case (.first, .absent), (.first, .abandoned):
+            if task.mayHaveSecondName {
+                self.ask(run, .second(isFirstFree: job == .absent, unanswered: 0), &work)
+            } else {
+                self.launch(run, unique: job == .absent ? task.unique : task.secondUnique, now: now, &work)
+            }
+        case (.second, .alive):
+            self.submit(run, unique: task.secondUnique, now: now, &work)
+        case (.second(isFirstFree: true, _), .absent), (.second(isFirstFree: true, _), .abandoned):
+            self.launch(run, unique: task.unique, now: now, &work)
+        case (.second(isFirstFree: false, _), .absent):
+            self.launch(run, unique: task.secondUnique, now: now, &work)
+        case (.second(isFirstFree: false, _), .abandoned):
+            // Both are free as soon as a worker comes that far in the queue.
+            self.end(run, .release(at: now.wall.advanced(by: self.policy.lostJobPause)))
+        }
+    }
+
+    /// Nobody answered. A job server that cannot answer this question at all must not hold up the task for ever.
+    private mutating func askAgain(
+        _ run: RunID, _ question: TaskRun.Question, _ unanswered: Int, now: Now, _ work: inout Work
+    ) {
+        if unanswered > self.policy.unansweredQuestions {
+            self.launch(run, unique: self.runs[run]!.unique, now: now, &work)
+        } else {
+            self.runs[run]!.phase = .asking(question)
+            self.timers.insert(now.monotonic.advanced(by: self.policy.lostJobPause), (run, .ask))
+        }
+    }
+
+    /// Gives a new job to the job server, unless it is too late for it.
+    private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
+        let task = self.runs[run]!
+        let definition = task.task.definition
+        if let expiresAt = definition.expiresAt, expiresAt < now.wall {
             self.end(run, .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed)))
         } else if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
             // Only after the last hand-out to a custom controller, which had its time to eject the task.
             let record = task.record(.handedOut, endedAt: now.wall)
             self.end(run, .discard(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record))
-        } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
-            self.runs[run]!.phase = .asking
-            work.questions.append(StatusQuestion(run: run, unique: task.unique))
         } else {
-            self.submit(run, unique: task.unique, now: now, &work)
+            self.submit(run, unique: unique, now: now, &work)
         }
     }
 
+    /// Gives a job to the job server, or joins the one that is there.
     mutating func submit(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
         let task = self.runs[run]!.task
         let controller = task.definition.gearsloth?.controller
@@ -107,12 +177,19 @@ extension ControllerStateMachine {
         let function = task.task.definition.function
         let count = self.countOfFunction[function, default: 0] - 1
         self.countOfFunction[function] = count > 0 ? count : nil
+        // Timers of runs that ended lie in the heap until they fire, and a timeout may be days away.
+        if self.timers.count > 64 + 4 * self.runs.count {
+            let runs = self.runs
+            self.timers.keep { moment, value in runs[value.run].map { $0.expects(value.kind, at: moment) } ?? false }
+        }
     }
 
     mutating func scheduleExtension(_ run: RunID, now: Now) {
         let left = now.wall.duration(to: self.runs[run]!.task.leaseUntil)
         let wait = max(.milliseconds(100), left - self.policy.lease.extendWhenLeft)
-        self.timers.insert(now.monotonic.advanced(by: wait), (run, .extend))
+        let extendAt = now.monotonic.advanced(by: wait)
+        self.runs[run]!.extendAt = extendAt
+        self.timers.insert(extendAt, (run, .extend))
     }
 
     /// Turns what has come together into actions, and looks what else can be done now.

@@ -74,7 +74,7 @@ package struct ControllerStateMachine: Sendable {
     }
 
     enum Timer: Equatable {
-        case due, extend, deadline
+        case due, ask, extend, deadline
     }
 
     let policy: ControllerPolicy
@@ -130,9 +130,8 @@ package struct ControllerStateMachine: Sendable {
     /// - Parameter status: `nil` if nobody answered.
     package mutating func statusReplied(_ run: RunID, _ status: JobStatus?, now: Now) -> [Action] {
         var work = Work()
-        if let task = self.runs[run], task.phase == .asking {
-            let isAbandoned = status.map { $0.isKnown && !$0.isRunning && $0.clients == 0 } ?? false
-            self.submit(run, unique: isAbandoned ? task.freshUnique : task.unique, now: now, &work)
+        if let task = self.runs[run], case .asking(let question) = task.phase {
+            self.answered(run, question, status, now: now, &work)
         }
         return self.proceed(work, now)
     }
@@ -243,19 +242,18 @@ package struct ControllerStateMachine: Sendable {
         while let first = self.timers.first, first.moment <= now.monotonic {
             _ = self.timers.removeFirst()
             let run = first.value.run
-            guard let task = self.runs[run] else { continue }
-            switch (first.value.kind, task.phase) {
-            case (.due, .early):
+            guard let task = self.runs[run], task.expects(first.value.kind, at: first.moment) else { continue }
+            switch first.value.kind {
+            case .due:
                 self.start(run, now: now, &work)
-            case (.extend, .early), (.extend, .asking), (.extend, .submitted):
+            case .ask:
+                if case .asking(let question) = task.phase { self.ask(run, question, &work) }
+            case .extend:
                 self.extendable.append(run)
                 if task.phase == .submitted { work.checked.append(run) }
-            case (.deadline, .submitted):
+            case .deadline:
                 work.abandoned.append(run)
                 self.endFailed(run, task.record(.timedOut, endedAt: now.wall), now: now, using: &random)
-            case (.due, .asking), (.due, .submitted), (.due, .ended), (.extend, .ended), (.deadline, .early),
-                (.deadline, .asking), (.deadline, .ended):
-                break
             }
         }
         return self.proceed(work, now)

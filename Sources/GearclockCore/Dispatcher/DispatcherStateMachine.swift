@@ -219,7 +219,7 @@ package struct DispatcherStateMachine: Sendable {
             if self.isIdle {
                 self.phase = .stopped
                 actions.append(.stopped)
-            } else if let notBefore = self.backoff.notBefore {
+            } else if !self.releases.isEmpty, self.settlingCount == 0, let notBefore = self.backoff.notBefore {
                 actions.append(.setTimer(notBefore))
             }
         case .stopped:

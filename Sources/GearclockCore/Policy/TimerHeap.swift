@@ -1,6 +1,7 @@
 /// A binary heap of moments with a value each; the earliest comes first.
 ///
-/// Nothing is removed from its middle: whoever takes an entry out checks whether it still means anything.
+/// Nothing is removed from its middle: whoever takes an entry out checks whether it still means anything, and whoever
+/// leaves entries behind that are due much later cleans up with ``keep(where:)``.
 package struct TimerHeap<Moment: Comparable & Sendable, Value: Sendable>: Sendable {
     private var entries: [(moment: Moment, value: Value)] = []
 
@@ -27,20 +28,31 @@ package struct TimerHeap<Moment: Comparable & Sendable, Value: Sendable>: Sendab
         let last = self.entries.removeLast()
         guard !self.entries.isEmpty else { return first }
         self.entries[0] = last
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < self.entries.count {
-                if self.entries[child].moment < self.entries[least].moment { least = child }
-            }
-            guard least != parent else { return first }
-            self.entries.swapAt(parent, least)
-            parent = least
-        }
+        self.sink(0)
+        return first
+    }
+
+    /// Drops all other entries.
+    package mutating func keep(where isKept: (Moment, Value) -> Bool) {
+        self.entries.removeAll { !isKept($0.moment, $0.value) }
+        for parent in (0..<self.entries.count / 2).reversed() { self.sink(parent) }
     }
 
     package mutating func removeAll() -> [Value] {
         defer { self.entries = [] }
         return self.entries.map(\.value)
+    }
+
+    private mutating func sink(_ start: Int) {
+        var parent = start
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < self.entries.count {
+                if self.entries[child].moment < self.entries[least].moment { least = child }
+            }
+            guard least != parent else { return }
+            self.entries.swapAt(parent, least)
+            parent = least
+        }
     }
 }

@@ -63,6 +63,7 @@ package enum TaskStoreError: Error, Equatable, Sendable {
     case outcomeUnknown(String)
 }
 
+/// What became of one task that was to be stored.
 package enum InsertOutcome: Equatable, Sendable {
     case inserted
     /// The id was there already, in this state.
@@ -86,6 +87,7 @@ package struct ClaimRequest: Equatable, Sendable {
     }
 }
 
+/// What became of one change that was fenced by a claim.
 package enum FencedOutcome: Equatable, Sendable {
     case done
     /// The claim no longer holds: its lease ran out and somebody took the task back, or it was cancelled or settled.
@@ -116,6 +118,7 @@ package struct Settlement: Equatable, Sendable {
     }
 }
 
+/// What a cancellation found.
 package enum CancelOutcome: Equatable, Sendable {
     case cancelled
     /// It is cancelled and will not be run again, but this attempt may end before anybody stops it.
@@ -125,6 +128,7 @@ package enum CancelOutcome: Equatable, Sendable {
     case notFound
 }
 
+/// Which tasks a list has.
 package struct ListFilter: Equatable, Sendable {
     package var function: FunctionName?
     package var state: TaskState?
@@ -141,6 +145,7 @@ package struct ListFilter: Equatable, Sendable {
     }
 }
 
+/// How many tasks there are, by state.
 package struct TaskCounts: Equatable, Sendable {
     package var scheduled = 0
     package var running = 0

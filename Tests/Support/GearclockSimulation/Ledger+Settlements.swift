@@ -1,0 +1,93 @@
+internal import GearclockCore
+
+/// The audit of the controllers: every settlement must say what really happened, and follow the task's policy.
+extension Ledger {
+    func settle(_ index: Int, _ settlement: Settlement, now: Timestamp, _ model: TaskStoreModel) {
+        self.settled += 1
+        switch settlement.change {
+        case .complete(let keepUntil):
+            if self[index].successes == 0 { self.fail("\(self.name(index)) is completed, and no job of it succeeded") }
+            self.end(index, .completed, isKept: keepUntil != nil)
+        case .retry(let at, let record):
+            self.checkFailure(index, record)
+            self[index].shadow!.failures += 1
+            self.checkRetry(index, at: at, record)
+            self.reschedule(index, at: at)
+        case .release(let at):
+            self.reschedule(index, at: at)
+        case .discard(_, let record):
+            self.checkFailure(index, record)
+            self[index].shadow!.failures += 1
+            self.checkDiscard(index, record)
+            self.end(index, .discarded, isKept: true)
+        case .expire:
+            // Decided a moment before it was asked for, and the clock may have been set back in between.
+            if (self[index].expiresAt ?? .distantFuture) > now.advanced(by: self.clockPlay) {
+                self.fail("\(self.name(index)) expired before its time")
+            }
+            self.end(index, .expired, isKept: true)
+        }
+        self.compare(index, model)
+    }
+
+    /// Each failure that is counted must be one that happened.
+    private func checkFailure(_ index: Int, _ record: AttemptRecord) {
+        switch record.outcome {
+        case .timedOut:
+            self[index].timeouts += 1
+            if !self[index].hasTimeout { self.fail("\(self.name(index)) has no timeout, and timed out") }
+        case .handedOut:
+            self[index].handOuts += 1
+            if !self[index].isCustom { self.fail("\(self.name(index)) has no custom controller, and was handed out") }
+        case .failed, .exception:
+            break
+        case .leaseExpired:
+            self.fail("\(self.name(index)): a lost lease is counted as a failure")
+        }
+        let entry = self[index]
+        if entry.shadow!.failures + 1 > entry.misses + entry.timeouts + entry.handOuts {
+            self.fail("\(self.name(index)): a failure is counted that did not happen")
+        }
+    }
+
+    private func checkRetry(_ index: Int, at: Timestamp, _ record: AttemptRecord) {
+        let entry = self[index]
+        let failures = entry.shadow!.failures
+        // A custom controller's task is handed out once more than it may fail, so that the last hand-out has its time.
+        if !entry.isCustom, let attempts = entry.retry.maxAttempts, failures >= attempts {
+            self.fail("\(self.name(index)) is retried after \(failures) failures of \(attempts)")
+        }
+        let wait = record.endedAt.duration(to: at)
+        guard let bounds = entry.retry.waitBounds(failures: failures, record) else { return }
+        if !bounds.contains(wait) { self.fail("\(self.name(index)) waits \(wait) instead of \(bounds)") }
+    }
+
+    private func checkDiscard(_ index: Int, _ record: AttemptRecord) {
+        let entry = self[index]
+        guard let attempts = entry.retry.maxAttempts, entry.shadow!.failures >= attempts else {
+            return self.fail("\(self.name(index)) is discarded after \(entry.shadow!.failures) failures")
+        }
+    }
+}
+
+extension RetryPolicy {
+    /// How long a task has to wait after so many failures, jitter included; `nil` where another rule decides.
+    fileprivate func waitBounds(failures: UInt32, _ record: AttemptRecord) -> ClosedRange<Duration>? {
+        if record.outcome == .handedOut { return nil }
+        let wait: Duration
+        switch self.backoff {
+        case .exponential(let initial, let factor, let longest):
+            var seconds = initial.inSeconds
+            for _ in 1..<max(1, failures) { seconds *= factor }
+            wait = min(longest, .fromSeconds(seconds))
+        case .linear(let initial, let longest):
+            wait = min(longest, initial * Int(failures))
+        case .list(let waits):
+            wait = waits[min(Int(failures), waits.count) - 1]
+        case .rounds:
+            return nil
+        }
+        let play = Duration.fromSeconds(wait.inSeconds * self.jitter) + .microseconds(2)
+        return (wait - play)...(wait + play)
+    }
+}

@@ -1,0 +1,201 @@
+internal import GearclockCore
+
+/// The audit of the store: what every call did is compared with what it should have done.
+extension Ledger {
+    func audit(_ request: StoreRequest, _ reply: StoreReply, now: Timestamp, _ model: TaskStoreModel) {
+        switch (request, reply) {
+        case (.insert(let tasks), .inserted(let outcomes)):
+            for (task, outcome) in zip(tasks, outcomes) { self.inserted(task, outcome, model) }
+        case (.claimDue(let request), .claimed(let tasks)):
+            if tasks.count > request.limit { self.fail("More tasks are claimed than asked for") }
+            for task in tasks { self.claimed(task, request, model) }
+        case (.extend(let claims, let leaseUntil), .fenced(let outcomes)):
+            for (claim, outcome) in zip(claims, outcomes) where self.holds(claim, outcome) {
+                let index = self.index(of: claim.id)!
+                self[index].shadow!.leaseUntil = max(self[index].shadow!.leaseUntil!, leaseUntil)
+                self.compare(index, model)
+            }
+        case (.settle(let settlements), .fenced(let outcomes)):
+            for (settlement, outcome) in zip(settlements, outcomes) where self.holds(settlement.claim, outcome) {
+                self.settle(self.index(of: settlement.claim.id)!, settlement, now: now, model)
+            }
+        case (.rescueExpired(let endedBefore, let limit), .rescued(let count)):
+            self.rescued(endedBefore: endedBefore, limit: limit, count: count, model)
+        case (.cancel(let ids, _), .cancelled(let outcomes)):
+            for (id, outcome) in zip(ids, outcomes) { self.cancelled(id, outcome, model) }
+        case (.eject(let ids), .ejected):
+            for id in ids {
+                guard let index = self.index(of: id), let shadow = self[index].shadow, !shadow.state.isFinal else {
+                    continue
+                }
+                self.end(index, .completed, isKept: false)
+                self.compare(index, model)
+            }
+        case (.nextDue, .nextDue):
+            break
+        default:
+            preconditionFailure("An answer that does not fit its question")
+        }
+    }
+
+    /// Compares everything that is stored with the account.
+    func sweep(_ model: TaskStoreModel) {
+        var count = 0
+        for index in self.entries.indices {
+            if self.entries[index].shadow != nil { count += 1 }
+            self.compare(index, model)
+        }
+        if count != model.records.count || count != self.stored - self.removed {
+            self.fail("\(model.records.count) tasks are stored, and \(count) should be")
+        }
+    }
+
+    /// Final tasks whose time to be kept has passed were removed.
+    func pruned(_ count: Int, _ model: TaskStoreModel) {
+        var gone = 0
+        for index in self.entries.indices {
+            guard let shadow = self.entries[index].shadow, model.records[self.entries[index].id] == nil else {
+                continue
+            }
+            if !shadow.state.isFinal { self.fail("\(self.name(index)) was removed while \(shadow.state)") }
+            self[index].shadow = nil
+            self.removed += 1
+            gone += 1
+        }
+        if gone != count { self.fail("\(count) tasks were pruned, and \(gone) are gone") }
+    }
+
+    // MARK: - One kind of call each
+
+    private func inserted(_ task: TaskDefinition, _ outcome: InsertOutcome, _ model: TaskStoreModel) {
+        guard let index = self.index(of: task.id) else { return self.fail("A task nobody submitted is stored") }
+        switch outcome {
+        case .inserted:
+            if self[index].shadow != nil { self.fail("\(self.name(index)) is stored twice") }
+            if self[index].isDenied { self.fail("\(self.name(index)) was denied and is stored") }
+            if self[index].end != nil { self.statistics.resurrections += 1 }
+            self[index].end = nil
+            self[index].wasStored = true
+            self[index].expiresAt = task.expiresAt
+            self[index].shadow = Shadow(dueAt: task.dueAt)
+            self[index].dueOfAttempt = []
+            self[index].acceptedAttempt = 0
+            self.stored += 1
+        case .exists(let state):
+            if self[index].shadow?.state != state {
+                self.fail("\(self.name(index)) exists as \(state), and should not")
+            }
+        }
+        self.compare(index, model)
+    }
+
+    private func claimed(_ task: ClaimedTask, _ request: ClaimRequest, _ model: TaskStoreModel) {
+        self.statistics.claims += 1
+        guard let index = self.index(of: task.id), var shadow = self[index].shadow else {
+            return self.fail("A task that is not stored is claimed")
+        }
+        if shadow.state != .scheduled { self.fail("\(self.name(index)) is claimed while \(shadow.state)") }
+        if shadow.dueAt > request.dueBy { self.fail("\(self.name(index)) is claimed before its time") }
+        shadow.state = .running
+        shadow.attempt += 1
+        shadow.owner = request.owner
+        shadow.leaseUntil = request.leaseUntil
+        self[index].shadow = shadow
+        self[index].dueOfAttempt.append(shadow.dueAt)
+        if task.claim != Claim(id: task.id, owner: request.owner, attempt: shadow.attempt) {
+            self.fail("\(self.name(index)) is claimed with the wrong claim")
+        }
+        if task.failures != shadow.failures { self.fail("\(self.name(index)) is claimed with the wrong failures") }
+        self.compare(index, model)
+    }
+
+    /// Whether a fenced change was made; it must have been exactly if the claim holds.
+    private func holds(_ claim: Claim, _ outcome: FencedOutcome) -> Bool {
+        guard let index = self.index(of: claim.id) else {
+            self.fail("A claim of a task nobody submitted is used")
+            return false
+        }
+        let shadow = self[index].shadow
+        let holds = shadow?.state == .running && shadow?.owner == claim.owner && shadow?.attempt == claim.attempt
+        switch outcome {
+        case .done:
+            if !holds { self.fail("\(self.name(index)) was changed by the stale claim of attempt \(claim.attempt)") }
+        case .stale:
+            self.statistics.staleClaims += 1
+            if holds { self.fail("\(self.name(index)) refused its valid claim of attempt \(claim.attempt)") }
+        }
+        return holds && outcome == .done
+    }
+
+    private func rescued(endedBefore: Timestamp, limit: Int, count: Int, _ model: TaskStoreModel) {
+        var expired = 0
+        for index in self.entries.indices {
+            guard let shadow = self.entries[index].shadow, shadow.state == .running, shadow.leaseUntil! < endedBefore
+            else { continue }
+            expired += 1
+            guard let record = model.records[self.entries[index].id], record.state == .scheduled else { continue }
+            self.reschedule(index, at: shadow.dueAt)
+            self.compare(index, model)
+            if record.history.last?.outcome != .leaseExpired { self.fail("\(self.name(index)) was rescued in silence") }
+        }
+        self.statistics.rescues += count
+        if limit > 0, count != min(limit, expired) { self.fail("\(count) of \(expired) leases were taken back") }
+    }
+
+    private func cancelled(_ id: TaskID, _ outcome: CancelOutcome, _ model: TaskStoreModel) {
+        guard let index = self.index(of: id) else { return self.fail("A task nobody submitted is cancelled") }
+        let state = self[index].shadow?.state
+        let expected: CancelOutcome
+        switch state {
+        case nil: expected = .notFound
+        case .scheduled: expected = .cancelled
+        case .running: expected = .cancelledWhileRunning
+        case .completed?, .discarded?, .cancelled?, .expired?: expected = .alreadyFinal(state!)
+        }
+        if outcome != expected { self.fail("\(self.name(index)) was cancelled with \(outcome), not \(expected)") }
+        if expected == .cancelled || expected == .cancelledWhileRunning { self.end(index, .cancelled, isKept: true) }
+        self.compare(index, model)
+    }
+
+    // MARK: - Changes of the account
+
+    func reschedule(_ index: Int, at: Timestamp) {
+        self[index].shadow!.state = .scheduled
+        self[index].shadow!.owner = nil
+        self[index].shadow!.leaseUntil = nil
+        self[index].shadow!.dueAt = at
+    }
+
+    func end(_ index: Int, _ state: TaskState, isKept: Bool) {
+        if let end = self[index].end { self.fail("\(self.name(index)) was \(end) and becomes \(state)") }
+        self[index].end = state
+        if isKept {
+            self[index].shadow!.state = state
+            self[index].shadow!.owner = nil
+            self[index].shadow!.leaseUntil = nil
+        } else {
+            self[index].shadow = nil
+            self.removed += 1
+        }
+    }
+
+    func compare(_ index: Int, _ model: TaskStoreModel) {
+        let record = model.records[self[index].id]
+        let found = record.map {
+            Shadow(
+                state: $0.state, attempt: $0.attempt, failures: $0.failures, owner: $0.owner,
+                leaseUntil: $0.leaseUntil, dueAt: $0.definition.dueAt)
+        }
+        if found != self[index].shadow {
+            let expected = self[index].shadow
+            self.fail("\(self.name(index)) is stored as \(found.text), and should be \(expected.text)")
+        }
+    }
+}
+
+extension Ledger.Shadow? {
+    fileprivate var text: String {
+        guard let self else { return "nothing" }
+        return "\(self.state) attempt \(self.attempt) failures \(self.failures) due \(self.dueAt)"
+    }
+}

@@ -1,0 +1,78 @@
+internal import GearclockCore
+
+/// Runs simulated installations: one for each seed, the same one again for the same seed.
+package enum Simulation {
+    /// What one run came to.
+    package struct Report: Equatable, Sendable {
+        package var seed: UInt64
+        /// Which promise was broken; `nil` if none.
+        package var failure: String?
+        /// Two runs with one digest went the same way.
+        package var digest: UInt64
+        package var events: Int
+        /// Virtual time, in microseconds.
+        package var time: Int64
+        package var counts: Counts
+    }
+
+    /// How much happened in one run or in many.
+    package struct Counts: Equatable, Sendable {
+        package var acknowledged = 0
+        package var jobs = 0
+        package var claims = 0
+        package var rescues = 0
+        package var staleClaims = 0
+        package var adoptions = 0
+        package var overlaps = 0
+        package var sharedClaims = 0
+        package var resurrections = 0
+
+        package init() {}
+    }
+
+    /// - Parameter trace: called with a line for everything that happens.
+    package static func run(seed: UInt64, canary: Canary? = nil, trace: ((String) -> Void)? = nil) -> Report {
+        let world = World(seed: seed, canary: canary, trace: trace)
+        let failure = world.run()
+        return Report(
+            seed: seed, failure: failure, digest: world.digest, events: world.events, time: world.time,
+            counts: Counts(world.ledger.statistics))
+    }
+
+    /// What a person needs who is to find the reason of a failure: the promise, the seed, and what happened before.
+    package static func explain(seed: UInt64, canary: Canary? = nil, events: Int = 50) -> String {
+        var lines: [String] = []
+        let report = self.run(seed: seed, canary: canary) { line in
+            lines.append(line)
+            if lines.count > 2 * events { lines.removeFirst(lines.count - events) }
+        }
+        let command = "Scripts/simulate --seed \(seed)" + (canary.map { " --canary \($0.rawValue)" } ?? "")
+        return (lines.suffix(events) + ["FAILED: \(report.failure ?? "nothing")", command]).joined(separator: "\n")
+    }
+}
+
+extension Simulation.Counts {
+    init(_ statistics: Ledger.Statistics) {
+        self.acknowledged = statistics.acknowledged
+        self.jobs = statistics.jobs
+        self.claims = statistics.claims
+        self.rescues = statistics.rescues
+        self.staleClaims = statistics.staleClaims
+        self.adoptions = statistics.adoptions
+        self.overlaps = statistics.overlaps
+        self.sharedClaims = statistics.sharedClaims
+        self.resurrections = statistics.resurrections
+    }
+
+    package static func += (left: inout Self, right: Self) {
+        left.acknowledged += right.acknowledged
+        left.jobs += right.jobs
+        left.claims += right.claims
+        left.rescues += right.rescues
+        left.staleClaims += right.staleClaims
+        left.adoptions += right.adoptions
+        left.overlaps += right.overlaps
+        left.sharedClaims += right.sharedClaims
+        left.resurrections += right.resurrections
+    }
+}

@@ -1,0 +1,62 @@
+internal import GearclockCore
+
+/// What `DispatcherService` does.
+extension World {
+    func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
+        for action in actions {
+            switch action {
+            case .askNextDue: self.ask(.nextDue, .nextDue, node)
+            case .claimDue(let request): self.ask(.claim, .claimDue(request), node)
+            case .rescueExpired(let endedBefore, let limit):
+                self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
+            case .handOver(let id, let tasks): self.handOver(id, tasks, node)
+            case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
+            case .setTimer(let instant): self.setTimer(.dispatcher, instant, node)
+            case .stopped: self.machineStopped(.dispatcher, node)
+            }
+        }
+    }
+
+    private func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
+        for task in tasks where task.dueAt > self.now(node).wall {
+            self.ledger.fail("Process \(node) hands a task over before it is due")
+        }
+        if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
+            let answers = self.handedOver(tasks, node)
+            return self.report(.handOver(id, .success(answers)), node)
+        }
+        let connections = self.open(self.nodes[node].clientEndpoint)
+        guard !connections.isEmpty else { return self.report(.handOver(id, .failure(.notDelivered)), node) }
+        let connection = self.dice.pick(connections)
+        self.nodes[node].handOvers[id] = connection
+        // A unique of its own: hand-overs are never joined.
+        let owner = "\(node)-\(self.nodes[node].incarnation)-\(id)"
+        let job = SubmittedJob(
+            function: .handOver, unique: Array(owner.utf8), priority: .normal, isBackground: false,
+            workload: .handOver(tasks))
+        self.send(.submit(job, .handOver(id)), on: connection)
+    }
+
+    func handOverEnded(_ id: DispatcherStateMachine.HandOverID, _ result: JobResult, _ node: Int) {
+        guard self.nodes[node].handOvers.removeValue(forKey: id) != nil else { return }
+        guard case .handedOver(let answers) = result else { preconditionFailure("Another answer was expected") }
+        self.handOverReplied(id, .success(answers), node)
+    }
+
+    func handOversLost(_ connection: ConnectionID, _ node: Int) {
+        for id in self.nodes[node].handOvers.keys.sorted() where self.nodes[node].handOvers[id] == connection {
+            self.nodes[node].handOvers[id] = nil
+            self.handOverReplied(id, .failure(.unknown), node)
+            guard self.nodes[node].dispatcher != nil else { return }
+        }
+    }
+
+    func handOverReplied(
+        _ id: DispatcherStateMachine.HandOverID,
+        _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
+    ) {
+        self.note("process \(node): hand-over \(id) \(reply)")
+        let now = self.now(node)
+        self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
+    }
+}

@@ -1,0 +1,127 @@
+internal import GearclockCore
+
+/// What the simulated job servers do with what they receive.
+extension World {
+    func serverReceived(_ message: ServerMessage, on connection: ConnectionID) {
+        guard self.connections[connection].isOpenAtServer, !self.connections[connection].isCut else { return }
+        let server = self.connections[connection].server
+        switch message {
+        case .submit(let job, let token):
+            let (handle, isNew) = self.servers[server].submit(job, from: connection, token)
+            self.note(
+                "server \(server): job \(handle) \(isNew ? "new" : "joined"), \(job.function) \(job.workload.text)")
+            if !isNew, case .task = job.workload { self.ledger.statistics.adoptions += 1 }
+            self.send(.created(token, handle), on: connection)
+            self.giveOut(server, job.function)
+        case .grab(let kind, let count):
+            self.connections[connection].wanted[kind.rawValue] += count
+            for function in self.functions(of: kind) { self.giveOut(server, function) }
+        case .cannotDo(let kind):
+            self.connections[connection].wanted[kind.rawValue] = -1000
+        case .result(let handle, let result):
+            self.serverReceivedResult(result, of: handle, server, on: connection)
+        case .statusOfUnique(let function, let unique, let run):
+            let handle = self.servers[server].handle(of: .init(function: function, unique: unique))
+            let job = handle.flatMap { self.servers[server][$0] }
+            let status = ControllerStateMachine.JobStatus(
+                isKnown: job != nil, isRunning: job?.worker != nil, clients: UInt64(job?.clients.count ?? 0))
+            self.send(.statusOfUnique(run: run, status), on: connection)
+        case .statusOfHandle(let handle, let run):
+            self.send(.statusOfHandle(run: run, isKnown: self.servers[server][handle] != nil), on: connection)
+        }
+    }
+
+    private func serverReceivedResult(
+        _ result: JobResult, of handle: Handle, _ server: Int, on connection: ConnectionID
+    ) {
+        // A job that was given to another worker in the meantime is not found.
+        guard let job = self.servers[server][handle], job.worker == connection else { return }
+        self.servers[server].remove(handle)
+        if case .task(let index) = job.workload {
+            self.ledger.stopped(index, server: server, handle: handle)
+            if case .failed = result { self.ledger[index].misses += 1 }
+            if case .exception = result { self.ledger[index].misses += 1 }
+        }
+        for client in job.clients { self.send(.ended(client.token, result), on: client.connection) }
+    }
+
+    func functions(of kind: Function.Kind) -> [Function] {
+        switch kind {
+        case .submit: [.submit]
+        case .handOver: [.handOver]
+        case .target: (0..<self.swarm.functions).map { .target($0) } + [.custom]
+        }
+    }
+
+    /// Gives waiting jobs to workers that want one; of several workers, any.
+    private func giveOut(_ server: Int, _ function: Function) {
+        let kind = function.kind.rawValue
+        while self.servers[server].hasWaiting(function) {
+            let workers = self.endpoints.compactMap { $0.worker(at: server) }.filter {
+                self.connections[$0].isOpenAtServer && self.connections[$0].wanted[kind] > 0
+            }
+            guard !workers.isEmpty, let handle = self.servers[server].next(of: function) else { return }
+            let worker = self.dice.pick(workers)
+            self.connections[worker].wanted[kind] -= 1
+            self.servers[server].assign(handle, to: worker)
+            let job = self.servers[server][handle]!
+            self.note("server \(server): job \(handle) to connection \(worker)")
+            if case .task(let index) = job.workload {
+                self.ledger.started(index, server: server, handle: handle, isStrict: self.isStrict)
+            }
+            self.send(.assigned(handle, function, job.workload), on: worker)
+        }
+    }
+
+    /// Whether two jobs of one task may never run at once: with several servers, a controller that cannot reach the one
+    /// where the job runs can do no better than to try another.
+    private var isStrict: Bool { self.swarm.servers == 1 && self.swarm.isClockBounded }
+
+    func serverLost(_ connection: ConnectionID) {
+        guard self.connections[connection].isOpenAtServer else { return }
+        self.connections[connection].isOpenAtServer = false
+        let server = self.connections[connection].server
+        guard self.servers[server].isUp else { return }
+        self.note("server \(server) lost connection \(connection)")
+        let stopped = self.servers[server].lost(connection)
+        for (handle, job) in stopped {
+            if case .task(let index) = job.workload { self.ledger.stopped(index, server: server, handle: handle) }
+        }
+        for (_, job) in stopped { self.giveOut(server, job.key.function) }
+    }
+
+    func killServer(_ server: Int) {
+        guard self.servers[server].isUp else { return }
+        self.note("server \(server) dies")
+        for handle in self.servers[server].jobs.keys.sorted() {
+            if case .task(let index) = self.servers[server][handle]!.workload {
+                self.ledger.stopped(index, server: server, handle: handle)
+            }
+        }
+        self.servers[server].die()
+        for connection in self.connections.indices where self.connections[connection].server == server {
+            guard self.connections[connection].isOpenAtServer else { continue }
+            self.connections[connection].isOpenAtServer = false
+            self.schedule(.endpointNotices(connection), after: self.dice.between(100, 200_000))
+        }
+    }
+}
+
+extension Endpoint {
+    fileprivate func worker(at server: Int) -> ConnectionID? {
+        switch self.owner {
+        case .worker, .target: self.current[server]
+        case .client, .submitter: nil
+        }
+    }
+}
+
+extension Workload {
+    var text: String {
+        switch self {
+        case .submission(let request): "request \(request)"
+        case .handOver(let tasks): "\(tasks.count) tasks"
+        case .task(let index): "task \(index)"
+        }
+    }
+}

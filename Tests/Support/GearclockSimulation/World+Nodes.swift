@@ -1,0 +1,172 @@
+internal import GearclockCore
+
+/// The life of a process: start, death, frost, and an orderly end.
+extension World {
+    func now(_ node: Int) -> Now { self.nodes[node].clock.read(at: self.time) }
+
+    func startNode(_ node: Int) {
+        guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
+        self.nodes[node].incarnation += 1
+        self.nodes[node].status = .up
+        let roles = self.nodes[node].roles
+        self.note("process \(node) starts")
+        if roles.contains(.intake) { self.nodes[node].intake = IntakeStateMachine(patience: self.swarm.patience) }
+        if roles.contains(.controller) {
+            self.nodes[node].controller = ControllerStateMachine(policy: self.swarm.controller)
+        }
+        if roles.contains(.dispatcher) {
+            let owner = OwnerID(using: &self.dice)
+            self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: self.swarm.dispatcher)
+            let actions = self.nodes[node].dispatcher!.started(now: self.now(node))
+            self.perform(actions, node)
+        }
+        self.startEndpoint(self.nodes[node].workerEndpoint)
+        self.startEndpoint(self.nodes[node].clientEndpoint)
+    }
+
+    /// - Parameter noticedWithin: how long the servers may take to notice.
+    func killNode(_ node: Int, noticedWithin: Int64) {
+        guard self.nodes[node].status != .dead else { return }
+        self.note("process \(node) dies")
+        for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
+            for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
+        }
+        self.nodes[node] = self.nodes[node].successor()
+    }
+
+    /// Asks a process to stop. It takes nothing new and finishes what it has.
+    func shutDown(_ node: Int, deadline: Int64?) {
+        guard self.nodes[node].status == .up else { return }
+        self.note("process \(node) is asked to stop")
+        self.nodes[node].status = .draining
+        let now = self.now(node)
+        for connection in self.open(self.nodes[node].workerEndpoint) {
+            self.send(.cannotDo(.submit), on: connection)
+            self.send(.cannotDo(.handOver), on: connection)
+        }
+        if let deadline {
+            let incarnation = self.nodes[node].incarnation
+            self.schedule(.drainDeadline(node: node, incarnation: incarnation), after: deadline)
+        }
+        if let actions = self.nodes[node].intake?.shutdownRequested(now: now) { self.perform(actions, node) }
+        if let actions = self.nodes[node].dispatcher?.shutdownRequested(now: now) { self.perform(actions, node) }
+        if let actions = self.nodes[node].controller?.shutdownRequested(now: now) { self.perform(actions, node) }
+    }
+
+    /// Patience is at an end: the controller gives back what still runs; a second later the process is ended.
+    func drainDeadlinePassed(_ node: Int, _ incarnation: Int) {
+        guard self.nodes[node].incarnation == incarnation, self.nodes[node].status == .draining else { return }
+        self.note("process \(node) has had its time to stop")
+        let now = self.now(node)
+        if let actions = self.nodes[node].controller?.drainTimeExpired(now: now) { self.perform(actions, node) }
+        guard self.nodes[node].status == .draining else { return }
+        if self.dice.chance(0.5) {
+            self.killNode(node, noticedWithin: 1000)
+            self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000))
+        } else {
+            self.schedule(.drainDeadline(node: node, incarnation: incarnation), after: 1_000_000)
+        }
+    }
+
+    /// One of a process's machines has nothing left to do; the last one ends the process.
+    func machineStopped(_ machine: Machine, _ node: Int) {
+        self.nodes[node].stopped.insert(machine)
+        var all = 0
+        if self.nodes[node].intake != nil { all += 1 }
+        if self.nodes[node].dispatcher != nil { all += 1 }
+        if self.nodes[node].controller != nil { all += 1 }
+        guard self.nodes[node].stopped.count == all else { return }
+        self.note("process \(node) stops")
+        self.killNode(node, noticedWithin: 1000)
+        if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
+    }
+
+    // MARK: - Timers
+
+    func setTimer(_ machine: Machine, _ instant: MonotonicInstant, _ node: Int) {
+        let at = max(self.time, self.nodes[node].clock.time(of: instant))
+        self.nodes[node].timers[machine.rawValue] = at
+        // An event that comes too early looks again; so a timer that is moved back costs nothing.
+        guard at < self.nodes[node].plannedTimers[machine.rawValue] else { return }
+        self.nodes[node].plannedTimers[machine.rawValue] = at
+        let incarnation = self.nodes[node].incarnation
+        self.schedule(.timer(node: node, incarnation: incarnation, machine), at: at)
+    }
+
+    func timerFired(_ node: Int, _ incarnation: Int, _ machine: Machine) {
+        guard self.nodes[node].incarnation == incarnation, self.nodes[node].isRunning else { return }
+        guard self.nodes[node].plannedTimers[machine.rawValue] <= self.time else { return }
+        self.nodes[node].plannedTimers[machine.rawValue] = .max
+        let at = self.nodes[node].timers[machine.rawValue]
+        if at == .max { return }
+        if at > self.time {
+            self.nodes[node].plannedTimers[machine.rawValue] = at
+            return self.schedule(.timer(node: node, incarnation: incarnation, machine), at: at)
+        }
+        self.nodes[node].timers[machine.rawValue] = .max
+        let now = self.now(node)
+        switch machine {
+        case .intake: self.perform(self.nodes[node].intake!.timerFired(now: now), node)
+        case .dispatcher: self.perform(self.nodes[node].dispatcher!.timerFired(now: now), node)
+        case .controller: self.perform(self.nodes[node].controller!.timerFired(now: now, using: &self.dice), node)
+        }
+    }
+
+    // MARK: - Connections of a process
+
+    func workerConnected(_ node: Int, _ connection: ConnectionID) {
+        guard self.nodes[node].status == .up else { return }
+        if self.nodes[node].roles.contains(.intake) { self.send(.grab(.submit, 8), on: connection) }
+        if self.nodes[node].roles.contains(.controller) { self.send(.grab(.handOver, 2), on: connection) }
+    }
+
+    func workerReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
+        guard case .assigned(let handle, _, let workload) = message else { return }
+        switch workload {
+        case .submission(let request): self.takeIn(request, handle, on: connection, node)
+        case .handOver(let tasks): self.takeOver(tasks, handle, on: connection, node)
+        case .task: preconditionFailure("A daemon works for no target function")
+        }
+    }
+
+    func workerLost(_ connection: ConnectionID, _ node: Int) {
+        // What was not answered over it is given to another worker daemon; an answer of ours finds no way.
+    }
+
+    func clientReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
+        switch message {
+        case .created(.run(let run), let handle): self.jobCreated(run, handle, on: connection, node)
+        case .ended(.run(let run), let result): self.jobEnded(run, result, on: connection, node)
+        case .ended(.handOver(let id), let result): self.handOverEnded(id, result, node)
+        case .statusOfUnique(let run, let status): self.statusReplied(run, status, on: connection, node)
+        case .statusOfHandle(let run, let isKnown): self.jobChecked(run, isKnown: isKnown, node)
+        case .created, .ended, .assigned: break
+        }
+    }
+
+    func clientLost(_ connection: ConnectionID, _ node: Int) {
+        self.connectivityChanged(node)
+        if self.nodes[node].dispatcher != nil { self.handOversLost(connection, node) }
+        if self.nodes[node].controller != nil { self.jobsLost(connection, node) }
+    }
+
+    func connectivityChanged(_ node: Int) {
+        let isConnected = !self.open(self.nodes[node].clientEndpoint).isEmpty
+        self.nodes[node].controller?.connectivityChanged(isConnected: isConnected)
+    }
+
+    func reported(_ node: Int, _ incarnation: Int, _ report: LocalReport) {
+        guard self.nodes[node].incarnation == incarnation, self.nodes[node].isRunning else { return }
+        switch report {
+        case .handOver(let id, let reply): self.handOverReplied(id, reply, node)
+        case .refused(let run): self.runRefused(run, node)
+        case .status(let run): self.questionAnswered(run, nil, node)
+        case .checked(let run): self.jobChecked(run, isKnown: nil, node)
+        }
+    }
+
+    func report(_ report: LocalReport, _ node: Int) {
+        let incarnation = self.nodes[node].incarnation
+        self.schedule(.local(node: node, incarnation: incarnation, report), after: 0)
+    }
+}

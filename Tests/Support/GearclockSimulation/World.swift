@@ -1,0 +1,235 @@
+internal import GearclockCore
+
+/// One simulated installation: processes with the real state machines, job servers, target workers, clients and a store.
+///
+/// Single-threaded, without any clock or chance but its own: one seed is one run, exactly. What `IntakeService`,
+/// `DispatcherService` and `ControllerService` do in a real process, `World+Intake.swift`, `World+Dispatcher.swift` and
+/// `World+Controller.swift` do here.
+final class World {
+    enum Phase {
+        /// Faults strike.
+        case faults
+        /// Everything is healed, and all tasks must end.
+        case healed
+        /// All tasks ended, and all processes must stop when they are asked to.
+        case stopping
+    }
+
+    let swarm: Swarm
+    let canary: Canary?
+    var dice: Dice
+    /// True time, in microseconds since the start.
+    var time: Int64 = 0
+    var phase = Phase.faults
+    var queue = EventQueue()
+    var ledger: Ledger
+    var store = SimulatedStore()
+    var nodes: [Node] = []
+    var servers: [SimulatedJobServer] = []
+    var targets: [Target] = []
+    var requests: [ClientRequest] = []
+    var endpoints: [Endpoint] = []
+    var connections: [Connection] = []
+    var digest: UInt64 = 0
+    var events = 0
+    private var eventsAtThisTime = 0
+    private let trace: ((String) -> Void)?
+
+    init(seed: UInt64, canary: Canary?, trace: ((String) -> Void)?) {
+        var dice = Dice(seed: seed)
+        var swarm = Swarm(&dice)
+        if canary == .shortLease {
+            swarm.dispatcher.lease.lease = .milliseconds(100)
+            swarm.controller.lease.lease = .milliseconds(100)
+        }
+        self.swarm = swarm
+        self.canary = canary
+        self.dice = dice
+        self.trace = trace
+        self.ledger = Ledger(clockPlay: .microseconds(2 * swarm.clockLimit))
+        self.build()
+    }
+
+    private func build() {
+        self.servers = (0..<self.swarm.servers).map { _ in SimulatedJobServer(joinsRevive: self.swarm.joinsRevive) }
+        for (index, roles) in self.swarm.nodes.enumerated() {
+            let clock = SimulatedClock(
+                limit: self.swarm.clockLimit, driftPerMillion: self.swarm.driftPerMillion, &self.dice)
+            self.nodes.append(
+                Node(
+                    roles: roles, clock: clock, workerEndpoint: self.addEndpoint(.worker(node: index)),
+                    clientEndpoint: self.addEndpoint(.client(node: index))))
+        }
+        for index in 0..<self.swarm.targets {
+            self.targets.append(Target(endpoint: self.addEndpoint(.target(index))))
+        }
+        let clients = (0..<self.swarm.clients).map { self.addEndpoint(.submitter($0)) }
+        self.plan(clients)
+        for index in self.nodes.indices { self.startNode(index) }
+        for index in self.targets.indices { self.startTarget(index) }
+        for client in clients { self.startEndpoint(client) }
+        self.schedule(.housekeeping, after: 1_000_000)
+        self.schedule(.heal, after: self.swarm.horizon)
+        self.scheduleFault()
+    }
+
+    private func addEndpoint(_ owner: Endpoint.Owner) -> Int {
+        self.endpoints.append(Endpoint(owner: owner, servers: self.swarm.servers))
+        return self.endpoints.count - 1
+    }
+
+    // MARK: - Time
+
+    func schedule(_ event: Event, after delay: Int64) {
+        self.queue.insert(event, at: self.time + max(0, delay))
+    }
+
+    func schedule(_ event: Event, at time: Int64) {
+        self.queue.insert(event, at: max(self.time, time))
+    }
+
+    /// A line of the trace; costs nothing where nobody reads it.
+    func note(_ text: @autoclosure () -> String) {
+        guard let trace = self.trace else { return }
+        let seconds = self.time / 1_000_000
+        let fraction = String(1_000_000 + self.time % 1_000_000).dropFirst()
+        trace("\(seconds).\(fraction) \(text())")
+    }
+
+    /// Mixes what happened into the digest by which two runs are compared.
+    func mix(_ value: UInt64) {
+        self.digest = (self.digest ^ value) &* 0x0000_0100_0000_01b3
+        self.digest ^= self.digest >> 29
+    }
+
+    /// - Returns: what went wrong; `nil` if nothing.
+    func run() -> String? {
+        while let (time, event) = self.queue.removeFirst() {
+            self.eventsAtThisTime = time == self.time ? self.eventsAtThisTime + 1 : 0
+            self.time = time
+            self.events += 1
+            self.mix(UInt64(bitPattern: time))
+            if self.eventsAtThisTime > 20_000 { return "Time stands still: an endless loop" }
+            if self.events > 2_000_000 { return "Too many events" }
+            self.perform(event)
+            if let failure = self.ledger.failure { return failure }
+            switch self.phase {
+            case .faults:
+                break
+            case .healed:
+                if self.events % 32 == 0, self.isQuiet { self.stopAll() }
+            case .stopping:
+                if self.nodes.allSatisfy({ $0.status == .dead }) { return nil }
+            }
+        }
+        return "Nothing happens any more"
+    }
+
+    private func perform(_ event: Event) {
+        if let node = self.recipient(of: event), self.nodes[node].frozenUntil > self.time {
+            return self.schedule(event, at: self.nodes[node].frozenUntil)
+        }
+        switch event {
+        case .connect(let endpoint, let incarnation, let server): self.connect(endpoint, incarnation, server)
+        case .toServer(let connection, let message): self.serverReceived(message, on: connection)
+        case .toEndpoint(let connection, let message): self.endpointReceived(message, on: connection)
+        case .serverNotices(let connection): self.serverLost(connection)
+        case .endpointNotices(let connection): self.endpointLost(connection)
+        case .storeReached(let call, let fate): self.storeReached(call, fate)
+        case .storeReplied(let caller, let reply): self.storeReplied(caller, reply)
+        case .timer(let node, let incarnation, let machine): self.timerFired(node, incarnation, machine)
+        case .local(let node, let incarnation, let report): self.reported(node, incarnation, report)
+        case .drainDeadline(let node, let incarnation): self.drainDeadlinePassed(node, incarnation)
+        case .startNode(let node): self.startNode(node)
+        case .startServer(let server): self.servers[server].isUp = true
+        case .startTarget(let target): self.startTarget(target)
+        case .jobDone(let target, let incarnation, let connection, let handle, let verdict, let ledger):
+            self.jobDone(target, incarnation, connection, handle, verdict, ledger)
+        case .customControllerActs(let ledger, let fails): self.customControllerActs(ledger, fails: fails)
+        case .clientSubmits(let request): self.clientSubmits(request)
+        case .clientCancels(let ledger): self.clientCancels(ledger)
+        case .fault: self.strike()
+        case .housekeeping: self.keepHouse()
+        case .heal: self.heal()
+        }
+    }
+
+    /// The process that an event is for: a frozen one meets it when it thaws.
+    private func recipient(of event: Event) -> Int? {
+        switch event {
+        case .connect(let endpoint, _, _): self.endpoints[endpoint].node
+        case .toEndpoint(let connection, _), .endpointNotices(let connection):
+            self.endpoints[self.connections[connection].endpoint].node
+        case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
+        case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
+        case .toServer, .serverNotices, .storeReached, .startNode, .startServer, .startTarget, .jobDone,
+            .customControllerActs, .clientSubmits, .clientCancels, .fault, .housekeeping, .heal:
+            nil
+        }
+    }
+
+    private func keepHouse() {
+        let pruned = self.store.prune(now: self.trueNow)
+        self.ledger.pruned(pruned, self.store.model)
+        self.ledger.sweep(self.store.model)
+        self.mix(UInt64(self.ledger.settled))
+        self.checkBounds()
+        switch self.phase {
+        case .faults:
+            break
+        case .healed:
+            if self.time > self.swarm.horizon + Self.timeToEnd {
+                self.ledger.fail(self.ledger.unfinished() ?? self.unquiet ?? "Something is still under way")
+            }
+        case .stopping:
+            if self.time > self.stoppingSince + Self.timeToStop {
+                let late = self.nodes.indices.filter { self.nodes[$0].status != .dead }
+                self.ledger.fail("Processes \(late) do not stop")
+            }
+        }
+        self.schedule(.housekeeping, after: 1_000_000)
+    }
+
+    /// Bounds of memory, and of what a process says it holds.
+    private func checkBounds() {
+        for (index, node) in self.nodes.enumerated() {
+            if let dispatcher = node.dispatcher, dispatcher.inHand > self.swarm.dispatcher.heldTasks {
+                self.ledger.fail("Process \(index) holds \(dispatcher.inHand) tasks")
+            }
+            if let controller = node.controller, controller.inHand > self.swarm.controller.inHandTasks {
+                self.ledger.fail("Process \(index) runs \(controller.inHand) tasks")
+            }
+        }
+    }
+
+    // MARK: - The end
+
+    /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls.
+    static let timeToEnd: Int64 = 120_000_000
+    /// A healthy process stops in this time.
+    static let timeToStop: Int64 = 15_000_000
+
+    var stoppingSince: Int64 = 0
+
+    var trueNow: Timestamp { Timestamp(microseconds: SimulatedClock.start + self.time) }
+
+    private var isQuiet: Bool { self.unquiet == nil && self.ledger.unfinished() == nil }
+
+    /// What is still in somebody's hands.
+    private var unquiet: String? {
+        for (index, request) in self.requests.enumerated() where !request.isOver { return "Request \(index) is open" }
+        for (index, node) in self.nodes.enumerated() {
+            if let intake = node.intake, intake.pendingCount > 0 { return "Process \(index) has not answered" }
+            if let dispatcher = node.dispatcher, dispatcher.inHand > 0 { return "Process \(index) holds tasks" }
+            if let controller = node.controller, controller.inHand > 0 { return "Process \(index) runs tasks" }
+        }
+        return nil
+    }
+
+    private func stopAll() {
+        self.phase = .stopping
+        self.stoppingSince = self.time
+        self.note("everything stops")
+        for index in self.nodes.indices { self.shutDown(index, deadline: nil) }
+    }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import GearclockSimulation
+
+/// Many seeds in several processes, the known ones first.
+struct Campaign {
+    let first: UInt64
+    let seeds: UInt64
+    let jobs: Int
+    let canary: Canary?
+    let keepGoing: Bool
+
+    /// Seeds that found something once.
+    static let knownSeeds = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+        .appending(path: "../../../Fixtures/seeds.txt").standardizedFileURL
+
+    private struct Child {
+        let process: Process
+        let output: Pipe
+        let seedFile: URL
+    }
+
+    /// - Returns: how many seeds failed.
+    func run() throws -> Int {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "gearclock-simulate-\(getpid())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        var failures = try self.runKnownSeeds(in: directory)
+        let start = ContinuousClock.now
+        let jobs = min(UInt64(self.jobs), self.seeds)
+        let children = try (0..<jobs).map { index in
+            let (from, to) = (self.seeds * index / jobs, self.seeds * (index + 1) / jobs)
+            return try self.start(first: self.first + from, count: to - from, directory.appending(path: "\(index)"))
+        }
+        var totals = Totals()
+        for child in children { failures += try self.finish(child, &totals) }
+        let duration = start.duration(to: .now)
+        let seconds = Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
+        print(totals.summary(seconds: seconds))
+        print(failures == 0 ? "no promise was broken" : "\(failures) seeds FAILED")
+        return failures
+    }
+
+    private func runKnownSeeds(in directory: URL) throws -> Int {
+        guard self.canary == nil else { return 0 }
+        let text = try String(contentsOf: Self.knownSeeds, encoding: .utf8)
+        let seeds = text.split(separator: "\n").compactMap { UInt64($0.prefix { $0.isNumber }) }
+        var (failures, totals) = (0, Totals())
+        for seed in seeds {
+            let child = try self.start(first: seed, count: 1, directory.appending(path: "known"))
+            failures += try self.finish(child, &totals)
+        }
+        print("\(seeds.count) known seeds, \(failures) failed")
+        return failures
+    }
+
+    private func start(first: UInt64, count: UInt64, _ seedFile: URL) throws -> Child {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments =
+            ["--first", "\(first)", "--seeds", "\(count)", "--seed-file", seedFile.path]
+            + (self.canary.map { ["--canary", $0.rawValue] } ?? []) + (self.keepGoing ? ["--keep-going"] : [])
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
+        return Child(process: process, output: output, seedFile: seedFile)
+    }
+
+    /// Reads a child to its end, and tells what it found.
+    private func finish(_ child: Child, _ totals: inout Totals) throws -> Int {
+        let data = try child.output.fileHandleForReading.readToEnd() ?? Data()
+        child.process.waitUntilExit()
+        var failures = 0
+        for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
+            if let sum = Totals(line: line) {
+                totals.add(sum)
+            } else if line.hasPrefix("FAILED "), let seed = UInt64(line.split(separator: " ")[1]) {
+                failures += 1
+                print(self.keepGoing ? String(line) : Simulation.explain(seed: seed, canary: self.canary))
+            } else {
+                print(line)
+            }
+        }
+        if child.process.terminationReason == .uncaughtSignal || child.process.terminationStatus != 0 {
+            let seed = (try? String(contentsOf: child.seedFile, encoding: .utf8)) ?? "unknown"
+            print("FAILED: trapped (\(child.process.terminationStatus))\nScripts/simulate --seed \(seed)")
+            failures += 1
+        }
+        return failures
+    }
+}
