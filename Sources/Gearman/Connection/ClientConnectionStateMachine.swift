@@ -40,6 +40,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private var pending = FirstInFirstOutQueue<PendingRequest>()
     private var jobs = ClientJobs()
     private var openQuestions = 0
+    /// When the last answer came. The next one is due from then on: a server that works off a long queue is not late.
+    private var answeredAt = GearmanInstant(nanoseconds: .min)
     /// How many bytes the caller was told to write.
     private var writtenBytes: UInt64 = 0
 
@@ -74,7 +76,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         self.liveness.heard(now: now)
         do {
             while self.isListening, let packet = try self.decoder.next() {
-                self.receive(packet, &actions)
+                self.receive(packet, &actions, now: now)
             }
         } catch {
             self.close(.immediately(GearmanError(.protocolViolation, "Not a packet: \(error)")), &actions)
@@ -88,7 +90,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         var actions = ClientActions()
         self.liveness.heard(now: now)
         for packet in packets where self.isListening {
-            self.receive(packet, &actions)
+            self.receive(packet, &actions, now: now)
         }
         self.finish(&actions)
         return actions
@@ -140,7 +142,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             case .silent:
                 self.close(.immediately(GearmanError(.timedOut, "The server is silent")), &actions)
             }
-            if let oldest = self.pending.first, now >= self.liveness.requestDeadline(sentAt: oldest.sentAt) {
+            if let answerDeadline, now >= answerDeadline {
                 self.close(
                     .immediately(GearmanError(.timedOut, "The server did not answer a request in time")), &actions)
             }
@@ -284,6 +286,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     // MARK: Receiving
 
+    private var answerDeadline: GearmanInstant? {
+        self.pending.first.map { self.liveness.requestDeadline(sentAt: max($0.sentAt, self.answeredAt)) }
+    }
+
     private var isListening: Bool {
         switch self.state {
         case .greeting, .ready, .draining: true
@@ -291,7 +297,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func receive(_ packet: GearmanPacket, _ actions: inout ClientActions) {
+    private mutating func receive(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
         guard packet.magic == .response else {
             self.violation("The server sent a request", &actions)
             return
@@ -307,7 +313,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             let denominator = packet.argument(2).decimalNumber
             self.jobPacket(packet, .status(numerator: numerator, denominator: denominator), &actions)
         case .jobCreated, .statusResponse, .statusResponseUnique, .echoResponse, .optionResponse, .error:
-            self.answer(packet, &actions)
+            self.answer(packet, &actions, now: now)
         case .canDo, .cantDo, .resetAbilities, .preSleep, .unused, .noop, .submitJob, .grabJob, .noJob, .jobAssign,
             .getStatus, .echoRequest, .submitJobBackground, .submitJobHigh, .setClientID, .canDoTimeout, .allYours,
             .optionRequest, .grabJobUnique, .jobAssignUnique, .submitJobHighBackground, .submitJobLow,
@@ -331,7 +337,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// A packet that answers the oldest request.
-    private mutating func answer(_ packet: GearmanPacket, _ actions: inout ClientActions) {
+    private mutating func answer(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
         guard let request = self.pending.first else {
             self.violation("The server sent \(packet.type) without a request", &actions)
             return
@@ -341,6 +347,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             return
         }
         self.pending.popFirst()
+        self.answeredAt = now
         switch self.state {
         case .greeting:
             self.state = .ready
@@ -441,8 +448,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         actions.write = self.encoder.take()
         self.writtenBytes += UInt64(actions.write.count)
         if self.isListening {
-            let oldest = self.pending.first.map { self.liveness.requestDeadline(sentAt: $0.sentAt) }
-            actions.wakeAt = self.liveness.schedule(noLaterThan: oldest)
+            actions.wakeAt = self.liveness.schedule(noLaterThan: self.answerDeadline)
         }
         self.checkInvariants()
     }

@@ -4,7 +4,8 @@ package struct ConnectionTimeouts: Equatable, Sendable {
     package var heartbeatInterval: Duration
     /// Silence after that echo, or after the first packet of the connection, at which it is given up. Default 5 s.
     package var heartbeatTimeout: Duration
-    /// How long the oldest request may wait for its answer before the connection is given up. Default 30 s.
+    /// How long the next answer may take before the connection is given up; they come in the order of the requests.
+    /// Default 30 s.
     package var requestTimeout: Duration
 
     package init(

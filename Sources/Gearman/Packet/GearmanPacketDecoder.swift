@@ -132,9 +132,11 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
         return nil
     }
 
+    /// The caller has made sure that four bytes are there.
     private func number(at index: Int) -> UInt32 {
-        UInt32(self.buffer[index]) << 24 | UInt32(self.buffer[index + 1]) << 16
-            | UInt32(self.buffer[index + 2]) << 8 | UInt32(self.buffer[index + 3])
+        self.buffer.withUnsafeBytes { bytes in
+            UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+        }
     }
 }
 

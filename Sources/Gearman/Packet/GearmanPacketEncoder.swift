@@ -3,6 +3,8 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
     private let limits: GearmanLimits
     /// What was encoded since the last ``take()``.
     package private(set) var bytes: [UInt8] = []
+    /// How much was taken last: the next buffer will need about as much, and need not grow step by step.
+    private var expectedSizeBytes = 0
 
     package init(limits: GearmanLimits = GearmanLimits()) {
         self.limits = limits
@@ -12,6 +14,7 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
     package mutating func take() -> [UInt8] {
         let taken = self.bytes
         self.bytes = []
+        self.expectedSizeBytes = min(taken.count, 64 << 10)
         return taken
     }
 
@@ -63,6 +66,7 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
     }
 
     private mutating func appendHeader(_ magic: GearmanPacket.Magic, _ type: GearmanPacketType, sizeBytes: Int) {
+        if self.bytes.isEmpty { self.bytes.reserveCapacity(max(self.expectedSizeBytes, sizeBytes + 12)) }
         let head = UInt64(magic.rawValue) << 32 | UInt64(type.rawValue)
         withUnsafeBytes(of: (head.bigEndian, UInt32(sizeBytes).bigEndian)) { header in
             self.bytes.append(contentsOf: header.prefix(GearmanPacket.headerSizeBytes))

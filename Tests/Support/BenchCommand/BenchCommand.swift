@@ -8,7 +8,15 @@ import Logging
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
-        subcommands: [Lateness.self, Throughput.self, Store.self])
+        subcommands: [Codec.self, Store.self, Lateness.self, Throughput.self])
+
+    struct Codec: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
+
+        func run() {
+            CodecBenchmark.run()
+        }
+    }
 
     struct ServerOptions: ParsableArguments {
         @Option(help: "The job server of a running `gearclock up`.")
