@@ -45,9 +45,7 @@ extension ControllerStateMachine {
         let task = self.runs[run]!
         let definition = task.task.definition
         if now.wall < definition.dueAt {
-            // Asked again within a second, because the wall clock may be moved in the meantime.
-            let wait = min(now.wall.duration(to: definition.dueAt), .seconds(1))
-            self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
+            self.awaitDue(run, now: now)
         } else if self.isLeaseTooShort(task, now) {
             self.end(run, .release(at: definition.dueAt))
         } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
@@ -55,6 +53,13 @@ extension ControllerStateMachine {
         } else {
             self.launch(run, unique: task.unique, now: now, &work)
         }
+    }
+
+    private mutating func awaitDue(_ run: RunID, now: Now) {
+        self.runs[run]!.phase = .early
+        // Looked at again within a second, because the wall clock may be moved in the meantime.
+        let wait = min(now.wall.duration(to: self.runs[run]!.task.dueAt), .seconds(1))
+        self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
     }
 
     /// This process may have been frozen since it accepted the task, and somebody else may run it by now.
@@ -116,11 +121,13 @@ extension ControllerStateMachine {
         }
     }
 
-    /// Gives a new job to the job server, unless it is too late for it.
+    /// Gives a new job to the job server, unless it is too late for it, or too early since the clock was set back.
     private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
         let task = self.runs[run]!
         let definition = task.task.definition
-        if let expiresAt = definition.expiresAt, expiresAt < now.wall {
+        if now.wall < definition.dueAt {
+            self.awaitDue(run, now: now)
+        } else if let expiresAt = definition.expiresAt, expiresAt < now.wall {
             self.end(run, .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed)))
         } else if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
             // Only after the last hand-out to a custom controller, which had its time to eject the task.
