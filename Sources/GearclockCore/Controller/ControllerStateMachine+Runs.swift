@@ -82,6 +82,8 @@ extension ControllerStateMachine {
     ) {
         let task = self.runs[run]!
         if self.isLeaseTooShort(task, now) { return self.end(run, .release(at: task.task.dueAt)) }
+        // The clock may have been set back since the question was asked.
+        if now.wall < task.task.dueAt { return self.awaitDue(run, now: now) }
         let job = TaskRun.EarlierJob(status)
         switch (question, job) {
         case (.first(let unanswered), .unanswered):
@@ -121,13 +123,11 @@ extension ControllerStateMachine {
         }
     }
 
-    /// Gives a new job to the job server, unless it is too late for it, or too early since the clock was set back.
+    /// Gives a new job to the job server, unless it is too late for it.
     private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
         let task = self.runs[run]!
         let definition = task.task.definition
-        if now.wall < definition.dueAt {
-            self.awaitDue(run, now: now)
-        } else if let expiresAt = definition.expiresAt, expiresAt < now.wall {
+        if let expiresAt = definition.expiresAt, expiresAt < now.wall {
             self.end(run, .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed)))
         } else if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
             // Only after the last hand-out to a custom controller, which had its time to eject the task.

@@ -81,6 +81,13 @@ extension World {
         if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
     }
 
+    /// All that a frozen process missed reaches it at once.
+    func thaw(_ node: Int) {
+        guard self.nodes[node].frozenUntil <= self.time else { return }
+        for event in self.nodes[node].missed { self.schedule(event, after: 0) }
+        self.nodes[node].missed = []
+    }
+
     // MARK: - Timers
 
     func setTimer(_ machine: Machine, _ instant: MonotonicInstant, _ node: Int) {
