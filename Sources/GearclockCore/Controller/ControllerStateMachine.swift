@@ -112,7 +112,8 @@ package struct ControllerStateMachine: Sendable {
 
     /// A dispatcher handed tasks over. Tell it the answers before anything is performed: it waits for them, and what
     /// it does not hear about may be handed to another controller.
-    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action]) {
+    package mutating func handedOver(_ tasks: [ClaimedTask], now: Now) -> (answers: [HandOverAnswer], actions: [Action])
+    {
         var work = Work()
         let answers = tasks.map { self.accept($0, now: now, &work) }
         return (answers, self.proceed(work, now))

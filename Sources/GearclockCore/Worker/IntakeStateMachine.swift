@@ -147,7 +147,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
         return [
             .answer(
                 late.map {
-                    Answer(submission: $0.id, result: $0.mayBeStored ? .outcomeUnknown(error.text) : .unavailable(error.text))
+                    Answer(
+                        submission: $0.id,
+                        result: $0.mayBeStored ? .outcomeUnknown(error.text) : .unavailable(error.text))
                 })
         ]
     }

@@ -39,8 +39,10 @@ final class World {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
         if canary == .shortLease {
-            swarm.dispatcher.lease.lease = .milliseconds(100)
-            swarm.controller.lease.lease = .milliseconds(100)
+            let lease = LeasePolicy(
+                lease: .milliseconds(100), extendWhenLeft: .milliseconds(50), startMargin: .zero, rescueMargin: .zero)
+            swarm.dispatcher.lease = lease
+            swarm.controller.lease = lease
         }
         self.swarm = swarm
         self.canary = canary
