@@ -16,8 +16,10 @@ daemons=(worker1 worker2 dispatcher1 dispatcher2 controller1 controller2)
 
 # storm NAME COUNT SPREAD: a client that submits until everything is acknowledged
 storm() {
+    # Ids come from the seed, and a second storm must not have those of the first.
+    local seed=$CHAOS_SEED-$1
     perl "$SUPPORT/storm.pl" --servers "$GEARCLOCK_GEARMAN" --acknowledged "$WORK/$1.acknowledged" --function count \
-        --count "$2" --spread "$3" --seed "$CHAOS_SEED" >"$WORK/$1.storm" 2>&1 &
+        --count "$2" --spread "$3" --seed "$seed" >"$WORK/$1.storm" 2>&1 &
     storm=$!
 }
 all_have_run() {
