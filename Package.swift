@@ -71,6 +71,7 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
 
@@ -121,6 +122,9 @@ let package = Package(
                 "GearclockEnvironment",
                 "GearclockWorker", "Gearman", log,
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log],
             swiftSettings: settings),
     ]
 )

@@ -9,6 +9,7 @@ start_gearmand() {
     while ((SECONDS < deadline)); do
         # Below the ports that the kernel gives to outgoing connections.
         port=$(cat "$home/port" 2>/dev/null || echo $((20000 + RANDOM % 12000)))
+        : >"$home/log"
         gearmand --listen=127.0.0.1 --port="$port" --log-file=stderr --verbose=INFO --threads=2 \
             </dev/null >"$home/log" 2>&1 &
         pid=$!

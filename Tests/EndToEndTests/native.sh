@@ -87,12 +87,20 @@ exceptions_count() {
 it "an exception is kept apart from a failure" exceptions_count
 
 a_task_can_expire() {
-    local id=22222222-2222-4222-8222-000000000004
-    # Nobody has this function, so that it cannot start in time.
-    answer gearclock_submit '{"func_name":"nobody","id":"'$id'","expires_after":1}'
+    local id=22222222-2222-4222-8222-000000000004 expiry
+    murder up
+    daemon intake worker
+    expiry=$(($(date +%s%3N) + 600))
+    answer gearclock_submit '{"func_name":"target","payload":"too late","id":"'$id'","expires_at":'$expiry'}'
+    within 5 is_past $expiry
+    signal intake TERM
+    within 20 has_ended intake
+    revive up
     within 30 in_state $id expired
+    equal "$(runs worker "too late")" 0
 }
-it "a task that cannot start in time expires" a_task_can_expire
+is_past() { (($(date +%s%3N) > $1)); }
+it "a task that could not start in time expires" a_task_can_expire
 
 an_attempt_has_a_timeout() {
     local id=22222222-2222-4222-8222-000000000005

@@ -79,5 +79,5 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
 ]
 
 private let daemonImports: Set<String> = [
-    "GearclockCore", "GearclockEnvironment", "Gearman", "Logging", "Synchronization",
+    "GearclockCore", "GearclockEnvironment", "Gearman", "DispatchExecutor", "Logging", "Synchronization",
 ]

@@ -18,7 +18,9 @@ package enum JavaScriptDate {
     /// `new Date(number)`: milliseconds, -8.64e15 ... 8.64e15. Microseconds are kept.
     package static func fromMilliseconds(_ number: Double) -> Timestamp? {
         guard number.magnitude <= Double(Self.range) else { return nil }
-        return Timestamp(microseconds: Int64((number * 1000).rounded()))
+        // Microseconds of the year 9999 have more digits than a Double: only the fraction is multiplied as one.
+        let whole = number.rounded(.down)
+        return Timestamp(microseconds: Int64(whole) * 1000 + Int64(((number - whole) * 1000).rounded()))
     }
 
     /// The milliseconds around 1970 that a `Date` can have.

@@ -19,6 +19,8 @@ GEARMAND_DIR=$WORK/gearmand
 mkdir "$GEARMAND_DIR"
 # Nothing of the person who runs this may change what is tested.
 export XDG_STATE_HOME=$WORK/state
+# Payloads are bytes.
+export LC_ALL=C
 KEEP=${GEARCLOCK_KEEP:-} CHAOS_SEED=${GEARCLOCK_CHAOS_SEED:-}
 unset "${!GEARCLOCK_@}"
 cases_failed=0
@@ -29,7 +31,12 @@ clean_up() {
     for file in "$WORK"/*.pid; do [[ -s $file ]] && pids+=("$(cat "$file")"); done
     ((${#pids[@]} == 0)) || kill -9 "${pids[@]}" 2>/dev/null || true
     wait 2>/dev/null || true
-    if [[ -n $KEEP ]]; then say "# kept: $WORK"; else rm -rf "$WORK"; fi
+    if [[ -n $KEEP ]]; then
+        say "# kept: $WORK"
+    else
+        # What was just killed may still have its status written down.
+        for _ in {1..50}; do rm -rf "$WORK" 2>/dev/null && break || sleep 0.02; done
+    fi
     ((cases_failed == 0))
 }
 trap 'clean_up || exit 1' EXIT
@@ -62,7 +69,7 @@ it() {
     for log in "$WORK"/*.log; do
         [[ $log != "$WORK/case.log" && -s $log ]] || continue
         say "    -- ${log##*/}"
-        tail -n 15 "$log" | cut -c1-300 | sed 's/^/    /'
+        tail -n 8 "$log" | cut -c1-200 | sed 's/^/    /'
     done
 }
 
@@ -154,7 +161,10 @@ stop_target() {
 }
 
 # runs NAME [PATTERN]: how many runs the target wrote down, with that payload if one is given.
-runs() { awk -F '\t' -v payload="${2-}" 'payload == "" || $3 == payload { n++ } END { print n + 0 }' "$WORK/$1.runs" 2>/dev/null || echo 0; }
+runs() {
+    [[ -e $WORK/$1.runs ]] || { echo 0 && return; }
+    payload=${2-} awk -F '\t' 'ENVIRON["payload"] == "" || $3 == ENVIRON["payload"] { n++ } END { print n + 0 }' "$WORK/$1.runs"
+}
 # has_run NAME PAYLOAD [TIMES]: at least so often
 has_run() { (($(runs "$1" "$2") >= ${3:-1})); }
 
@@ -177,7 +187,7 @@ answer() {
 }
 
 # field NAME: of the JSON object on standard input, as text; empty where there is none.
-field() { jq -r "(.$1 // empty) | tostring"; }
+field() { jq -r "if .$1 == null then empty else .$1 | tostring end"; }
 
 # state_of ID
 state_of() { "$GEARCLOCK" get "$1" --json | field state; }

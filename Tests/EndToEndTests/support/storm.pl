@@ -3,8 +3,9 @@
 #   ID <tab> DUE-IN-MICROSECONDS
 # for each acknowledged task, after its WORK_COMPLETE.
 #
-# Usage: storm.pl --servers HOST:PORT,… --acknowledged FILE --function NAME --count N --spread SECONDS --seed N
+# Usage: storm.pl --servers HOST:PORT,… --acknowledged FILE --function NAME --count N --spread SECONDS --seed TEXT
 use v5.36;
+use Digest::MD5 qw(md5_hex);
 use Gearman::Client;
 use Gearman::Task;
 use Getopt::Long;
@@ -16,9 +17,9 @@ use Time::HiRes qw(time sleep);
 my ($count, $spread, $seed, $deadline, $servers, $file, $function) = (100, 5, 1, 120);
 GetOptions(
     'servers=s' => \$servers, 'acknowledged=s' => \$file, 'function=s' => \$function, 'count=i' => \$count,
-    'spread=f' => \$spread, 'seed=i' => \$seed, 'deadline=i' => \$deadline)
+    'spread=f' => \$spread, 'seed=s' => \$seed, 'deadline=i' => \$deadline)
     or die "usage\n";
-srand $seed;
+srand hex substr md5_hex($seed), 0, 8;
 my @servers = split /,/, $servers;
 open my $acknowledged, '>>', $file or die "$file: $!\n";
 $acknowledged->autoflush(1);

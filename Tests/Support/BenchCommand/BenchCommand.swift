@@ -8,21 +8,13 @@ import Logging
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
-        subcommands: [Lateness.self, Throughput.self, Codec.self, Store.self])
+        subcommands: [Codec.self, Store.self, Lateness.self, Throughput.self])
 
     struct Codec: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
 
         func run() {
             CodecBenchmark.run()
-        }
-    }
-
-    struct Store: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "The SQLite store against plain SQLite.")
-
-        func run() async throws {
-            try await StoreBenchmark.run()
         }
     }
 
@@ -37,6 +29,14 @@ struct BenchCommand: AsyncParsableCommand {
             var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
             logger.logLevel = .warning
             return EngineBenchmark(server: server, logger: logger)
+        }
+    }
+
+    struct Store: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Rates of the SQLite store beside a bare loop.")
+
+        func run() async throws {
+            try await StoreBenchmark.run()
         }
     }
 
