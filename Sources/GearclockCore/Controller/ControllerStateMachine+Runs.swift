@@ -45,9 +45,7 @@ extension ControllerStateMachine {
         let task = self.runs[run]!
         let definition = task.task.definition
         if now.wall < definition.dueAt {
-            // Asked again within a second, because the wall clock may be moved in the meantime.
-            let wait = min(now.wall.duration(to: definition.dueAt), .seconds(1))
-            self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
+            self.awaitDue(run, now: now)
         } else if self.isLeaseTooShort(task, now) {
             self.end(run, .release(at: definition.dueAt))
         } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
@@ -55,6 +53,13 @@ extension ControllerStateMachine {
         } else {
             self.launch(run, unique: task.unique, now: now, &work)
         }
+    }
+
+    private mutating func awaitDue(_ run: RunID, now: Now) {
+        self.runs[run]!.phase = .early
+        // Looked at again within a second, because the wall clock may be moved in the meantime.
+        let wait = min(now.wall.duration(to: self.runs[run]!.task.dueAt), .seconds(1))
+        self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
     }
 
     /// This process may have been frozen since it accepted the task, and somebody else may run it by now.
@@ -77,6 +82,8 @@ extension ControllerStateMachine {
     ) {
         let task = self.runs[run]!
         if self.isLeaseTooShort(task, now) { return self.end(run, .release(at: task.task.dueAt)) }
+        // The clock may have been set back since the question was asked.
+        if now.wall < task.task.dueAt { return self.awaitDue(run, now: now) }
         let job = TaskRun.EarlierJob(status)
         switch (question, job) {
         case (.first(let unanswered), .unanswered):

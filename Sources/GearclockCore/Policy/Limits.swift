@@ -1,4 +1,4 @@
-/// Every limit of the core, with its unit and its reason. Where an operator may want another value, a policy carries it.
+/// Every limit of the core, with its unit and its reason. Where an operator may want another value, a policy has it.
 package enum Limits {
     /// The longest function name. The C client library refuses longer ones.
     package static let functionNameBytes = 512
@@ -16,7 +16,7 @@ package enum Limits {
     package static let jsonDepth = 128
 
     /// Values in one JSON text, at any depth: parsed, each takes 16 bytes or more, however short it is in the text.
-    package static let jsonValues = 2_000_000
+    package static let jsonValues = 1_000_000
 
     /// What is kept of a task for a custom controller: its JSON, in which a payload in base64 is a third longer.
     package static let documentBytes = 24 << 20

@@ -163,20 +163,17 @@ package struct JSONParser {
     private mutating func string() throws(JSONError) -> [UInt8] {
         self.position += 1
         let start = self.position
-        while let byte = self.current {
-            switch byte {
-            case UInt8(ascii: "\""):
-                self.position += 1
-                return [UInt8](self.bytes[start..<self.position - 1])
-            case UInt8(ascii: "\\"):
-                return try self.escapedString(from: start)
-            case 0..<0x20:
-                throw self.badControlCharacter()
-            default:
-                self.position += 1
-            }
+        self.skipPlain()
+        guard let byte = self.current else { throw self.unexpected() }
+        switch byte {
+        case UInt8(ascii: "\""):
+            self.position += 1
+            return [UInt8](self.bytes[start..<self.position - 1])
+        case UInt8(ascii: "\\"):
+            return try self.escapedString(from: start)
+        default:
+            throw self.badControlCharacter()
         }
-        throw self.unexpected()
     }
 
     /// The rest of a string with escapes; the position is at the first one.
@@ -193,10 +190,19 @@ package struct JSONParser {
                 self.position -= 1
                 throw self.badControlCharacter()
             default:
-                result.append(byte)
+                let start = self.position - 1
+                self.skipPlain()
+                result.append(contentsOf: self.bytes[start..<self.position])
             }
         }
         throw self.unexpected()
+    }
+
+    /// Goes on to the next byte that means something in a string, or to the end.
+    private mutating func skipPlain() {
+        self.position += self.bytes.withUnsafeBytes { buffer in
+            UnsafeRawBufferPointer(rebasing: buffer[self.position...]).plainJSONPrefix
+        }
     }
 
     private mutating func escape(into result: inout [UInt8]) throws(JSONError) {

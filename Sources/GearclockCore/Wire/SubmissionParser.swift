@@ -93,16 +93,16 @@ extension Submission {
 
 /// What gearsloth's injector says in WORK_WARNING when it does not take a task.
 package struct GearslothError: Error, Equatable, Sendable {
-    /// Begins with `injector: `, as its clients know it.
+    /// Begins with `injector: ` where the task is wrong, as its clients know it.
     package let message: String
 
     static func injector(_ text: String) -> GearslothError {
         GearslothError(message: "injector: " + text)
     }
 
-    /// Why a task in gearsloth's form was not stored.
+    /// Why a task was not stored. gearsloth passes its store's message on without a word of its own.
     package init(_ error: TaskError) {
-        self.message = "injector: " + error.message
+        self.message = error.message
     }
 
     private init(message: String) {

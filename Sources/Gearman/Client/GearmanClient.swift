@@ -20,6 +20,12 @@ public actor GearmanClient {
         var hasMissedTimer = false
     }
 
+    private struct ConnectionWaiter {
+        /// Nil: any one will do.
+        let server: GearmanServerAddress?
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
     private enum State {
         /// In use. Can transition to: `closing`.
         case running
@@ -49,6 +55,7 @@ public actor GearmanClient {
     private var openLinks = 0
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
     private var decisionWaiters: [CheckedContinuation<Void, Never>] = []
+    private var connectionWaiters: [UInt64: ConnectionWaiter] = [:]
 
     /// What the async form waits for.
     var jobs = AsyncJobTable()
@@ -122,6 +129,31 @@ public actor GearmanClient {
     /// At least one server answers.
     package var isConnected: Bool {
         self.connections.contains { $0.condition == .usable }
+    }
+
+    /// Opens the connections if need be, and returns when a server answers; at once if one does, and when the client is
+    /// closed or the task is cancelled.
+    ///
+    /// - Parameter server: the server to wait for; nil if any one will do.
+    package func connected(to server: GearmanServerAddress? = nil) async {
+        guard self.state == .running else { return }
+        self.openConnections()
+        guard !self.isConnected(to: server) else { return }
+        let id = self.jobs.makeID()
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled { return continuation.resume() }
+                self.connectionWaiters[id] = ConnectionWaiter(server: server, continuation: continuation)
+            }
+        } onCancel: {
+            self.executor.queue.async {
+                self.assumeIsolated { $0.connectionWaiters.removeValue(forKey: id)?.continuation.resume() }
+            }
+        }
+    }
+
+    private func isConnected(to server: GearmanServerAddress?) -> Bool {
+        self.connections.contains { $0.condition == .usable && (server == nil || $0.link.server == server) }
     }
 
     // MARK: Sending
@@ -250,6 +282,10 @@ public actor GearmanClient {
             self.waitingJobs = []
             self.dispatch(jobs)
         }
+        for (id, waiter) in self.connectionWaiters where self.isConnected(to: waiter.server) {
+            self.connectionWaiters[id] = nil
+            waiter.continuation.resume()
+        }
         guard self.isDecided, !self.decisionWaiters.isEmpty else { return }
         let waiters = self.decisionWaiters
         self.decisionWaiters = []
@@ -259,7 +295,7 @@ public actor GearmanClient {
     private var isDecided: Bool { !self.connections.contains { $0.condition == .unknown } }
 
     /// Opens the connections if need be, and returns when each server has answered or failed once.
-    func decided() async {
+    package func decided() async {
         guard self.state == .running else { return }
         self.openConnections()
         guard !self.isDecided else { return }
@@ -324,6 +360,8 @@ public actor GearmanClient {
             self.waitingJobs = []
             for waiter in self.decisionWaiters { waiter.resume() }
             self.decisionWaiters = []
+            for waiter in self.connectionWaiters.values { waiter.continuation.resume() }
+            self.connectionWaiters = [:]
             for connection in self.connections { connection.link.stop(afterFlush: false) }
             if self.openLinks == 0 { return self.state = .closed }
         case .closing:

@@ -1,8 +1,8 @@
 /// Chooses the job server for a job. Every process that knows the same servers comes to the same choice, in whatever order
 /// they are configured.
-struct ServerChoice: Sendable {
+package struct ServerChoice: Sendable {
     /// How much is known about a server at the moment.
-    enum Condition: Equatable, Sendable {
+    package enum Condition: Equatable, Sendable {
         /// It was not tried yet, or the first attempt is under way.
         case unknown
         /// It answers.
@@ -12,7 +12,7 @@ struct ServerChoice: Sendable {
     }
 
     /// What to do with a job.
-    enum Choice: Equatable {
+    package enum Choice: Equatable {
         case server(Int)
         /// Wait until more is known.
         case wait
@@ -23,18 +23,18 @@ struct ServerChoice: Sendable {
     private let seeds: [UInt64]
     private var nextTurn = 0
 
-    init(servers: [GearmanServerAddress]) {
+    package init(servers: [GearmanServerAddress]) {
         self.seeds = servers.map { FNV1a.hash($0.description.utf8) }
     }
 
     /// The server for a job: by the unique's order, or in turn if it has none.
-    mutating func choose(unique: [UInt8], among conditions: [Condition]) -> Choice {
+    package mutating func choose(unique: [UInt8], among conditions: [Condition]) -> Choice {
         unique.isEmpty ? self.nextInTurn(conditions) : self.first(of: self.order(of: unique), conditions)
     }
 
     /// The servers in the order in which a unique prefers them (rendezvous hashing: when a server goes, only its own uniques
     /// move).
-    func order(of unique: [UInt8]) -> [Int] {
+    package func order(of unique: [UInt8]) -> [Int] {
         guard self.seeds.count > 1 else { return Array(self.seeds.indices) }
         let weights = self.seeds.map { FNV1a.mixed(FNV1a.hash(unique, from: $0)) }
         return self.seeds.indices.sorted { (weights[$0], $0) > (weights[$1], $1) }
@@ -61,8 +61,8 @@ struct ServerChoice: Sendable {
 }
 
 /// The hash of Fowler, Noll and Vo with 64 bits: the same in every process and on every machine, unlike Swift's own.
-enum FNV1a {
-    static func hash(_ bytes: some Sequence<UInt8>, from start: UInt64 = 0xcbf2_9ce4_8422_2325) -> UInt64 {
+package enum FNV1a {
+    package static func hash(_ bytes: some Sequence<UInt8>, from start: UInt64 = 0xcbf2_9ce4_8422_2325) -> UInt64 {
         var hash = start
         for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
         return hash
@@ -70,7 +70,7 @@ enum FNV1a {
 
     /// Spreads the differences between two hashes over all bits, because the last bytes reach the high bits too little for
     /// hashes to be compared by size. (The finalizer of MurmurHash3.)
-    static func mixed(_ hash: UInt64) -> UInt64 {
+    package static func mixed(_ hash: UInt64) -> UInt64 {
         var hash = hash
         hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd
         hash = (hash ^ (hash >> 33)) &* 0xc4ce_b9fe_1a85_ec53

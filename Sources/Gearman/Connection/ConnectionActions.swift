@@ -16,7 +16,7 @@ package struct ClientActions: Equatable, Sendable {
     package var answers: [ClientAnswer] = []
     /// The server answered for the first time: it is alive, and jobs may be sent to it.
     package var becameReady = false
-    /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer as it is.
+    /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer alone.
     package var wakeAt: GearmanInstant?
     /// Close the connection and report it by `connectionClosed(unsentBytes:error:)`.
     package var close: ConnectionClose?
@@ -79,7 +79,7 @@ package struct WorkerActions: Equatable, Sendable {
     package var unsendableReplies: [GearmanError] = []
     /// The server sent its first packet: it is alive.
     package var becameReady = false
-    /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer as it is.
+    /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer alone.
     package var wakeAt: GearmanInstant?
     /// Close the connection and report it by `connectionClosed()`.
     package var close: ConnectionClose?

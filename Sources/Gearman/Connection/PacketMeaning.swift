@@ -18,7 +18,7 @@ extension GearmanPacket {
     /// The job that a packet of a server is about; its first argument.
     ///
     /// Without the NULs at its end: gearmand puts one there in a WORK_FAIL that was an exception.
-    var handle: ArraySlice<UInt8> {
+    package var handle: ArraySlice<UInt8> {
         var bytes = self.argument(0)
         while bytes.last == 0 { bytes.removeLast() }
         return bytes

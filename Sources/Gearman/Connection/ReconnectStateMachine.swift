@@ -27,7 +27,7 @@ package struct ReconnectStateMachine: Sendable, Equatable {
     package enum Action: Equatable, Sendable {
         /// Open a connection; report it by `connected(now:)` or `connectFailed(now:using:)`. Report `timerFired` at the
         /// deadline if neither has happened by then.
-        case connect(deadline: GearmanInstant)
+        case attempt(deadline: GearmanInstant)
         /// Report `timerFired(now:using:)` at this moment.
         case wait(until: GearmanInstant)
         /// Give up the attempt to connect (without reporting it), and report `timerFired` at this moment.
@@ -72,7 +72,7 @@ package struct ReconnectStateMachine: Sendable, Equatable {
     /// The server is needed. Answers `.none` if it was started before.
     package mutating func started(now: GearmanInstant) -> Action {
         switch self.state {
-        case .idle: self.connect(now: now)
+        case .idle: self.attempt(now: now)
         case .connecting, .connected, .waiting, .stopped: .none
         }
     }
@@ -119,7 +119,7 @@ package struct ReconnectStateMachine: Sendable, Equatable {
     /// A moment asked for has come. A late timer of an earlier state is ignored.
     package mutating func timerFired(now: GearmanInstant, using random: inout some RandomNumberGenerator) -> Action {
         switch self.state {
-        case .waiting(let until): now >= until ? self.connect(now: now) : .none
+        case .waiting(let until): now >= until ? self.attempt(now: now) : .none
         case .connecting(let deadline):
             now >= deadline ? .abandonAttempt(waitUntil: self.backOff(now: now, using: &random)) : .none
         case .idle, .connected, .stopped: .none
@@ -132,10 +132,10 @@ package struct ReconnectStateMachine: Sendable, Equatable {
         return .none
     }
 
-    private mutating func connect(now: GearmanInstant) -> Action {
+    private mutating func attempt(now: GearmanInstant) -> Action {
         let deadline = now.advanced(by: self.configuration.connectTimeout)
         self.state = .connecting(deadline: deadline)
-        return .connect(deadline: deadline)
+        return .attempt(deadline: deadline)
     }
 
     /// Doubles the wait with each failure up to the maximum, and takes between half and all of it, so that many clients

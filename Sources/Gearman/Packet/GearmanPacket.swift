@@ -1,7 +1,7 @@
 /// A packet of the Gearman protocol.
 ///
-/// A decoded packet shares the bytes that it was read from: making one allocates nothing, and keeping one keeps the whole
-/// read buffer. What is to be kept is copied out, by ``argumentBytes(_:)`` or ``dataBytes``.
+/// A decoded packet shares the bytes that it was read from: making one allocates nothing, and keeping one keeps the
+/// whole read buffer. What is to be kept is copied out, by ``argumentBytes(_:)`` or ``dataBytes``.
 package struct GearmanPacket: Sendable {
     /// Which way a packet goes, the first four bytes of its header.
     package enum Magic: UInt32, Sendable {

@@ -114,7 +114,7 @@ actor ServerLink {
 
     private func perform(_ action: ReconnectStateMachine.Action) {
         switch action {
-        case .connect(let deadline):
+        case .attempt(let deadline):
             self.scheduleReconnect(at: deadline)
             self.connect()
         case .wait(let instant):

@@ -159,6 +159,9 @@ public actor GearmanWorker {
         self.connections.contains(where: \.isReady)
     }
 
+    /// It takes jobs: it was started, and is neither draining nor closed.
+    package var isRunning: Bool { self.state == .running }
+
     // MARK: Connections
 
     private func happened(_ event: ServerLinkEvent, at index: Int) {

@@ -23,7 +23,7 @@ import Testing
 
     @Test func `a changed byte ends in an error or in a task that survives the hand-over`() throws {
         var random = SeededGenerator(seed: 23)
-        for _ in 0..<5000 {
+        for _ in 0..<2000 {
             var bytes = HandOverCodec.encode([Self.task(&random)])
             bytes[Int(random.next() % UInt64(bytes.count))] = UInt8(truncatingIfNeeded: random.next())
             guard let tasks = try? HandOverCodec.decodeTasks(bytes) else { continue }

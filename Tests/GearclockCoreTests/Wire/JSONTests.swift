@@ -34,7 +34,7 @@ import Testing
         let leads: [UInt8] = [
             0x00, 0x41, 0x7f, 0x80, 0xbf, 0xc1, 0xc2, 0xdf, 0xe0, 0xe1, 0xed, 0xef, 0xf0, 0xf3, 0xf4, 0xf5,
         ]
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             let bytes = (0..<random.next(upperBound: UInt(12))).map { _ in
                 leads[Int(random.next(upperBound: UInt(leads.count)))] ^ UInt8(random.next(upperBound: UInt(3))) << 4
             }
@@ -95,7 +95,7 @@ import Testing
 
     @Test func `doubles survive being written and read`() throws {
         var random = SeededGenerator(seed: 5)
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             let number = Double(bitPattern: random.next())
             guard number.isFinite else { continue }
             #expect(try JSONParser.parse(JSONWriter.stringify(.number(number))).double == number)
@@ -104,7 +104,7 @@ import Testing
 
     @Test func `values survive being written and read`() throws {
         var random = SeededGenerator(seed: 7)
-        for _ in 0..<3000 {
+        for _ in 0..<1500 {
             let value = Self.value(depth: 4, &random)
             #expect(try JSONParser.parse(JSONWriter.stringify(value, .asWritten)) == value)
         }

@@ -9,9 +9,9 @@ import Testing
     @Test func `a receipt says where the task stands and when it is due`() {
         let receipt = Receipt(id: Self.id, store: "main", copies: 1, dueAt: TaskFixtures.now)
         #expect(
-            receipt.json.text
-                == #"{"id":"\#(Self.id)","stored":"yes","store":"main","copies":1,"due_at":"2026-08-21T10:00:00.000000Z"}"#
-        )
+            receipt.json.text == """
+                {"id":"\(Self.id)","stored":"yes","store":"main","copies":1,"due_at":"2026-08-21T10:00:00.000000Z"}
+                """)
     }
 
     @Test func `the receipt of a task that was there says so, and not when it is due`() {
@@ -19,9 +19,9 @@ import Testing
             id: Self.id, function: FunctionName("f")!, payload: [], dueAt: TaskFixtures.now, createdAt: TaskFixtures.now
         )
         #expect(
-            Receipt(task, .exists(.completed), store: "main").json.text
-                == #"{"id":"\#(Self.id)","stored":"yes","store":"main","copies":1,"duplicate":true,"state":"completed"}"#
-        )
+            Receipt(task, .exists(.completed), store: "main").json.text == """
+                {"id":"\(Self.id)","stored":"yes","store":"main","copies":1,"duplicate":true,"state":"completed"}
+                """)
         #expect(Receipt(task, .inserted, store: "main").duplicate == nil)
     }
 
@@ -35,13 +35,14 @@ import Testing
 
     @Test func `an error says what to do`() {
         #expect(
-            TaskError(.invalidTime, "at is no \"date\"", field: "at").json.text
-                == #"{"code":"invalid_time","message":"at is no \"date\"","retryable":false,"stored":"no","field":"at"}"#
-        )
+            TaskError(.invalidTime, "at is no \"date\"", field: "at").json.text == #"""
+                {"code":"invalid_time","message":"at is no \"date\"","retryable":false,"stored":"no","field":"at"}
+                """#)
         #expect(
-            TaskError(TaskStoreError.outcomeUnknown("gone")).json.text
-                == #"{"code":"outcome_unknown","message":"The store's answer was lost: gone","retryable":true,"stored":"unknown"}"#
-        )
+            TaskError(TaskStoreError.outcomeUnknown("gone")).json.text == """
+                {"code":"outcome_unknown","message":"The store's answer was lost: gone","retryable":true,\
+                "stored":"unknown"}
+                """)
         for code in [TaskError.Code.storeUnavailable, .busy, .shuttingDown] {
             #expect(TaskError(code, "").isRetryable && TaskError(code, "").stored == .no)
         }
@@ -64,8 +65,8 @@ import Testing
         #expect(
             try TaskAnswers.record(record).get().text == """
                 {"id":"\(Self.id)","func_name_base64":"/w==","state":"running","priority":"low",\
-                "due_at":"2026-08-21T10:00:00.000000Z","created_at":"1970-01-01T00:00:00.000000Z","attempt":2,"failures":0,\
-                "owner":"ff","lease_until":"2026-08-21T10:00:00.000000Z",\
+                "due_at":"2026-08-21T10:00:00.000000Z","created_at":"1970-01-01T00:00:00.000000Z",\
+                "attempt":2,"failures":0,"owner":"ff","lease_until":"2026-08-21T10:00:00.000000Z",\
                 "retry":{"max_attempts":"unlimited","backoff":"list","delays":[1.5],"jitter":0},"controller":"c",\
                 "payload_base64":"/g==","document":"{}","history":[{"attempt":1,\
                 "started_at":"1970-01-01T00:00:00.000000Z","ended_at":"1970-01-01T00:00:00.000000Z",\
@@ -82,13 +83,12 @@ import Testing
     }
 
     @Test func `a cancellation says what became of the task`() throws {
+        let outcomes: [CancelOutcome] = [.cancelled, .cancelledWhileRunning, .alreadyFinal(.expired)]
         #expect(
-            TaskAnswers.cancelled(
-                [.cancelled, .cancelledWhileRunning, .alreadyFinal(.expired)], of: [Self.id, Self.id, Self.id]
-            )
-            .text
-                == #"[{"id":"\#(Self.id)","result":"cancelled"},{"id":"\#(Self.id)","result":"cancelled_while_running"},"#
-                + #"{"id":"\#(Self.id)","result":"already_final","state":"expired"}]"#)
+            TaskAnswers.cancelled(outcomes, of: [Self.id, Self.id, Self.id]).text == """
+                [{"id":"\(Self.id)","result":"cancelled"},{"id":"\(Self.id)","result":"cancelled_while_running"},\
+                {"id":"\(Self.id)","result":"already_final","state":"expired"}]
+                """)
     }
 
     @Test func `a full page names where the next one begins`() throws {

@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 /// What ends a client's connection, and what becomes of the requests then.
 @Suite struct ClientConnectionClosingTests {

@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct ClientConnectionStateMachineTests {
     private let server = GearmanServerAddress(host: "localhost")

@@ -1,6 +1,6 @@
-@testable import Gearman
+import Gearman
 
-/// Drives a client's machine by bytes: each byte is an event, some with the next byte as argument. Any bytes are a script.
+/// Drives a client's machine by bytes: each byte is an event, some with the next as argument. Any bytes are a script.
 ///
 /// Whatever the server does, each job must have exactly one last event, at most one `created` before it, and none after
 /// it; each question exactly one answer. A violation is thrown. Used by random tests and by the fuzzer.

@@ -1,4 +1,4 @@
-@testable import Gearman
+import Gearman
 
 /// The bytes of packets.
 func encoded(_ packets: GearmanPacket...) throws -> [UInt8] {

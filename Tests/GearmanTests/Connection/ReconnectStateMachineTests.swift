@@ -1,18 +1,17 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct ReconnectStateMachineTests {
     private func wait(_ action: ReconnectStateMachine.Action, since now: GearmanInstant) -> Duration? {
         switch action {
         case .wait(let until), .abandonAttempt(let until): now.duration(to: until)
-        case .connect, .none: nil
+        case .attempt, .none: nil
         }
     }
 
     @Test func `it connects when the server is first needed, once`() {
         var machine = ReconnectStateMachine()
-        #expect(machine.started(now: .ms(0)) == .connect(deadline: .ms(5_000)))
+        #expect(machine.started(now: .ms(0)) == .attempt(deadline: .ms(5_000)))
         #expect(machine.started(now: .ms(1)) == .none)
     }
 
@@ -27,7 +26,7 @@ import Testing
             let full = min(Duration.milliseconds(50 << min(attempt, 20)), .seconds(5))
             #expect(wait >= full / 2 && wait <= full)
             now = now.advanced(by: wait)
-            #expect(machine.timerFired(now: now, using: &random) == .connect(deadline: now.advanced(by: .seconds(5))))
+            #expect(machine.timerFired(now: now, using: &random) == .attempt(deadline: now.advanced(by: .seconds(5))))
         }
     }
 
@@ -41,7 +40,7 @@ import Testing
             return
         }
         #expect(machine.connected(now: .ms(5_001)) == .none)
-        #expect(machine.timerFired(now: until, using: &random) == .connect(deadline: until.advanced(by: .seconds(5))))
+        #expect(machine.timerFired(now: until, using: &random) == .attempt(deadline: until.advanced(by: .seconds(5))))
     }
 
     @Test func `a late timer of an earlier state is ignored`() {
@@ -96,7 +95,7 @@ import Testing
         var machine = ReconnectStateMachine(
             configuration: .init(initialBackoff: longest, maximumBackoff: longest, connectTimeout: longest))
         var now = GearmanInstant(nanoseconds: .max - 1)
-        #expect(machine.started(now: now) == .connect(deadline: GearmanInstant(nanoseconds: .max)))
+        #expect(machine.started(now: now) == .attempt(deadline: GearmanInstant(nanoseconds: .max)))
         for _ in 0..<3 {
             guard case .wait(let until) = machine.connectFailed(now: now, using: &random) else { return }
             now = until

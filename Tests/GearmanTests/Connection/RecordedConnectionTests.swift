@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 /// The machines against what gearmand really sent.
 @Suite struct RecordedConnectionTests {

@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 /// Every short script of a small alphabet, and random longer ones. A failure shows the script, which repeats it.
 @Suite struct ScriptTests {

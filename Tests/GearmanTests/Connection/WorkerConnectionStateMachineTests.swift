@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct WorkerConnectionStateMachineTests {
     private func machine(

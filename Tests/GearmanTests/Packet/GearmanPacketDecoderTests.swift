@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct GearmanPacketDecoderTests {
     private func header(_ magic: String, _ type: UInt32, _ size: UInt32) -> [UInt8] {

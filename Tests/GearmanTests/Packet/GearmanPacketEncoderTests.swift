@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct GearmanPacketEncoderTests {
     private let limits = GearmanLimits(argumentSizeBytes: 4, payloadSizeBytes: 6)

@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 /// Requires that bytes mean the same packets in whatever pieces they come.
 enum PacketDecoderVerifier {

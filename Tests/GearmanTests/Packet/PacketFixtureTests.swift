@@ -1,7 +1,6 @@
 import Foundation
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct PacketFixtureTests {
     @Test func `there is one fixture for each type, and it decodes as that type however it is cut`() throws {

@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 /// A failure names its seed; `SeededRandom(seed:)` repeats it.
 @Suite struct PacketPropertyTests {

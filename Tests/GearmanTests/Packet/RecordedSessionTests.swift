@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct RecordedSessionTests {
     /// What was recorded to show how gearmand takes bytes that are no packets.

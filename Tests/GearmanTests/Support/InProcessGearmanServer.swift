@@ -114,6 +114,8 @@ actor ServerSideConnection {
     private var text: [UInt8] = []
     private var isText = false
     private var isClosed = false
+    /// A worker takes it ill if there are more answers than grabs.
+    private var unansweredGrabs = 0
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init(eventLoop: GearmanEventLoop) {
@@ -147,7 +149,10 @@ actor ServerSideConnection {
     /// The next packet; nil if the peer closes the connection instead.
     func next() async throws -> GearmanPacket? {
         while true {
-            if let packet = try self.decoder.next() { return packet }
+            if let packet = try self.decoder.next() {
+                if packet.type == .grabJobUnique { self.unansweredGrabs += 1 }
+                return packet
+            }
             if self.isClosed { return nil }
             await self.somethingHappens()
         }
@@ -192,8 +197,30 @@ actor ServerSideConnection {
 
     func send(_ packets: [GearmanPacket]) {
         var encoder = GearmanPacketEncoder()
-        for packet in packets { encoder.append(packet) }
+        for packet in packets {
+            encoder.append(packet)
+            if [.noJob, .jobAssignUnique].contains(packet.type) { self.unansweredGrabs -= 1 }
+        }
         self.sendRaw(encoder.take())
+    }
+
+    /// Has no job for any grab that has come.
+    func refuseGrabs() throws {
+        while self.unansweredGrabs > 0 { try self.send(.noJob) }
+    }
+
+    /// Has no jobs until the worker closes the connection.
+    ///
+    /// - Returns: everything else that came.
+    @discardableResult
+    func refuseGrabsUntilClosed() async throws -> [GearmanPacket] {
+        var others: [GearmanPacket] = []
+        try self.refuseGrabs()
+        while let packet = try await self.next() {
+            if packet.type != .grabJobUnique { others.append(packet) }
+            try self.refuseGrabs()
+        }
+        return others
     }
 
     func sendRaw(_ bytes: [UInt8]) {

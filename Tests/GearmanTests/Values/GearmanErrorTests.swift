@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct GearmanErrorTests {
     @Test func `the description is safe to log, the debug description tells everything`() {

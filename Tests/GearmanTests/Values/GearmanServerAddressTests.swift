@@ -1,6 +1,5 @@
+import Gearman
 import Testing
-
-@testable import Gearman
 
 @Suite struct GearmanServerAddressTests {
     @Test(arguments: [
@@ -18,6 +17,7 @@ import Testing
         "", ":", ":4730", "host:", "host:0", "host:65536", "host:x", "host:+1", "host:-1", "host: 1", "[::1", "[]",
         "[]:1",
         "[::1]x", "[::1]:", "::1]", "a b", "host:99999999999999999999", "user@host", "tcp://host", "host:٣",
+        "z\u{4}\u{70F}", "a\u{70F}:1",
     ])
     func `what is no address is none`(text: String) {
         #expect(GearmanServerAddress(text) == nil)

@@ -6,7 +6,7 @@ package enum Canary: String, CaseIterable, Sendable {
     case storeForgets = "store-forgets"
     /// The worker daemon answers before its insert was answered.
     case earlyReceipt = "early-receipt"
-    /// The dispatcher hands tasks over a second early, and the controller believes it.
+    /// Dispatchers and controllers believe that it is a second later than it is.
     case earlyStart = "early-start"
     /// Leases last 100 ms, and a controller starts a job of its own instead of adopting the one that runs.
     case shortLease = "short-lease"

@@ -21,6 +21,7 @@ enum Event {
     case timer(node: Int, incarnation: Int, Machine)
     case local(node: Int, incarnation: Int, LocalReport)
     case drainDeadline(node: Int, incarnation: Int)
+    case thaw(Int)
     case startNode(Int)
     case startServer(Int)
     case startTarget(Int)

@@ -43,23 +43,24 @@ struct EventQueue {
             self.heap[0] = last
             self.sink()
         }
-        defer {
-            self.slots[first.slot] = nil
-            self.free.append(first.slot)
-        }
-        return (first.time, self.slots[first.slot]!)
+        self.free.append(first.slot)
+        var event: Event?
+        swap(&event, &self.slots[first.slot])
+        return (first.time, event!)
     }
 
     private mutating func sink() {
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < self.heap.count {
-                if self.heap[child] < self.heap[least] { least = child }
+        self.heap.withUnsafeMutableBufferPointer { heap in
+            let sinking = heap[0]
+            var parent = 0
+            while 2 * parent + 1 < heap.count {
+                var child = 2 * parent + 1
+                if child + 1 < heap.count, heap[child + 1] < heap[child] { child += 1 }
+                guard heap[child] < sinking else { break }
+                heap[parent] = heap[child]
+                parent = child
             }
-            guard least != parent else { return }
-            self.heap.swapAt(parent, least)
-            parent = least
+            heap[parent] = sinking
         }
     }
 }

@@ -14,6 +14,8 @@ final class Node {
     /// Counts its starts, so that what was meant for an earlier life is ignored.
     var incarnation = 0
     var frozenUntil: Int64 = 0
+    /// What happened to it while it was frozen.
+    var missed: [Event] = []
 
     // What dies with the process
     var intake: IntakeStateMachine?

@@ -24,7 +24,7 @@ extension World {
     private func accept(
         _ tasks: [ClaimedTask], _ node: Int
     ) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action]) {
-        let (answers, actions) = self.nodes[node].controller!.handedOver(tasks, now: self.now(node))
+        let (answers, actions) = self.nodes[node].controller!.handedOver(tasks, now: self.dueNow(node))
         for (task, answer) in zip(tasks, answers) where answer == .accepted {
             self.ledger.accepted(task, node: node, incarnation: self.nodes[node].incarnation)
             if let index = self.ledger.index(of: task.id) { self.nodes[node].claims[index] = task }
@@ -120,7 +120,7 @@ extension World {
     func jobCreated(_ run: ControllerStateMachine.RunID, _ handle: Handle, on connection: ConnectionID, _ node: Int) {
         guard self.nodes[node].runs[run]?.connection == connection else { return }
         self.nodes[node].runs[run]!.handle = handle
-        self.perform(self.nodes[node].controller!.jobCreated(run, now: self.now(node)), node)
+        self.perform(self.nodes[node].controller!.jobCreated(run, now: self.dueNow(node)), node)
     }
 
     func jobEnded(_ run: ControllerStateMachine.RunID, _ result: JobResult, on connection: ConnectionID, _ node: Int) {
@@ -152,12 +152,12 @@ extension World {
     ) {
         self.nodes[node].runs[run] = nil
         self.note("process \(node): job of run \(run) \(outcome)")
-        let now = self.now(node)
+        let now = self.dueNow(node)
         self.perform(self.nodes[node].controller!.jobEnded(run, outcome, now: now, using: &self.dice), node)
     }
 
     func jobChecked(_ run: ControllerStateMachine.RunID, isKnown: Bool?, _ node: Int) {
-        let now = self.now(node)
+        let now = self.dueNow(node)
         let actions = self.nodes[node].controller!.jobChecked(run, isKnown: isKnown, now: now, using: &self.dice)
         self.perform(actions, node)
     }
@@ -189,7 +189,7 @@ extension World {
     ) {
         self.note("process \(node): status of run \(run): \(status.map { "\($0)" } ?? "unknown")")
         self.nodes[node].questions[run] = nil
-        let actions = self.nodes[node].controller!.statusReplied(run, status, now: self.now(node))
+        let actions = self.nodes[node].controller!.statusReplied(run, status, now: self.dueNow(node))
         self.perform(actions, node)
     }
 }

@@ -18,7 +18,7 @@ extension World {
     }
 
     private func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
-        for task in tasks where task.dueAt > self.now(node).wall {
+        for task in tasks where task.dueAt > self.dueNow(node).wall {
             self.ledger.fail("Process \(node) hands a task over before it is due")
         }
         if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
@@ -56,7 +56,7 @@ extension World {
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
         self.note("process \(node): hand-over \(id) \(reply)")
-        let now = self.now(node)
+        let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
     }
 }

@@ -20,7 +20,10 @@ extension World {
             let longest = 2 * self.swarm.controller.lease.lease.microseconds
             let duration = self.dice.between(1000, self.dice.chance(0.5) ? longest : 500_000)
             self.note("process \(node) freezes for \(duration) µs")
-            self.nodes[node].frozenUntil = self.time + duration
+            self.nodes[node].frozenUntil = max(self.nodes[node].frozenUntil, self.time + duration)
+            self.schedule(.thaw(node), at: self.nodes[node].frozenUntil)
+        case .stopNode where self.nodes[node].frozenUntil > self.time:
+            break
         case .stopNode:
             self.shutDown(node, deadline: self.dice.between(100_000, 5_000_000))
         case .cutConnection:
@@ -72,7 +75,8 @@ extension World {
             for server in self.servers.indices { self.endpoints[endpoint].blockedUntil[server] = self.time }
         }
         for node in self.nodes.indices {
-            self.nodes[node].frozenUntil = min(self.nodes[node].frozenUntil, self.time)
+            self.nodes[node].frozenUntil = 0
+            self.thaw(node)
             if self.nodes[node].status == .dead { self.schedule(.startNode(node), after: 100_000) }
         }
         for target in self.targets.indices where self.targets[target].hangs { self.killTarget(target) }

@@ -30,7 +30,9 @@ extension World {
         let actions = self.nodes[node].intake!.insertReplied(reply, now: now, using: &self.dice)
         self.perform(actions, node)
         guard case .success = reply, let due = inserted.map(\.dueAt).min() else { return }
-        if let actions = self.nodes[node].dispatcher?.taskStored(dueAt: due, now: now) { self.perform(actions, node) }
+        if let actions = self.nodes[node].dispatcher?.taskStored(dueAt: due, now: self.dueNow(node)) {
+            self.perform(actions, node)
+        }
     }
 
     func perform(_ actions: [IntakeStateMachine.Action], _ node: Int) {

@@ -4,6 +4,13 @@ internal import GearclockCore
 extension World {
     func now(_ node: Int) -> Now { self.nodes[node].clock.read(at: self.time) }
 
+    /// What dispatchers and controllers are told.
+    func dueNow(_ node: Int) -> Now {
+        var now = self.now(node)
+        if self.canary == .earlyStart { now.wall = now.wall.advanced(by: .seconds(1)) }
+        return now
+    }
+
     func startNode(_ node: Int) {
         guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
         self.nodes[node].incarnation += 1
@@ -81,6 +88,13 @@ extension World {
         if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
     }
 
+    /// All that a frozen process missed reaches it at once.
+    func thaw(_ node: Int) {
+        guard self.nodes[node].frozenUntil <= self.time else { return }
+        for event in self.nodes[node].missed { self.schedule(event, after: 0) }
+        self.nodes[node].missed = []
+    }
+
     // MARK: - Timers
 
     func setTimer(_ machine: Machine, _ instant: MonotonicInstant, _ node: Int) {
@@ -107,8 +121,9 @@ extension World {
         let now = self.now(node)
         switch machine {
         case .intake: self.perform(self.nodes[node].intake!.timerFired(now: now), node)
-        case .dispatcher: self.perform(self.nodes[node].dispatcher!.timerFired(now: now), node)
-        case .controller: self.perform(self.nodes[node].controller!.timerFired(now: now, using: &self.dice), node)
+        case .dispatcher: self.perform(self.nodes[node].dispatcher!.timerFired(now: self.dueNow(node)), node)
+        case .controller:
+            self.perform(self.nodes[node].controller!.timerFired(now: self.dueNow(node), using: &self.dice), node)
         }
     }
 

@@ -73,28 +73,33 @@ extension World {
         let node = caller.node
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }
         if case .failure(let error) = reply { self.note("process \(node): \(caller.question) failed, \(error)") }
-        let now = self.now(node)
         switch caller.question {
         case .intake:
             self.insertReplied(reply.map(\.inserted), node)
         case .nextDue:
             let reply = reply.map(\.nextDue)
-            self.perform(self.nodes[node].dispatcher!.nextDueReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].dispatcher!.nextDueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .claim:
             let reply = reply.map(\.claimed)
-            self.perform(self.nodes[node].dispatcher!.claimReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].dispatcher!.claimReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .rescue:
             let reply = reply.map(\.rescued)
-            self.perform(self.nodes[node].dispatcher!.rescueReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].dispatcher!.rescueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .dispatcherSettle:
             let reply = reply.map(\.fenced)
-            self.perform(self.nodes[node].dispatcher!.settleReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].dispatcher!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .controllerSettle:
             let reply = reply.map(\.fenced)
-            self.perform(self.nodes[node].controller!.settleReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].controller!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .extend:
             let reply = reply.map(\.fenced)
-            self.perform(self.nodes[node].controller!.extendReplied(reply, now: now, using: &self.dice), node)
+            self.perform(
+                self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .client:
             break
         }

@@ -37,7 +37,9 @@ extension World {
 
     func targetReceived(_ message: EndpointMessage, on connection: ConnectionID, _ target: Int) {
         guard case .assigned(let handle, _, .task(let index)) = message else { return }
-        if let due = self.ledger[index].dueOfAttempt.min(), due > self.trueNow.advanced(by: self.ledger.clockPlay) {
+        if let due = self.ledger[index].dueOfAttempt.min(),
+            due > self.trueNow.advanced(by: .microseconds(self.swarm.clockLimit))
+        {
             self.ledger.fail("task \(index) runs early")
         }
         var verdict = Verdict.success

@@ -39,8 +39,10 @@ final class World {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
         if canary == .shortLease {
-            swarm.dispatcher.lease.lease = .milliseconds(100)
-            swarm.controller.lease.lease = .milliseconds(100)
+            let lease = LeasePolicy(
+                lease: .milliseconds(100), extendWhenLeft: .milliseconds(50), startMargin: .zero, rescueMargin: .zero)
+            swarm.dispatcher.lease = lease
+            swarm.controller.lease = lease
         }
         self.swarm = swarm
         self.canary = canary
@@ -127,7 +129,7 @@ final class World {
 
     private func perform(_ event: Event) {
         if let node = self.recipient(of: event), self.nodes[node].frozenUntil > self.time {
-            return self.schedule(event, at: self.nodes[node].frozenUntil)
+            return self.nodes[node].missed.append(event)
         }
         switch event {
         case .connect(let endpoint, let incarnation, let server): self.connect(endpoint, incarnation, server)
@@ -140,6 +142,7 @@ final class World {
         case .timer(let node, let incarnation, let machine): self.timerFired(node, incarnation, machine)
         case .local(let node, let incarnation, let report): self.reported(node, incarnation, report)
         case .drainDeadline(let node, let incarnation): self.drainDeadlinePassed(node, incarnation)
+        case .thaw(let node): self.thaw(node)
         case .startNode(let node): self.startNode(node)
         case .startServer(let server): self.servers[server].isUp = true
         case .startTarget(let target): self.startTarget(target)
@@ -162,7 +165,7 @@ final class World {
             self.endpoints[self.connections[connection].endpoint].node
         case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
         case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
-        case .toServer, .serverNotices, .storeReached, .startNode, .startServer, .startTarget, .jobDone,
+        case .toServer, .serverNotices, .storeReached, .thaw, .startNode, .startServer, .startTarget, .jobDone,
             .customControllerActs, .clientSubmits, .clientCancels, .fault, .housekeeping, .heal:
             nil
         }

@@ -32,8 +32,9 @@ public struct GearmanServerAddress: Hashable, Sendable {
             host = text[...]
             rest = ""
         }
-        let isForeign = { (character: Character) in character.isWhitespace || "[]/@".contains(character) }
-        guard !host.isEmpty, !host.contains(where: isForeign) else { return nil }
+        // Bytes, not characters: a colon and the mark before it may be one character.
+        let isForeign = { (byte: UInt8) in !(0x21...0x7E).contains(byte) || "[]/@".utf8.contains(byte) }
+        guard !host.isEmpty, !host.utf8.contains(where: isForeign) else { return nil }
         if rest.isEmpty {
             self.init(host: String(host))
             return
