@@ -40,7 +40,10 @@ let package = Package(
         // A memory
         .target(
             name: "GearclockSQLite",
-            dependencies: ["GearclockCore", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: [
+                "GearclockCore", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
 
         // Three thin services, and what all of them are given
@@ -62,11 +65,13 @@ let package = Package(
         .executableTarget(
             name: "gearclock",
             dependencies: [
-                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment", "GearclockSQLite",
+                "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: settings),
 
@@ -88,6 +93,7 @@ let package = Package(
             dependencies: [
                 "GearclockCore", "GearclockSQLite", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Support/BenchCommand", swiftSettings: settings),
 
@@ -95,7 +101,8 @@ let package = Package(
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
         .testTarget(
-            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings),
+            name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
+        ),
         .testTarget(
             name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
             swiftSettings: settings),
@@ -104,10 +111,13 @@ let package = Package(
         .testTarget(
             name: "ServiceTests",
             dependencies: [
-                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment",
                 "GearclockWorker", "Gearman", log,
             ],
             swiftSettings: settings),
-        .testTarget(name: "EndToEndTests", dependencies: ["Gearman", log], swiftSettings: settings),
+        .testTarget(
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log],
+            swiftSettings: settings),
     ]
 )

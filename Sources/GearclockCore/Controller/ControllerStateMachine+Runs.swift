@@ -144,6 +144,7 @@ extension ControllerStateMachine {
         let controller = task.definition.gearsloth?.controller
         self.runs[run]!.phase = .submitted
         self.runs[run]!.startedAt = now.wall
+        self.lateness.record(task.dueAt.duration(to: now.wall))
         if let timeout = task.definition.timeout {
             let deadline = now.monotonic.advanced(by: timeout)
             self.runs[run]!.deadline = deadline

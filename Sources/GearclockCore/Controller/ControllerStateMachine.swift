@@ -95,6 +95,8 @@ package struct ControllerStateMachine: Sendable {
     var extending: [(run: RunID, claim: Claim)] = []
     var extendingUntil = Timestamp.distantPast
     var extendBackoff = StoreBackoff()
+    /// Of the tasks submitted since ``takeLateness()``.
+    var lateness = LatenessHistogram()
 
     package init(policy: ControllerPolicy = ControllerPolicy()) {
         self.policy = policy
@@ -102,6 +104,12 @@ package struct ControllerStateMachine: Sendable {
 
     /// Tasks that were accepted and are not settled yet.
     package var inHand: Int { self.runs.count }
+
+    /// How late tasks were submitted since the last call.
+    package mutating func takeLateness() -> LatenessHistogram {
+        defer { self.lateness = LatenessHistogram() }
+        return self.lateness
+    }
 
     // MARK: - Events
 

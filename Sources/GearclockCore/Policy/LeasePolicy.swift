@@ -1,6 +1,7 @@
 /// How long claims last, and how they are renewed and taken back.
 package struct LeasePolicy: Equatable, Sendable {
-    /// How long a lease lasts from its claim or its extension. Default 15 s: a dead daemon's tasks run elsewhere after that.
+    /// How long a lease lasts from its claim or its extension. Default 15 s: a dead daemon's tasks run elsewhere after
+    /// that.
     package var lease: Duration
     /// A lease is extended when this much of it is left. Default: two thirds, so that one lost extension does no harm.
     package var extendWhenLeft: Duration

@@ -1,4 +1,4 @@
-/// Every limit of the core, with its unit and its reason. Where an operator may want another value, a policy carries it.
+/// Every limit of the core, with its unit and its reason. Where an operator may want another value, a policy has it.
 package enum Limits {
     /// The longest function name. The C client library refuses longer ones.
     package static let functionNameBytes = 512
@@ -14,6 +14,18 @@ package enum Limits {
 
     /// How deep JSON may nest: the parser recurses, and nobody nests deeper on purpose.
     package static let jsonDepth = 128
+
+    /// Values in one JSON text, at any depth: parsed, each takes 16 bytes or more, however short it is in the text.
+    package static let jsonValues = 1_000_000
+
+    /// What is kept of a task for a custom controller: its JSON, in which a payload in base64 is a third longer.
+    package static let documentBytes = 24 << 20
+
+    /// Attempts that a retry policy can ask for: more would not be a limit that anybody means.
+    package static let attempts: UInt32 = 1_000_000
+
+    /// Ids in one `get` or `cancel`: they are one transaction and one answer, payloads included.
+    package static let idsPerRequest = 1000
 
     /// What is kept of a function's failure message.
     package static let attemptMessageBytes = 1024

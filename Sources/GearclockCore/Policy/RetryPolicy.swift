@@ -108,8 +108,10 @@ extension RetryPolicy {
         guard words.count >= 5, let jitter = Double(words[2]), (0...1).contains(jitter) else { return nil }
         let attempts = UInt32(words[0])
         let age = Int64(words[1])
-        guard attempts != nil || words[0] == "-", age != nil || words[1] == "-" else { return nil }
-        let numbers = words.dropFirst(4).map { Int64($0) }
+        guard attempts.map({ $0 > 0 }) ?? (words[0] == "-"), age.map({ $0 >= 0 }) ?? (words[1] == "-") else {
+            return nil
+        }
+        let numbers = words.dropFirst(4).map { word in Int64(word).flatMap { $0 < 0 ? nil : $0 } }
         let backoff: Backoff
         switch (words[3], numbers.count) {
         case ("exponential", 3):
@@ -145,6 +147,6 @@ extension Duration {
     package static func fromSeconds(_ seconds: Double) -> Duration {
         guard seconds > 0 else { return .zero }
         return seconds < Limits.longestSpan.inSeconds
-            ? .microseconds(Int64(seconds * 1_000_000)) : Limits.longestSpan
+            ? .microseconds(Int64((seconds * 1_000_000).rounded())) : Limits.longestSpan
     }
 }

@@ -1,4 +1,5 @@
-/// The reference of every store: the contract of ``TaskStore`` in plain collections. Volatile, for tests and simulation.
+/// The reference of every store: the contract of ``TaskStore`` in plain collections. Volatile, for tests and
+/// simulation.
 package actor InMemoryTaskStore: TaskStore {
     private var model = TaskStoreModel()
 

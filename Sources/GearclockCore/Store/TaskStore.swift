@@ -17,7 +17,8 @@ package protocol TaskStore: Sendable {
 
     /// Lets the leases of claims end at `leaseUntil` instead of before; never earlier than they do.
     /// - Returns: for each claim, in their order, whether it still holds.
-    func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [FencedOutcome]
+    func extend(_ claims: [Claim], leaseUntil: Timestamp, now: Timestamp) async throws(TaskStoreError)
+        -> [FencedOutcome]
 
     /// Ends attempts: completes, reschedules, discards … Each settlement is fenced by its claim.
     /// - Returns: for each settlement, in their order, whether its claim still held and the change was made.
@@ -62,6 +63,7 @@ package enum TaskStoreError: Error, Equatable, Sendable {
     case outcomeUnknown(String)
 }
 
+/// What became of one task that was to be stored.
 package enum InsertOutcome: Equatable, Sendable {
     case inserted
     /// The id was there already, in this state.
@@ -85,6 +87,7 @@ package struct ClaimRequest: Equatable, Sendable {
     }
 }
 
+/// What became of one change that was fenced by a claim.
 package enum FencedOutcome: Equatable, Sendable {
     case done
     /// The claim no longer holds: its lease ran out and somebody took the task back, or it was cancelled or settled.
@@ -115,6 +118,7 @@ package struct Settlement: Equatable, Sendable {
     }
 }
 
+/// What a cancellation found.
 package enum CancelOutcome: Equatable, Sendable {
     case cancelled
     /// It is cancelled and will not be run again, but this attempt may end before anybody stops it.
@@ -124,6 +128,7 @@ package enum CancelOutcome: Equatable, Sendable {
     case notFound
 }
 
+/// Which tasks a list has.
 package struct ListFilter: Equatable, Sendable {
     package var function: FunctionName?
     package var state: TaskState?
@@ -140,6 +145,7 @@ package struct ListFilter: Equatable, Sendable {
     }
 }
 
+/// How many tasks there are, by state.
 package struct TaskCounts: Equatable, Sendable {
     package var scheduled = 0
     package var running = 0

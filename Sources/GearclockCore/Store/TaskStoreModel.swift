@@ -214,7 +214,11 @@ private struct OrderedSchedule {
         var (low, high) = (0, self.entries.count)
         while low < high {
             let middle = (low + high) / 2
-            if (self.entries[middle].due, self.entries[middle].id) < (due, id) { low = middle + 1 } else { high = middle }
+            if (self.entries[middle].due, self.entries[middle].id) < (due, id) {
+                low = middle + 1
+            } else {
+                high = middle
+            }
         }
         return low
     }

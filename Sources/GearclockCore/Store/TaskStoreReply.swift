@@ -1,10 +1,12 @@
-extension Result where Failure == TaskStoreError {
+extension TaskStoreError {
     /// A store's answer as a value, as the state machines take it.
-    package init(of call: () async throws(TaskStoreError) -> Success) async {
+    package static func catching<Success>(
+        _ call: () async throws(TaskStoreError) -> Success
+    ) async -> Result<Success, TaskStoreError> {
         do throws(TaskStoreError) {
-            self = .success(try await call())
+            return .success(try await call())
         } catch {
-            self = .failure(error)
+            return .failure(error)
         }
     }
 }

@@ -1,0 +1,54 @@
+# Sourced by Scripts/test and Scripts/ci: the checks that both run. Needs project.sh and count.sh.
+
+# What every build here has in common, so that none of them builds again what another one built.
+build_flags=(--explicit-target-dependency-import-check error)
+
+build_everything() { swift build --build-tests "${build_flags[@]}"; }
+
+# All Swift tests in one process. A process that dies has failed, whatever it reported before.
+swift_tests() {
+    local results log status=0 total failures skips
+    results=$(mktemp -d)
+    log=$results/log
+    heading "Swift tests"
+    timeout --kill-after=10 1200 swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
+        --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
+    if [[ -s $results/tests.xml ]]; then
+        # A failed test has one or more failures inside; a test without any is closed at once.
+        total=$(grep -c '<testcase ' "$results/tests.xml" || true)
+        skips=$(grep -c '<skipped' "$results/tests.xml" || true)
+        failures=$(awk '/<testcase /{t=1} /<failure/{if(t)n++; t=0} END{print n+0}' "$results/tests.xml")
+        count $((total - failures - skips)) "$failures" "$skips"
+        grep -E '^(✘|↳)|Test run with' "$log" | grep -v '^↳ ///' || true
+        if ((status != 0 && failures == 0)) || ((total == 0)); then
+            tail -n 40 "$log"
+            say "FAILED: the tests ended with status $status"
+            count 0 1 0
+        fi
+    else
+        tail -n 80 "$log"
+        say "FAILED: the tests reported nothing and ended with status $status"
+        count 0 1 0
+    fi
+    rm -rf "$results"
+}
+
+simulation() { Scripts/simulate --seeds "${GEARCLOCK_SEEDS:-2000}"; }
+
+shell_syntax() {
+    local script status=0
+    for script in .ci/run Scripts/* Scripts/lib/* Tests/EndToEndTests/*.sh Tests/EndToEndTests/support/*.sh; do
+        [[ -f $script ]] || continue
+        if [[ $script == *.sh ]] || head -n 1 "$script" | grep -q 'bash$'; then bash -n "$script" || status=1; fi
+    done
+    return $status
+}
+
+everything() {
+    step "Build" build_everything
+    # Nothing that follows means anything without it.
+    ((failed == 0)) || { summary; exit 1; }
+    swift_tests
+    step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
+    GEARCLOCK=$(binaries debug)/gearclock counted "End to end" Scripts/e2e
+}

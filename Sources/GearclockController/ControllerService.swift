@@ -1,0 +1,262 @@
+internal import DispatchExecutor
+package import GearclockCore
+package import GearclockEnvironment
+package import Gearman
+internal import Logging
+
+/// The controller daemon: runs claimed tasks through Gearman and settles them. `ControllerStateMachine` decides, this
+/// performs.
+package actor ControllerService: TaskHandOver {
+    /// The Gearman function by which dispatchers hand tasks over.
+    package static let handOverFunction = "gearclock_hand_over"
+
+    private nonisolated let eventLoop: GearmanEventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        self.eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    private let store: any TaskStore
+    private let servers: [GearmanServerAddress]
+    private let takesHandOvers: Bool
+    private let drainTimeout: Duration
+    private let environment: ServiceEnvironment
+    private let client: GearmanClient
+    private let work = StructuredWork()
+    private var worker: GearmanWorker?
+    private var machine: ControllerStateMachine
+    private var random: SeededGenerator
+    private var wakeUp = WakeUp()
+    private var condition = StoreCondition()
+
+    /// - Parameters:
+    ///   - takesHandOvers: whether dispatchers reach it through the job servers, besides by ``handOver(_:)``.
+    ///   - drainTimeout: how long a graceful stop waits for jobs that run. Default 30 s.
+    package init(
+        store: any TaskStore, servers: [GearmanServerAddress], takesHandOvers: Bool,
+        policy: ControllerPolicy = ControllerPolicy(), environment: ServiceEnvironment,
+        drainTimeout: Duration = .seconds(30), eventLoop: GearmanEventLoop = .shared
+    ) {
+        self.eventLoop = eventLoop
+        self.store = store
+        self.servers = servers
+        self.takesHandOvers = takesHandOvers
+        self.drainTimeout = drainTimeout
+        self.environment = environment
+        self.client = GearmanClient(servers: servers, eventLoop: eventLoop, logger: environment.logger)
+        self.random = SeededGenerator(seed: environment.seed)
+        self.machine = ControllerStateMachine(policy: policy)
+    }
+
+    /// Runs until it is drained after ``beginShutdown()``, or until its task is cancelled.
+    package func run() async {
+        await self.client.onEvents { [weak self] updates in self?.assumeIsolated { $0.jobEvents(updates) } }
+        await self.client.start([])  // so that it is connected before the first task comes
+        if self.takesHandOvers {
+            var configuration = GearmanWorkerConfiguration()
+            configuration.concurrency = 4
+            let worker = GearmanWorker(
+                servers: self.servers, functions: [Array(Self.handOverFunction.utf8)],
+                configuration: configuration, eventLoop: self.eventLoop,
+                logger: self.environment.logger,
+                onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs) } })
+            self.worker = worker
+            await worker.start()
+        }
+        self.work.add { await self.reportLateness() }
+        await self.work.run()
+        await self.worker?.close()
+        await self.client.close()
+    }
+
+    /// Accepts nothing more and waits for the jobs that run, then ``run()`` returns.
+    package nonisolated func beginShutdown() {
+        self.eventLoop.executor.execute { self.assumeIsolated { $0.drain() } }
+    }
+
+    private func drain() {
+        self.perform(self.machine.shutdownRequested(now: self.environment.now))
+        let deadline = self.environment.now.monotonic.advanced(by: self.drainTimeout)
+        self.work.add { await self.stopDraining(at: deadline) }
+    }
+
+    private func stopDraining(at deadline: MonotonicInstant) async {
+        do { try await self.environment.clock.sleep(until: deadline) } catch { return }
+        self.environment.logger.warning(
+            "Jobs still run; giving their tasks back", metadata: ["tasks": "\(self.machine.inHand)"])
+        self.perform(self.machine.drainTimeExpired(now: self.environment.now))
+        // Their settlement gets as long again as a store needs that is there. If it is away, the leases run out.
+        let end = self.environment.now.monotonic.advanced(by: .seconds(5))
+        do { try await self.environment.clock.sleep(until: end) } catch { return }
+        self.work.finish()
+    }
+
+    /// Publishes in the log, once a minute, how late tasks were submitted to their job servers.
+    private func reportLateness() async {
+        while true {
+            let next = self.environment.now.monotonic.advanced(by: .seconds(60))
+            do { try await self.environment.clock.sleep(until: next) } catch { return }
+            let lateness = self.machine.takeLateness()
+            guard lateness.count > 0 else { continue }
+            let milliseconds = { (duration: Duration) in "\(duration.inSeconds * 1000)" }
+            self.environment.logger.info(
+                "Ran tasks",
+                metadata: [
+                    "tasks": "\(lateness.count)", "lateness.p50.ms": "\(milliseconds(lateness.percentile(0.5)))",
+                    "lateness.p99.ms": "\(milliseconds(lateness.percentile(0.99)))",
+                    "lateness.max.ms": "\(milliseconds(lateness.longest))",
+                ])
+        }
+    }
+
+    // MARK: - Tasks come in
+
+    package func handOver(
+        _ tasks: [ClaimedTask]
+    ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        let (answers, actions) = self.accept(tasks)
+        self.perform(actions)
+        return .success(answers)
+    }
+
+    private func accept(_ tasks: [ClaimedTask]) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action])
+    {
+        self.machine.connectivityChanged(isConnected: self.client.assumeIsolated { $0.isConnected })
+        return self.machine.handedOver(tasks, now: self.environment.now)
+    }
+
+    private func handOverJobs(_ jobs: [GearmanAssignedJob]) {
+        for job in jobs {
+            do {
+                let (answers, actions) = self.accept(try HandOverCodec.decodeTasks(job.workload))
+                self.reply(job, .complete(HandOverCodec.encode(answers)))
+                self.perform(actions)
+            } catch {
+                self.environment.logger.warning(
+                    "Refused a hand-over that cannot be read; is a dispatcher of another version?",
+                    metadata: ["error": "\(error)", "job.handle": "\(job.handle)"])
+                self.reply(job, .fail)
+            }
+        }
+    }
+
+    private func reply(_ job: GearmanAssignedJob, _ result: GearmanJobReply.Result) {
+        self.worker?.assumeIsolated { $0.reply([GearmanJobReply(job: job.id, result: result)]) }
+    }
+
+    // MARK: - What the machine asks for
+
+    private func perform(_ actions: [ControllerStateMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .askStatus(let questions):
+                self.work.add { await self.askStatus(questions) }
+            case .submit(let submissions):
+                let jobs = submissions.map(Self.job)
+                self.client.assumeIsolated { $0.start(jobs) }
+            case .checkJobs(let runs):
+                self.work.add { await self.checkJobs(runs) }
+            case .abandon(let runs):
+                self.client.assumeIsolated { $0.abandon(runs) }
+            case .extend(let claims, let leaseUntil):
+                self.work.add { await self.extend(claims, leaseUntil: leaseUntil) }
+            case .settle(let settlements):
+                self.work.add { await self.settle(settlements) }
+            case .setTimer(let moment):
+                if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
+            case .stopped:
+                self.work.finish()
+            }
+        }
+    }
+
+    private func sleep(until moment: MonotonicInstant) async {
+        do { try await self.environment.clock.sleep(until: moment) } catch { return }
+        self.wakeUp.fired(moment)
+        self.perform(self.machine.timerFired(now: self.environment.now, using: &self.random))
+    }
+
+    private func extend(_ claims: [Claim], leaseUntil: Timestamp) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.extend(claims, leaseUntil: leaseUntil, now: now)
+        }
+        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.perform(self.machine.extendReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func settle(_ settlements: [Settlement]) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.settle(settlements, now: now)
+        }
+        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.perform(self.machine.settleReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func askStatus(_ questions: [ControllerStateMachine.StatusQuestion]) async {
+        let statuses = await self.client.statuses(ofUniques: questions.map(\.unique))
+        for (question, status) in zip(questions, statuses) {
+            let status = status.map {
+                ControllerStateMachine.JobStatus(
+                    isKnown: $0.isKnown, isRunning: $0.isRunning, clients: $0.waitingClients ?? 0)
+            }
+            self.perform(self.machine.statusReplied(question.run, status, now: self.environment.now))
+        }
+    }
+
+    private func checkJobs(_ runs: [ControllerStateMachine.RunID]) async {
+        let statuses = await self.client.statuses(ofJobs: runs)
+        for (run, status) in zip(runs, statuses) {
+            self.perform(
+                self.machine.jobChecked(
+                    run, isKnown: status?.isKnown, now: self.environment.now, using: &self.random))
+        }
+    }
+}
+
+// MARK: - Jobs
+
+extension ControllerService {
+    private static func job(_ submission: ControllerStateMachine.JobSubmission) -> GearmanPipelinedJob {
+        let priority: GearmanPriority =
+            switch submission.priority {
+            case .high: .high
+            case .normal: .normal
+            case .low: .low
+            }
+        let workload = submission.customController.map(GearslothDocument.task) ?? submission.payload
+        return GearmanPipelinedJob(
+            id: submission.run,
+            request: GearmanJobRequest(
+                function: submission.function.bytes, unique: submission.unique, workload: workload, priority: priority),
+            isBackground: submission.customController != nil)
+    }
+
+    private func jobEvents(_ updates: [GearmanJobUpdate]) {
+        let now = self.environment.now
+        var ended: [(run: ControllerStateMachine.RunID, outcome: ControllerStateMachine.JobOutcome)] = []
+        var actions: [ControllerStateMachine.Action] = []
+        for update in updates {
+            switch update.event {
+            case .created:
+                actions += self.machine.jobCreated(update.id, now: now)
+            case .data, .warning, .status:
+                break
+            case .complete:
+                ended.append((update.id, .completed))
+            case .fail:
+                ended.append((update.id, .failed))
+            case .exception(let message):
+                ended.append((update.id, .exception(message)))
+            case .lost(let error):
+                self.environment.logger.debug("A job was lost", metadata: ["error": "\(error)"])
+                ended.append((update.id, .lost))
+            case .refused(let error):
+                self.environment.logger.debug("A job was refused", metadata: ["error": "\(error)"])
+                ended.append((update.id, .refused))
+            }
+        }
+        if !ended.isEmpty { actions += self.machine.jobsEnded(ended, now: now, using: &self.random) }
+        self.perform(actions)
+    }
+}

@@ -1,0 +1,128 @@
+internal import DispatchExecutor
+package import GearclockCore
+package import GearclockEnvironment
+package import Gearman
+internal import Logging
+
+/// The dispatcher daemon: claims due tasks and hands them over. `DispatcherStateMachine` decides, this performs.
+package actor DispatcherService {
+    private nonisolated let eventLoop: GearmanEventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        self.eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    private let store: any TaskStore
+    private let handOver: any TaskHandOver
+    private let environment: ServiceEnvironment
+    private let work = StructuredWork()
+    private var machine: DispatcherStateMachine
+    private var random: SeededGenerator
+    private var wakeUp = WakeUp()
+    private var condition = StoreCondition()
+
+    package init(
+        store: any TaskStore, handOver: any TaskHandOver, policy: DispatcherPolicy = DispatcherPolicy(),
+        environment: ServiceEnvironment, eventLoop: GearmanEventLoop = .shared
+    ) {
+        self.eventLoop = eventLoop
+        self.store = store
+        self.handOver = handOver
+        self.environment = environment
+        self.random = SeededGenerator(seed: environment.seed)
+        self.machine = DispatcherStateMachine(owner: OwnerID(using: &self.random), policy: policy)
+    }
+
+    /// Runs until it is drained after ``beginShutdown()``, or until its task is cancelled.
+    package func run() async {
+        self.perform(self.machine.started(now: self.environment.now))
+        await self.work.run()
+    }
+
+    /// Claims nothing more, gives back what is not handed over, then ``run()`` returns.
+    package nonisolated func beginShutdown() {
+        self.enter { $0.perform($0.machine.shutdownRequested(now: $0.environment.now)) }
+    }
+
+    /// A worker daemon in this process stored a task; it need not wait for the next look into the store.
+    package nonisolated func taskStored(dueAt: Timestamp) {
+        self.enter { $0.perform($0.machine.taskStored(dueAt: dueAt, now: $0.environment.now)) }
+    }
+
+    private nonisolated func enter(_ body: @escaping @Sendable (isolated DispatcherService) -> Void) {
+        self.eventLoop.executor.execute { self.assumeIsolated(body) }
+    }
+
+    // MARK: - What the machine asks for
+
+    private func perform(_ actions: [DispatcherStateMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .askNextDue:
+                self.work.add { await self.askNextDue() }
+            case .claimDue(let request):
+                self.work.add { await self.claimDue(request) }
+            case .rescueExpired(let endedBefore, let limit):
+                self.work.add { await self.rescueExpired(endedBefore: endedBefore, limit: limit) }
+            case .handOver(let id, let tasks):
+                self.work.add { await self.handOver(id, tasks) }
+            case .settle(let settlements):
+                self.work.add { await self.settle(settlements) }
+            case .setTimer(let moment):
+                if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
+            case .stopped:
+                self.work.finish()
+            }
+        }
+    }
+
+    private func sleep(until moment: MonotonicInstant) async {
+        do { try await self.environment.clock.sleep(until: moment) } catch { return }
+        self.wakeUp.fired(moment)
+        self.perform(self.machine.timerFired(now: self.environment.now))
+    }
+
+    private func askNextDue() async {
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.nextDue() }
+        self.observe(reply)
+        self.perform(self.machine.nextDueReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func claimDue(_ request: ClaimRequest) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.claimDue(request, now: now)
+        }
+        self.observe(reply)
+        self.perform(self.machine.claimReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func rescueExpired(endedBefore: Timestamp, limit: Int) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
+        }
+        self.observe(reply)
+        if case .success(let count) = reply, count > 0 {
+            self.environment.logger.warning("Took back tasks of dead daemons", metadata: ["tasks": "\(count)"])
+        }
+        self.perform(self.machine.rescueReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask]) async {
+        let reply = await self.handOver.handOver(tasks)
+        self.perform(self.machine.handOverReplied(id, reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func settle(_ settlements: [Settlement]) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.settle(settlements, now: now)
+        }
+        self.observe(reply)
+        self.perform(self.machine.settleReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func observe<Success>(_ reply: Result<Success, TaskStoreError>) {
+        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+    }
+}

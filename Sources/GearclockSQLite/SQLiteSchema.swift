@@ -1,0 +1,138 @@
+internal import GRDB
+
+/// The schema and how a file gets to it.
+///
+/// A released migration is never edited. A change of the schema adds one, and touches `Fixtures/schemas` and the
+/// migration test in the same commit.
+enum SQLiteSchema {
+    /// "GCLK": what `PRAGMA application_id` of our files says, so that nobody's other database is taken for one.
+    static let applicationID: Int64 = 0x4743_4c4b
+
+    struct Migration {
+        let name: String
+        let sql: String
+    }
+
+    /// In their order; `PRAGMA user_version` is the number of those that a file has.
+    static let migrations = [Migration(name: "tasks", sql: tasks)]
+
+    /// What holds for each row, besides the types that STRICT enforces. It is written out in the table's CHECKs and, as
+    /// its opposite, in the index `task_foreign`, which finds rows that were written with `ignore_check_constraints`.
+    ///
+    /// Times are microseconds since 1970, spans are microseconds. `payload` and `document` come last, so that
+    /// everything else is read without walking the pages of a large payload. `retry` is NULL for the standard policy.
+    /// `seq` exists because a table by rowid keeps wide rows out of the inner pages of the tree that finds them.
+    private static let tasks = """
+        CREATE TABLE task (
+            seq INTEGER PRIMARY KEY,
+            id BLOB NOT NULL,
+            state INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            due_at INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            failures INTEGER NOT NULL,
+            owner INTEGER,
+            lease_until INTEGER,
+            finished_at INTEGER,
+            remove_at INTEGER,
+            created_at INTEGER NOT NULL,
+            expires_at INTEGER,
+            timeout INTEGER,
+            retain INTEGER NOT NULL,
+            retry TEXT,
+            function BLOB NOT NULL,
+            controller BLOB,
+            payload BLOB NOT NULL,
+            document BLOB,
+            CONSTRAINT task_id CHECK (length(id) = 16),
+            CONSTRAINT task_state CHECK (state BETWEEN 0 AND 5),
+            CONSTRAINT task_priority CHECK (priority BETWEEN 0 AND 2),
+            CONSTRAINT task_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT task_failures CHECK (failures BETWEEN 0 AND 4294967295),
+            CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
+            CONSTRAINT task_lease_while_running CHECK ((state = 1) = (lease_until IS NOT NULL)),
+            CONSTRAINT task_finished_when_final CHECK ((state >= 2) = (finished_at IS NOT NULL)),
+            CONSTRAINT task_removed_when_final CHECK ((state >= 2) = (remove_at IS NOT NULL)),
+            CONSTRAINT task_function CHECK (length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0),
+            CONSTRAINT task_controller CHECK (
+                controller IS NULL
+                OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))
+        ) STRICT;
+
+        CREATE UNIQUE INDEX task_by_id ON task (id);
+        CREATE INDEX task_scheduled ON task (due_at, id) WHERE state = 0;
+        CREATE INDEX task_running ON task (lease_until, id) WHERE state = 1;
+        CREATE INDEX task_final ON task (remove_at, id, state) WHERE state BETWEEN 2 AND 5;
+        CREATE INDEX task_foreign ON task (state) WHERE NOT (
+            length(id) = 16 AND state BETWEEN 0 AND 5 AND priority BETWEEN 0 AND 2
+            AND attempt BETWEEN 0 AND 4294967295 AND failures BETWEEN 0 AND 4294967295
+            AND (state = 1) = (owner IS NOT NULL) AND (state = 1) = (lease_until IS NOT NULL)
+            AND (state >= 2) = (finished_at IS NOT NULL) AND (state >= 2) = (remove_at IS NOT NULL)
+            AND length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0
+            AND (controller IS NULL
+                OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL)));
+
+        CREATE TABLE attempt (
+            task_id BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            message BLOB NOT NULL,
+            PRIMARY KEY (task_id, number),
+            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    enum Refusal: Error, CustomStringConvertible {
+        case newer(Int64)
+        case foreign
+
+        var description: String {
+            switch self {
+            case .newer(let version):
+                "The file has schema \(version), this program knows up to \(migrations.count): use a newer program"
+            case .foreign:
+                "The file is a database of some other program"
+            }
+        }
+    }
+
+    /// Whether the file lacks a migration. It changes nothing, so that a file that is refused stays as it was.
+    /// - Throws: ``Refusal`` if the file is not ours or too new.
+    static func needsMigration(_ database: Database) throws -> Bool {
+        var pending = false
+        // One transaction, and therefore one state of the file, while another process may be migrating it.
+        try database.inTransaction(.deferred) {
+            pending = try !self.pending(database).isEmpty
+            return .commit
+        }
+        return pending
+    }
+
+    /// Brings a file to the current schema. Any number of processes may do so at once: the first one that gets the
+    /// write lock does the work, the others find it done.
+    static func migrate(_ database: Database) throws {
+        try database.inTransaction(.immediate) {
+            for migration in try self.pending(database) {
+                try database.execute(sql: migration.sql)
+            }
+            try database.execute(sql: "PRAGMA application_id = \(self.applicationID)")
+            try database.execute(sql: "PRAGMA user_version = \(self.migrations.count)")
+            return .commit
+        }
+    }
+
+    private static func pending(_ database: Database) throws -> ArraySlice<Migration> {
+        let version = try Int64.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        let application = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
+        let tables = try Int64.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
+        guard application == self.applicationID || (application == 0 && version == 0 && tables == 0) else {
+            throw Refusal.foreign
+        }
+        guard (0...Int64(self.migrations.count)).contains(version) else { throw Refusal.newer(version) }
+        return self.migrations[Int(version)...]
+    }
+}

@@ -1,0 +1,159 @@
+internal import DispatchExecutor
+package import GearclockCore
+package import GearclockEnvironment
+package import Gearman
+internal import Logging
+
+/// The worker daemon: takes tasks in and answers questions about them. `IntakeStateMachine` decides how submissions
+/// become rows, this performs.
+package actor IntakeService {
+    nonisolated let eventLoop: GearmanEventLoop
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        self.eventLoop.executor.asUnownedSerialExecutor()
+    }
+
+    let store: any TaskStore
+    let storeName: String
+    let environment: ServiceEnvironment
+    let configuration: IntakeConfiguration
+    let work = StructuredWork()
+    private let servers: [GearmanServerAddress]
+    private let onStored: (@Sendable (Timestamp) -> Void)?
+    private var worker: GearmanWorker?
+    private var machine: IntakeStateMachine
+    private var pending: [IntakeStateMachine.SubmissionID: PendingSubmission] = [:]
+    private var nextSubmission: IntakeStateMachine.SubmissionID = 0
+    var random: SeededGenerator
+    private var wakeUp = WakeUp()
+    var condition = StoreCondition()
+
+    /// - Parameters:
+    ///   - storeName: the store's name in receipts.
+    ///   - onStored: is told the earliest due time of what was stored; a dispatcher in the same process listens.
+    package init(
+        store: any TaskStore, storeName: String, servers: [GearmanServerAddress],
+        configuration: IntakeConfiguration = IntakeConfiguration(), environment: ServiceEnvironment,
+        eventLoop: GearmanEventLoop = .shared, onStored: (@Sendable (Timestamp) -> Void)? = nil
+    ) {
+        self.eventLoop = eventLoop
+        self.store = store
+        self.storeName = storeName
+        self.servers = servers
+        self.configuration = configuration
+        self.environment = environment
+        self.onStored = onStored
+        self.random = SeededGenerator(seed: environment.seed)
+        self.machine = IntakeStateMachine(patience: configuration.patience)
+    }
+
+    /// Runs until it is drained after ``beginShutdown()``, or until its task is cancelled.
+    package func run() async {
+        var configuration = GearmanWorkerConfiguration()
+        configuration.concurrency = self.configuration.jobsInHand
+        let worker = GearmanWorker(
+            servers: self.servers, functions: IntakeFunction.allCases.map { Array($0.rawValue.utf8) },
+            configuration: configuration,
+            eventLoop: self.eventLoop, logger: self.environment.logger,
+            onJobs: { [weak self] jobs in self?.assumeIsolated { $0.received(jobs) } })
+        self.worker = worker
+        await worker.start()
+        self.work.add { await self.prune() }
+        await self.work.run()
+        await worker.close()
+    }
+
+    /// Takes nothing more in, answers what is here, then ``run()`` returns.
+    package nonisolated func beginShutdown() {
+        self.eventLoop.executor.execute { self.assumeIsolated { $0.work.add { await self.drain() } } }
+    }
+
+    private func drain() async {
+        // The worker takes no more jobs and returns when all those in hand are answered.
+        await self.worker?.drain()
+        self.perform(self.machine.shutdownRequested(now: self.environment.now))
+    }
+
+    // MARK: - Jobs
+
+    private func received(_ jobs: [GearmanAssignedJob]) {
+        var submissions: [(IntakeStateMachine.SubmissionID, [TaskDefinition])] = []
+        for job in jobs {
+            guard let function = IntakeFunction(rawValue: String(decoding: job.function, as: UTF8.self)) else {
+                // A job server that gives us what we never asked for. Nobody else here could do it either.
+                self.reply(job.id, .fail)
+                continue
+            }
+            switch function {
+            case .submit, .submitJobDelayed:
+                guard let submission = self.parse(job, gearsloth: function == .submitJobDelayed) else { continue }
+                self.pending[self.nextSubmission] = submission
+                submissions.append((self.nextSubmission, submission.tasks))
+                self.nextSubmission += 1
+            case .delayedJobDone, .get, .list, .cancel, .stats:
+                self.work.add { await self.answer(job, to: function) }
+            }
+        }
+        if !submissions.isEmpty { self.perform(self.machine.submitted(submissions, now: self.environment.now)) }
+    }
+
+    func reply(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) {
+        self.worker?.assumeIsolated { $0.reply([GearmanJobReply(job: job, result: result)]) }
+    }
+
+    /// Tells a client why not: WORK_WARNING, then WORK_FAIL.
+    func refuse(_ job: GearmanAssignedJob.ID, _ warning: [UInt8]) {
+        self.worker?.assumeIsolated {
+            $0.reply([GearmanJobReply(job: job, result: .warning(warning)), GearmanJobReply(job: job, result: .fail)])
+        }
+    }
+
+    // MARK: - What the machine asks for
+
+    private func perform(_ actions: [IntakeStateMachine.Action]) {
+        for action in actions {
+            switch action {
+            case .insert(let tasks):
+                self.work.add { await self.insert(tasks) }
+            case .answer(let answers):
+                for answer in answers {
+                    guard let submission = self.pending.removeValue(forKey: answer.submission) else { continue }
+                    self.answer(submission, answer.result)
+                }
+            case .setTimer(let moment):
+                if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
+            case .stopped:
+                self.work.finish()
+            }
+        }
+    }
+
+    private func sleep(until moment: MonotonicInstant) async {
+        do { try await self.environment.clock.sleep(until: moment) } catch { return }
+        self.wakeUp.fired(moment)
+        self.perform(self.machine.timerFired(now: self.environment.now))
+    }
+
+    private func insert(_ tasks: [TaskDefinition]) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.insert(tasks, now: now)
+        }
+        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        if case .success = reply, let earliest = tasks.map(\.dueAt).min() { self.onStored?(earliest) }
+        self.perform(self.machine.insertReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    /// Removes what was kept long enough, a little at a time.
+    private func prune() async {
+        while true {
+            let now = self.environment.now
+            let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+                try await self.store.prune(limit: Limits.settleBatch, now: now.wall)
+            }
+            self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+            let isFull = (try? reply.get()) == Limits.settleBatch
+            let next = self.environment.now.monotonic.advanced(by: isFull ? .milliseconds(100) : .seconds(10))
+            do { try await self.environment.clock.sleep(until: next) } catch { return }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+/// How a ``GearmanClient`` behaves.
+public struct GearmanClientConfiguration: Sendable {
+    /// How large requests and answers may be.
+    public var limits = GearmanLimits()
+
+    /// How long one attempt to connect may take, name lookup included. Default 5 s.
+    public var connectTimeout: Duration = .seconds(5)
+
+    /// The wait before the first attempt to connect again; it doubles, with jitter. Default 50 ms.
+    public var initialBackoff: Duration = .milliseconds(50)
+
+    /// No wait between two attempts is longer. Default 5 s.
+    public var maximumBackoff: Duration = .seconds(5)
+
+    /// After this much silence the client asks whether the server is alive. Default 10 s.
+    public var heartbeatInterval: Duration = .seconds(10)
+
+    /// A server that does not answer that question in this time is given up. Default 5 s.
+    public var heartbeatTimeout: Duration = .seconds(5)
+
+    /// A server that leaves a request unanswered for this long is given up: answers come by position, so there is no
+    /// going on without it. It does not limit how long a job runs. Default 30 s.
+    public var requestTimeout: Duration = .seconds(30)
+
+    /// The events of one ``GearmanJob`` that wait to be read. When there are more, the client reads nothing from that
+    /// server until they are. Default 1,024.
+    public var bufferedEvents = 1_024
+
+    /// The defaults.
+    public init() {}
+}
+
+extension GearmanClientConfiguration {
+    var reconnect: ReconnectStateMachine.Configuration {
+        ReconnectStateMachine.Configuration(
+            initialBackoff: self.initialBackoff, maximumBackoff: self.maximumBackoff,
+            connectTimeout: self.connectTimeout)
+    }
+
+    func connection(to server: GearmanServerAddress) -> ClientConnectionConfiguration {
+        ClientConnectionConfiguration(
+            server: server, limits: self.limits,
+            timeouts: ConnectionTimeouts(
+                heartbeatInterval: self.heartbeatInterval, heartbeatTimeout: self.heartbeatTimeout,
+                requestTimeout: self.requestTimeout))
+    }
+}

@@ -1,0 +1,23 @@
+/// The name that a job server gave to a job, good on that server until the job ends or the server restarts.
+public struct GearmanJobHandle: Hashable, Sendable {
+    /// What the server sent, for example `H:host:17`.
+    public let bytes: [UInt8]
+
+    /// The server that holds the job.
+    public let server: GearmanServerAddress
+
+    /// - Parameters:
+    ///   - bytes: what the server sent.
+    ///   - server: the server that sent it.
+    public init(bytes: [UInt8], server: GearmanServerAddress) {
+        self.bytes = bytes
+        self.server = server
+    }
+}
+
+extension GearmanJobHandle: CustomStringConvertible {
+    /// The handle as text.
+    public var description: String {
+        String(decoding: self.bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,72 @@
+/// In which order a job server gives out the waiting jobs of one function.
+public enum GearmanPriority: Hashable, Sendable, CaseIterable {
+    /// Before all others.
+    case high
+    /// Unless another one is asked for.
+    case normal
+    /// After all others.
+    case low
+}
+
+/// A job that a client asks a job server to have run.
+public struct GearmanJobRequest: Hashable, Sendable {
+    /// The name under which workers registered it: not empty, without NUL, at most
+    /// ``GearmanLimits/argumentSizeBytes``.
+    public var function: [UInt8]
+
+    /// Jobs of one function with the same unique ID are merged by the server while the first is queued or running.
+    /// Empty: never merged. Without NUL, at most ``GearmanLimits/uniqueSizeBytes``.
+    public var unique: [UInt8]
+
+    /// What the worker gets, at most ``GearmanLimits/payloadSizeBytes``.
+    public var workload: [UInt8]
+
+    /// Its place among the waiting jobs of the function.
+    public var priority: GearmanPriority
+
+    /// - Parameters:
+    ///   - function: the name under which workers registered it.
+    ///   - unique: the unique ID; empty by default.
+    ///   - workload: what the worker gets; empty by default.
+    ///   - priority: normal by default.
+    public init(
+        function: [UInt8], unique: [UInt8] = [], workload: [UInt8] = [], priority: GearmanPriority = .normal
+    ) {
+        self.function = function
+        self.unique = unique
+        self.workload = workload
+        self.priority = priority
+    }
+
+    /// The same with texts, taken as UTF-8.
+    public init(
+        function: String, unique: String = "", workload: String = "", priority: GearmanPriority = .normal
+    ) {
+        self.init(
+            function: Array(function.utf8), unique: Array(unique.utf8), workload: Array(workload.utf8),
+            priority: priority)
+    }
+
+    /// The same with a text for the names and bytes for the workload.
+    public init(
+        function: String, unique: String = "", workload: [UInt8], priority: GearmanPriority = .normal
+    ) {
+        self.init(
+            function: Array(function.utf8), unique: Array(unique.utf8), workload: workload, priority: priority)
+    }
+}
+
+/// A request on its way through a client, with the number by which its events find the caller.
+package struct GearmanPipelinedJob: Hashable, Sendable {
+    /// The caller's number for it; no two live jobs of a client share one.
+    package var id: UInt64
+    package var request: GearmanJobRequest
+    /// The server only confirms a background job; of its run nothing comes back.
+    package var isBackground: Bool
+
+    package init(id: UInt64, request: GearmanJobRequest, isBackground: Bool = false) {
+        self.id = id
+        self.request = request
+        self.isBackground = isBackground
+    }
+}

@@ -1,0 +1,460 @@
+/// One connection of a client to one job server, from the moment it is open until it is closed. It performs nothing.
+///
+/// JOB_CREATED, ERROR, STATUS_RES, ECHO_RES and OPTION_RES carry no reference: each answers the oldest request that
+/// waits. WORK_* packets name a handle. The runner that performs the actions is `GearmanClient`.
+package struct ClientConnectionStateMachine: Equatable, Sendable {
+    private enum State: Equatable {
+        /// The socket is not connected yet.
+        /// Can transition to:
+        ///   - `greeting` when it is,
+        ///   - `closed` when it never will be.
+        case initial
+        /// The first request is sent; that it was answered shows that a server is there and alive.
+        /// Can transition to:
+        ///   - `ready` by that answer,
+        ///   - `draining`, `closing`, `closed` as from `ready`.
+        case greeting
+        /// Can transition to:
+        ///   - `draining` when a drain is asked for,
+        ///   - `closing` when the server is silent or makes no sense,
+        ///   - `closed` when the connection is closed.
+        case ready
+        /// Nothing new is taken.
+        /// Can transition to:
+        ///   - `closing` when all that was under way has ended, or as from `ready`,
+        ///   - `closed` when the connection is closed.
+        case draining
+        /// The caller was told to close. What comes in is ignored.
+        /// Can transition to:
+        ///   - `closed` when the connection is closed.
+        case closing(GearmanError?)
+        /// Everything is settled.
+        case closed
+    }
+
+    private let configuration: ClientConnectionConfiguration
+    private var state = State.initial
+    private var decoder: GearmanPacketDecoder
+    private var encoder: GearmanPacketEncoder
+    private var liveness: ConnectionLiveness
+    private var pending = FirstInFirstOutQueue<PendingRequest>()
+    private var jobs = ClientJobs()
+    private var openQuestions = 0
+    /// When the last answer came. The next one is due from then on: a server that works off a long queue is not late.
+    private var answeredAt = GearmanInstant(nanoseconds: .min)
+    /// How many bytes the caller was told to write.
+    private var writtenBytes: UInt64 = 0
+
+    package init(configuration: ClientConnectionConfiguration) {
+        self.configuration = configuration
+        self.decoder = GearmanPacketDecoder(limits: configuration.limits)
+        self.encoder = GearmanPacketEncoder(limits: configuration.limits)
+        self.liveness = ConnectionLiveness(timeouts: configuration.timeouts, now: GearmanInstant(nanoseconds: 0))
+    }
+
+    // MARK: Events
+
+    /// The socket is connected.
+    package mutating func connected(now: GearmanInstant) -> ClientActions {
+        switch self.state {
+        case .initial:
+            self.state = .greeting
+            self.liveness = ConnectionLiveness(timeouts: self.configuration.timeouts, now: now)
+            var actions = ClientActions()
+            self.sendGreeting(now: now)
+            self.finish(&actions)
+            return actions
+        case .greeting, .ready, .draining, .closing, .closed:
+            preconditionFailure("Invalid state: \(self.state)")
+        }
+    }
+
+    /// Bytes came from the server.
+    package mutating func bytesReceived(_ bytes: [UInt8], now: GearmanInstant) -> ClientActions {
+        self.decoder.append(bytes)
+        var actions = ClientActions()
+        self.liveness.heard(now: now)
+        do {
+            while self.isListening, let packet = try self.decoder.next() {
+                self.receive(packet, &actions, now: now)
+            }
+        } catch {
+            self.close(.immediately(GearmanError(.protocolViolation, "Not a packet: \(error)")), &actions)
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// Packets came from the server. For a caller that carries packets instead of bytes.
+    package mutating func packetsReceived(_ packets: [GearmanPacket], now: GearmanInstant) -> ClientActions {
+        var actions = ClientActions()
+        self.liveness.heard(now: now)
+        for packet in packets where self.isListening {
+            self.receive(packet, &actions, now: now)
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// Jobs are to be sent. No number of a job that has not had its final event may be used again.
+    package mutating func jobsSubmitted(_ jobs: [GearmanPipelinedJob], now: GearmanInstant) -> ClientActions {
+        var actions = ClientActions()
+        for job in jobs {
+            guard let error = self.submit(job, now: now) else { continue }
+            actions.updates.append(GearmanJobUpdate(id: job.id, event: .refused(error)))
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// Nobody wants to hear of these jobs any more; their numbers are free when the server is done with them.
+    package mutating func jobsAbandoned(_ ids: [UInt64]) -> ClientActions {
+        for id in ids { self.jobs.abandoned(id) }
+        var actions = ClientActions()
+        self.finish(&actions)
+        return actions
+    }
+
+    /// Questions are to be sent.
+    package mutating func questionsAsked(_ questions: [ClientQuestion], now: GearmanInstant) -> ClientActions {
+        var actions = ClientActions()
+        for question in questions {
+            guard let error = self.ask(question, now: now) else { continue }
+            actions.answers.append(ClientAnswer(id: question.id, result: .failed(error)))
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// The socket accepted a part of the bytes that had to wait (not to be called for a write that went through whole).
+    package mutating func writeProgressed(now: GearmanInstant) {
+        self.liveness.writeProgressed(now: now)
+    }
+
+    /// The time asked for by ``ClientActions/wakeAt`` has come. A late timer does no harm.
+    package mutating func timerFired(now: GearmanInstant) -> ClientActions {
+        var actions = ClientActions()
+        switch self.state {
+        case .greeting, .ready, .draining:
+            switch self.liveness.timerFired(now: now) {
+            case .alive: break
+            case .probe: self.sendHeartbeat(now: now)
+            case .silent:
+                self.close(.immediately(GearmanError(.timedOut, "The server is silent")), &actions)
+            }
+            if let answerDeadline, now >= answerDeadline {
+                self.close(
+                    .immediately(GearmanError(.timedOut, "The server did not answer a request in time")), &actions)
+            }
+        case .initial, .closing, .closed: break
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// Nothing new is to be taken; close when all that is under way has ended.
+    package mutating func drainRequested(now: GearmanInstant) -> ClientActions {
+        var actions = ClientActions()
+        switch self.state {
+        case .greeting, .ready: self.state = .draining
+        case .initial: self.close(.afterFlush, &actions)
+        case .draining, .closing, .closed: break
+        }
+        self.finish(&actions)
+        return actions
+    }
+
+    /// The connection is closed, by whomever, for whatever reason. Settles everything that was under way.
+    /// - Parameters:
+    ///   - unsentBytes: how many bytes of ``ClientActions/write`` the socket never took. A job that does not lie wholly
+    ///     before them was certainly not submitted.
+    ///   - error: why, if the caller knows.
+    package mutating func connectionClosed(unsentBytes: Int, error: GearmanError? = nil) -> ClientActions {
+        var reason = error ?? GearmanError(.connectionLost, "The server closed the connection")
+        switch self.state {
+        case .initial, .greeting, .ready, .draining: break
+        case .closing(let known): reason = known ?? reason
+        case .closed: return ClientActions()
+        }
+        self.state = .closed
+        let unsent = UInt64(clamping: unsentBytes)
+        let sentBytes = self.writtenBytes > unsent ? self.writtenBytes - unsent : 0
+        var actions = ClientActions()
+        self.settlePending(sentBytes: sentBytes, reason, &actions)
+        actions.updates += self.jobs.lost(reason)
+        self.checkInvariants()
+        return actions
+    }
+
+    // MARK: Sending
+
+    private mutating func sendGreeting(now: GearmanInstant) {
+        guard self.configuration.wantsExceptions else {
+            self.sendHeartbeat(now: now)
+            return
+        }
+        self.encode(.optionRequest, Array("exceptions".utf8))
+        self.expect(.option, now: now)
+    }
+
+    private mutating func sendHeartbeat(now: GearmanInstant) {
+        self.encode(.echoRequest)
+        self.expect(.heartbeat, now: now)
+    }
+
+    /// - Returns: why the job is refused, if it is.
+    private mutating func submit(_ job: GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
+        if let error = self.refusal { return error }
+        let request = job.request
+        guard !request.function.isEmpty else { return GearmanError(.invalidRequest, "The function has no name") }
+        guard request.unique.count <= self.configuration.limits.uniqueSizeBytes else {
+            return GearmanError(.invalidRequest, "The unique ID has \(request.unique.count) bytes")
+        }
+        do {
+            try self.encoder.append(
+                .request, .submission(request.priority, isBackground: job.isBackground), request.function,
+                request.unique, data: request.workload)
+        } catch {
+            return GearmanError(.invalidRequest, "\(error)")
+        }
+        self.jobs.submitted(job.id)
+        self.expect(.submission(id: job.id, isBackground: job.isBackground), now: now)
+        return nil
+    }
+
+    /// - Returns: why there will be no answer, if there will be none.
+    private mutating func ask(_ question: ClientQuestion, now: GearmanInstant) -> GearmanError? {
+        if let error = self.refusal { return error }
+        let limits = self.configuration.limits
+        let type: GearmanPacketType
+        let name: [UInt8]
+        let kind: PendingRequest.Kind
+        switch question.subject {
+        case .job(let id):
+            guard let handle = self.jobs.handle(of: id) else {
+                return GearmanError(.invalidRequest, "The job has no handle here")
+            }
+            (type, name, kind) = (.getStatus, handle, .status(id: question.id, handle: handle))
+        case .handle(let handle): (type, name, kind) = (.getStatus, handle, .status(id: question.id, handle: handle))
+        case .unique(let unique): (type, name, kind) = (.getStatusUnique, unique, .statusUnique(id: question.id))
+        case .echo(let payload):
+            (type, name, kind) = (.echoRequest, payload, .echo(id: question.id, payload: payload))
+        }
+        let sizeLimit = type == .getStatus ? limits.handleSizeBytes : limits.uniqueSizeBytes
+        guard type == .echoRequest || name.count <= sizeLimit && !name.contains(0) else {
+            return GearmanError(.invalidRequest, "No server would answer for a name of \(name.count) bytes like this")
+        }
+        do {
+            if type == .echoRequest {
+                try self.encoder.append(.request, type, data: name)
+            } else {
+                try self.encoder.append(.request, type, name)
+            }
+        } catch {
+            return GearmanError(.invalidRequest, "\(error)")
+        }
+        self.openQuestions += 1
+        self.expect(kind, now: now)
+        return nil
+    }
+
+    /// Why nothing new is taken; nil if it is.
+    private var refusal: GearmanError? {
+        switch self.state {
+        case .initial: GearmanError(.notConnected, "The connection is not open yet")
+        case .greeting, .ready:
+            self.pending.count < self.configuration.limits.pendingRequests
+                ? nil : GearmanError(.tooManyRequests, "\(self.pending.count) requests wait for their answers")
+        case .draining: GearmanError(.closed, "The connection is being drained")
+        case .closing, .closed: GearmanError(.notConnected, "The connection is closed")
+        }
+    }
+
+    /// Encodes a packet of our own making, that fits every limit.
+    private mutating func encode(_ type: GearmanPacketType, _ argument: [UInt8]? = nil) {
+        do {
+            try self.encoder.append(.request, type, argument)
+        } catch {
+            preconditionFailure("Our own packet does not fit: \(error)")
+        }
+    }
+
+    private mutating func expect(_ kind: PendingRequest.Kind, now: GearmanInstant) {
+        let endOffset = self.writtenBytes + UInt64(self.encoder.bytes.count)
+        self.pending.append(PendingRequest(kind: kind, sentAt: now, endOffset: endOffset))
+    }
+
+    // MARK: Receiving
+
+    private var answerDeadline: GearmanInstant? {
+        self.pending.first.map { self.liveness.requestDeadline(sentAt: max($0.sentAt, self.answeredAt)) }
+    }
+
+    private var isListening: Bool {
+        switch self.state {
+        case .greeting, .ready, .draining: true
+        case .initial, .closing, .closed: false
+        }
+    }
+
+    private mutating func receive(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
+        guard packet.magic == .response else {
+            self.violation("The server sent a request", &actions)
+            return
+        }
+        switch packet.type {
+        case .workData: self.jobPacket(packet, .data(packet.dataBytes), &actions)
+        case .workWarning: self.jobPacket(packet, .warning(packet.dataBytes), &actions)
+        case .workComplete: self.jobPacket(packet, .complete(packet.dataBytes), &actions)
+        case .workException: self.jobPacket(packet, .exception(packet.dataBytes), &actions)
+        case .workFail: self.jobPacket(packet, .fail, &actions)
+        case .workStatus:
+            let numerator = packet.argument(1).decimalNumber
+            let denominator = packet.argument(2).decimalNumber
+            self.jobPacket(packet, .status(numerator: numerator, denominator: denominator), &actions)
+        case .jobCreated, .statusResponse, .statusResponseUnique, .echoResponse, .optionResponse, .error:
+            self.answer(packet, &actions, now: now)
+        case .canDo, .cantDo, .resetAbilities, .preSleep, .unused, .noop, .submitJob, .grabJob, .noJob, .jobAssign,
+            .getStatus, .echoRequest, .submitJobBackground, .submitJobHigh, .setClientID, .canDoTimeout, .allYours,
+            .optionRequest, .grabJobUnique, .jobAssignUnique, .submitJobHighBackground, .submitJobLow,
+            .submitJobLowBackground, .submitJobSchedule, .submitJobEpoch, .submitReduceJob,
+            .submitReduceJobBackground, .grabJobAll, .jobAssignAll, .getStatusUnique:
+            self.violation("The server sent \(packet.type) to a client", &actions)
+        }
+    }
+
+    /// A packet about a job. One about a job that has ended, or was never ours, means nothing.
+    private mutating func jobPacket(_ packet: GearmanPacket, _ event: GearmanJobEvent, _ actions: inout ClientActions) {
+        guard let update = self.jobs.update(of: packet.handle, event) else { return }
+        actions.updates.append(update)
+    }
+
+    private mutating func update(
+        _ id: UInt64, _ event: GearmanJobEvent, isLast: Bool, _ actions: inout ClientActions
+    ) {
+        guard let update = self.jobs.update(of: id, event, isLast: isLast) else { return }
+        actions.updates.append(update)
+    }
+
+    /// A packet that answers the oldest request.
+    private mutating func answer(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
+        guard let request = self.pending.first else {
+            self.violation("The server sent \(packet.type) without a request", &actions)
+            return
+        }
+        guard self.match(packet, request.kind, &actions) else {
+            self.violation("The server sent \(packet.type) as an answer to another request", &actions)
+            return
+        }
+        self.pending.popFirst()
+        self.answeredAt = now
+        switch self.state {
+        case .greeting:
+            self.state = .ready
+            actions.becameReady = true
+        case .initial, .ready, .draining, .closing, .closed: break
+        }
+    }
+
+    /// Acts on the answer if it is one to a request of this kind.
+    private mutating func match(
+        _ packet: GearmanPacket, _ kind: PendingRequest.Kind, _ actions: inout ClientActions
+    ) -> Bool {
+        let isError = packet.type == .error
+        switch kind {
+        case .option: return packet.type == .optionResponse || isError
+        case .heartbeat: return packet.type == .echoResponse && packet.data.isEmpty || isError
+        case .submission(let id, let isBackground):
+            guard packet.type == .jobCreated || isError else { return false }
+            if isError {
+                self.update(id, .refused(packet.serverError), isLast: true, &actions)
+            } else {
+                self.created(id, handle: Array(packet.handle), isBackground: isBackground, &actions)
+            }
+            return true
+        case .status(let id, let handle):
+            let isAnswer = packet.type == .statusResponse && packet.handle == handle[...]
+            guard isAnswer || isError else { return false }
+            self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
+            return true
+        case .statusUnique(let id):
+            guard packet.type == .statusResponseUnique || isError else { return false }
+            self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
+            return true
+        case .echo(let id, let payload):
+            let isAnswer = packet.type == .echoResponse && packet.data == payload[...]
+            guard isAnswer || isError else { return false }
+            self.answerQuestion(id, isError ? .failed(packet.serverError) : .echo(payload), &actions)
+            return true
+        }
+    }
+
+    private mutating func created(
+        _ id: UInt64, handle: [UInt8], isBackground: Bool, _ actions: inout ClientActions
+    ) {
+        if !isBackground { self.jobs.created(id, handle: handle) }
+        let event = GearmanJobEvent.created(GearmanJobHandle(bytes: handle, server: self.configuration.server))
+        self.update(id, event, isLast: isBackground, &actions)
+    }
+
+    private mutating func answerQuestion(_ id: UInt64, _ result: ClientAnswer.Result, _ actions: inout ClientActions) {
+        self.openQuestions -= 1
+        actions.answers.append(ClientAnswer(id: id, result: result))
+    }
+
+    // MARK: Closing
+
+    private mutating func violation(_ message: String, _ actions: inout ClientActions) {
+        self.close(.immediately(GearmanError(.protocolViolation, message)), &actions)
+    }
+
+    private mutating func close(_ close: ConnectionClose, _ actions: inout ClientActions) {
+        switch self.state {
+        case .initial, .greeting, .ready, .draining:
+            switch close {
+            case .afterFlush: self.state = .closing(nil)
+            case .immediately(let error): self.state = .closing(error)
+            }
+            actions.close = close
+        case .closing, .closed: break
+        }
+    }
+
+    /// Requests without an answer, in their order: what the socket never took was not submitted.
+    private mutating func settlePending(
+        sentBytes: UInt64, _ reason: GearmanError, _ actions: inout ClientActions
+    ) {
+        while let request = self.pending.popFirst() {
+            switch request.kind {
+            case .option, .heartbeat: break
+            case .submission(let id, _):
+                let isSent = request.endOffset <= sentBytes
+                let refusal = GearmanError(
+                    .notConnected, "The connection ended before the job was sent", underlying: reason)
+                self.update(id, isSent ? .lost(reason) : .refused(refusal), isLast: true, &actions)
+            case .status(let id, _), .statusUnique(let id), .echo(let id, _):
+                self.answerQuestion(id, .failed(reason), &actions)
+            }
+        }
+    }
+
+    /// The end of each event: what is to be written goes as one, and the timer is set.
+    private mutating func finish(_ actions: inout ClientActions) {
+        switch self.state {
+        case .draining:
+            if self.jobs.isQuiet, self.openQuestions == 0 { self.close(.afterFlush, &actions) }
+        case .initial, .greeting, .ready, .closing, .closed: break
+        }
+        actions.write = self.encoder.take()
+        self.writtenBytes += UInt64(actions.write.count)
+        if self.isListening {
+            actions.wakeAt = self.liveness.schedule(noLaterThan: self.answerDeadline)
+        }
+        self.checkInvariants()
+    }
+
+    private func checkInvariants() {
+        self.jobs.checkInvariants()
+        precondition(self.openQuestions >= 0 && self.openQuestions <= self.pending.count, "Questions are miscounted")
+    }
+}

@@ -1,0 +1,66 @@
+/// The jobs that one connection of a client submitted and that have not had their last event.
+struct ClientJobs: Equatable, Sendable {
+    private struct Job: Equatable, Sendable {
+        /// Nil until the server created it, and for a background job.
+        var handle: [UInt8]?
+        var isAbandoned = false
+    }
+
+    private var jobs: [UInt64: Job] = [:]
+    private var subscriptions = JobSubscriptions()
+    private var abandonedCount = 0
+
+    /// Nobody waits for an event of any job.
+    var isQuiet: Bool { self.jobs.count == self.abandonedCount }
+
+    /// The handle of a foreground job that the server created.
+    func handle(of id: UInt64) -> [UInt8]? {
+        self.jobs[id]?.handle
+    }
+
+    mutating func submitted(_ id: UInt64) {
+        let previous = self.jobs.updateValue(Job(), forKey: id)
+        precondition(previous == nil, "Two live jobs have one number")
+    }
+
+    /// The server took it: from now on it hears of its handle.
+    mutating func created(_ id: UInt64, handle: [UInt8]) {
+        self.jobs[id]?.handle = handle
+        self.subscriptions.subscribe(id, to: handle)
+    }
+
+    mutating func abandoned(_ id: UInt64) {
+        guard self.jobs[id]?.isAbandoned == false else { return }
+        self.jobs[id]?.isAbandoned = true
+        self.abandonedCount += 1
+    }
+
+    /// A packet about `handle` came. Nil if no job hears of it any more, or nobody hears of the job.
+    mutating func update(of handle: ArraySlice<UInt8>, _ event: GearmanJobEvent) -> GearmanJobUpdate? {
+        guard let id = self.subscriptions.deal(handle, isFinal: event.isFinal) else { return nil }
+        return self.update(of: id, event, isLast: event.isFinal)
+    }
+
+    /// Something happened to the job. Nil if nobody hears of it.
+    /// - Parameter isLast: the job is forgotten.
+    mutating func update(of id: UInt64, _ event: GearmanJobEvent, isLast: Bool) -> GearmanJobUpdate? {
+        let isAbandoned = self.abandonedCount > 0 && self.jobs[id]?.isAbandoned == true
+        if isLast {
+            self.jobs[id] = nil
+            if isAbandoned { self.abandonedCount -= 1 }
+        }
+        return isAbandoned ? nil : GearmanJobUpdate(id: id, event: event)
+    }
+
+    /// All jobs are lost. In the order of their numbers.
+    mutating func lost(_ reason: GearmanError) -> [GearmanJobUpdate] {
+        let heard = self.jobs.filter { !$0.value.isAbandoned }.keys.sorted()
+        self = ClientJobs()
+        return heard.map { GearmanJobUpdate(id: $0, event: .lost(reason)) }
+    }
+
+    func checkInvariants() {
+        precondition(self.abandonedCount <= self.jobs.count, "More jobs are abandoned than there are")
+        precondition(self.subscriptions.count <= self.jobs.count, "A handle without a job")
+    }
+}

@@ -1,0 +1,66 @@
+/// Measures the silence of a server, and keeps the one timer of a connection.
+///
+/// Each sign of life counts, not the answer to the echo alone: a server that works off a long queue is slow, not dead.
+struct ConnectionLiveness: Equatable, Sendable {
+    enum Verdict: Equatable, Sendable {
+        /// Nothing is to be done yet.
+        case alive
+        /// Ask the server whether it is there.
+        case probe
+        /// It did not answer in time.
+        case silent
+    }
+
+    private let timeouts: ConnectionTimeouts
+    private var lastHeard: GearmanInstant
+    private var probedAt: GearmanInstant?
+    /// When a part of a backlog was last written: until then the server cannot have seen all that waits for an answer.
+    private(set) var lastWriteProgress: GearmanInstant
+    /// For when the caller was last asked to report a timer.
+    private var wakeAt: GearmanInstant?
+
+    /// The first request of a connection is on its way and is itself the probe.
+    init(timeouts: ConnectionTimeouts, now: GearmanInstant) {
+        self.timeouts = timeouts
+        self.lastHeard = now
+        self.probedAt = now
+        self.lastWriteProgress = now
+    }
+
+    private var deadline: GearmanInstant {
+        guard let probedAt else { return self.lastHeard.advanced(by: self.timeouts.heartbeatInterval) }
+        return max(probedAt, self.lastHeard).advanced(by: self.timeouts.heartbeatTimeout)
+    }
+
+    mutating func heard(now: GearmanInstant) {
+        self.lastHeard = now
+        self.probedAt = nil
+    }
+
+    mutating func writeProgressed(now: GearmanInstant) {
+        self.lastHeard = now
+        self.lastWriteProgress = now
+    }
+
+    /// When a request sent at `sentAt` has waited too long.
+    func requestDeadline(sentAt: GearmanInstant) -> GearmanInstant {
+        max(sentAt, self.lastWriteProgress).advanced(by: self.timeouts.requestTimeout)
+    }
+
+    /// The caller reports the timer, whichever it was; ``schedule(noLaterThan:)`` sets a new one.
+    mutating func timerFired(now: GearmanInstant) -> Verdict {
+        self.wakeAt = nil
+        guard now >= self.deadline else { return .alive }
+        guard self.probedAt == nil else { return .silent }
+        self.probedAt = now
+        return .probe
+    }
+
+    /// - Returns: when the timer is to be reported, or nil if the one that is set comes early enough.
+    mutating func schedule(noLaterThan requestDeadline: GearmanInstant?) -> GearmanInstant? {
+        let next = min(self.deadline, requestDeadline ?? self.deadline)
+        if let wakeAt, wakeAt <= next { return nil }
+        self.wakeAt = next
+        return next
+    }
+}

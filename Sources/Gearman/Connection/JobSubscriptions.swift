@@ -1,0 +1,68 @@
+/// Who is to hear of the WORK_* packets of which handle.
+///
+/// Several submissions of one connection get one handle when the server merges them by their unique ID. The server then
+/// sends each WORK_* packet once for each of them, all copies of a packet in a row, so that they are dealt out in turn.
+struct JobSubscriptions: Equatable, Sendable {
+    /// A handle that hashes its bytes at once; a lookup needs no copy of them.
+    private struct Handle: Hashable, Sendable {
+        let bytes: ArraySlice<UInt8>
+
+        static func == (left: Handle, right: Handle) -> Bool {
+            left.bytes == right.bytes
+        }
+
+        func hash(into hasher: inout Hasher) {
+            self.bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
+    }
+
+    private struct Subscribers: Equatable, Sendable {
+        var first: UInt64
+        var others: [UInt64] = []
+        /// Whose copy comes next.
+        var turn = 0
+
+        /// The job whose copy this is.
+        mutating func deal() -> UInt64 {
+            let id = self.turn == 0 ? self.first : self.others[self.turn - 1]
+            self.turn = self.turn == self.others.count ? 0 : self.turn + 1
+            return id
+        }
+
+        /// The job whose copy this is, which hears nothing more. Nil for the last one: then none is left.
+        mutating func dealFinal() -> UInt64? {
+            guard !self.others.isEmpty else { return nil }
+            let id: UInt64
+            if self.turn == 0 {
+                id = self.first
+                self.first = self.others.removeFirst()
+            } else {
+                id = self.others.remove(at: self.turn - 1)
+                if self.turn > self.others.count { self.turn = 0 }
+            }
+            return id
+        }
+    }
+
+    private var subscribers: [Handle: Subscribers] = [:]
+
+    /// How many different handles are subscribed to.
+    var count: Int { self.subscribers.count }
+
+    mutating func subscribe(_ id: UInt64, to handle: [UInt8]) {
+        let handle = Handle(bytes: handle[...])
+        if let index = self.subscribers.index(forKey: handle) {
+            self.subscribers.values[index].others.append(id)
+        } else {
+            self.subscribers[handle] = Subscribers(first: id)
+        }
+    }
+
+    /// The job to which this packet goes; nil if none hears of the handle (any more).
+    mutating func deal(_ handle: ArraySlice<UInt8>, isFinal: Bool) -> UInt64? {
+        guard let index = self.subscribers.index(forKey: Handle(bytes: handle)) else { return nil }
+        guard isFinal else { return self.subscribers.values[index].deal() }
+        if let id = self.subscribers.values[index].dealFinal() { return id }
+        return self.subscribers.remove(at: index).value.first
+    }
+}

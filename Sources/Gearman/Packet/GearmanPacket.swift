@@ -1,0 +1,120 @@
+/// A packet of the Gearman protocol.
+///
+/// A decoded packet shares the bytes that it was read from: making one allocates nothing, and keeping one keeps the
+/// whole read buffer. What is to be kept is copied out, by ``argumentBytes(_:)`` or ``dataBytes``.
+package struct GearmanPacket: Sendable {
+    /// Which way a packet goes, the first four bytes of its header.
+    package enum Magic: UInt32, Sendable {
+        /// `\0REQ`, to a server.
+        case request = 0x0052_4551
+        /// `\0RES`, from a server.
+        case response = 0x0052_4553
+    }
+
+    /// Twelve bytes: magic, type and size of the body.
+    package static let headerSizeBytes = 12
+
+    /// Where each argument ends, from the start of the body. What belongs to no argument is 0.
+    private let ends: SIMD8<UInt32>
+    private let storage: [UInt8]
+    private let bodyStart: Int
+    private let bodySize: UInt32
+    package let type: GearmanPacketType
+    package let magic: Magic
+
+    /// A packet of which the decoder found the parts.
+    init(
+        magic: Magic, type: GearmanPacketType, storage: [UInt8], bodyStart: Int, bodySize: UInt32, ends: SIMD8<UInt32>
+    ) {
+        self.ends = ends
+        self.storage = storage
+        self.bodyStart = bodyStart
+        self.bodySize = bodySize
+        self.type = type
+        self.magic = magic
+    }
+
+    /// A packet of given parts.
+    /// - Throws: ``GearmanPacketError`` if they do not fit the type, or each other.
+    package init(
+        _ magic: Magic, _ type: GearmanPacketType, arguments: [[UInt8]] = [], data: [UInt8] = [],
+        limits: GearmanLimits = GearmanLimits()
+    ) throws(GearmanPacketError) {
+        let definition = type.definition
+        guard arguments.count == definition.argumentCount else {
+            throw .wrongArgumentCount(type, count: arguments.count)
+        }
+        guard definition.hasData || data.isEmpty else { throw .unexpectedData(type) }
+        guard data.count <= limits.payloadSizeBytes else {
+            throw .payloadTooLarge(type, sizeBytes: data.count, limitBytes: limits.payloadSizeBytes)
+        }
+        var body: [UInt8] = []
+        body.reserveCapacity(data.count + arguments.reduce(0) { $0 + $1.count + 1 })
+        var ends = SIMD8<UInt32>()
+        for (index, argument) in arguments.enumerated() {
+            guard argument.count <= limits.argumentSizeBytes else {
+                throw .argumentTooLarge(type, index: index, limitBytes: limits.argumentSizeBytes)
+            }
+            let isTerminated = definition.isTerminated(index)
+            guard !isTerminated || !argument.contains(0) else { throw .nulInArgument(type, index: index) }
+            body += argument
+            ends[index] = UInt32(body.count)
+            if isTerminated { body.append(0) }
+        }
+        body += data
+        self.init(
+            magic: magic, type: type, storage: body, bodyStart: 0, bodySize: UInt32(body.count), ends: ends)
+    }
+
+    /// How many arguments there are.
+    package var argumentCount: Int {
+        self.type.definition.argumentCount
+    }
+
+    /// The argument at `index`, without its NUL.
+    /// - Precondition: `index < argumentCount`.
+    package func argument(_ index: Int) -> ArraySlice<UInt8> {
+        precondition(index < self.argumentCount, "A packet has the arguments that the table gives it")
+        let start = index == 0 ? 0 : Int(self.ends[index - 1]) + 1
+        return self.storage[self.bodyStart + start..<self.bodyStart + Int(self.ends[index])]
+    }
+
+    /// A copy of the argument at `index`.
+    package func argumentBytes(_ index: Int) -> [UInt8] {
+        Array(self.argument(index))
+    }
+
+    /// What follows the arguments; empty in a packet without data.
+    package var data: ArraySlice<UInt8> {
+        let definition = self.type.definition
+        let end = self.bodyStart + Int(self.bodySize)
+        guard definition.hasData else { return self.storage[end..<end] }
+        let start = definition.argumentCount == 0 ? 0 : Int(self.ends[definition.argumentCount - 1]) + 1
+        // The NUL after the handle may be missing, see the decoder.
+        return self.storage[min(self.bodyStart + start, end)..<end]
+    }
+
+    /// A copy of the data.
+    package var dataBytes: [UInt8] {
+        Array(self.data)
+    }
+
+    /// All that follows the header.
+    package var body: ArraySlice<UInt8> {
+        self.storage[self.bodyStart..<self.bodyStart + Int(self.bodySize)]
+    }
+}
+
+/// Two packets are equal when they are the same bytes.
+extension GearmanPacket: Equatable {
+    package static func == (left: GearmanPacket, right: GearmanPacket) -> Bool {
+        left.magic == right.magic && left.type == right.type && left.body == right.body
+    }
+}
+
+extension GearmanPacket: CustomStringConvertible {
+    /// Its type and sizes, without any content.
+    package var description: String {
+        "\(self.type) (\(self.bodySize) bytes)"
+    }
+}

@@ -1,0 +1,158 @@
+/// Makes packets of the bytes of one direction of a connection, in whatever pieces they come.
+///
+/// It looks at each byte of a header and argument once, allocates nothing for a packet, and copies nothing but the part
+/// of a packet that a piece ends with. After an error the connection is of no use: every further call throws it again.
+package struct GearmanPacketDecoder: Equatable, Sendable {
+    private let limits: GearmanLimits
+    private var buffer: [UInt8] = []
+    /// Where the next packet starts in `buffer`.
+    private var position = 0
+    private var failure: GearmanPacketError?
+
+    package init(limits: GearmanLimits = GearmanLimits()) {
+        self.limits = limits
+    }
+
+    /// How many bytes wait for the rest of their packet.
+    package var bufferedBytes: Int {
+        self.buffer.count - self.position
+    }
+
+    /// Adds what was read. It takes the array itself where nothing waits from before.
+    package mutating func append(_ bytes: [UInt8]) {
+        guard self.failure == nil else { return }
+        if self.position == self.buffer.count {
+            self.buffer = bytes
+            self.position = 0
+        } else if self.position == 0 {
+            self.buffer += bytes
+        } else {
+            var joined: [UInt8] = []
+            joined.reserveCapacity(self.bufferedBytes + bytes.count)
+            joined += self.buffer[self.position...]
+            joined += bytes
+            self.buffer = joined
+            self.position = 0
+        }
+    }
+
+    /// The next packet, or nil until more bytes are there.
+    /// - Throws: ``GearmanPacketError`` if the bytes are no packet, or one beyond the limits: close the connection.
+    package mutating func next() throws(GearmanPacketError) -> GearmanPacket? {
+        if let failure { throw failure }
+        do throws(GearmanPacketError) {
+            return try self.decode()
+        } catch {
+            self.failure = error
+            self.buffer = []
+            self.position = 0
+            throw error
+        }
+    }
+
+    private mutating func decode() throws(GearmanPacketError) -> GearmanPacket? {
+        let available = self.buffer.count - self.position
+        // A wrong start is told at once: the rest of its header may never come.
+        guard available >= 4 else { return try self.checkMagicStart() }
+        let magicNumber = self.number(at: self.position)
+        guard let magic = GearmanPacket.Magic(rawValue: magicNumber) else { throw .badMagic(magicNumber) }
+        guard available >= GearmanPacket.headerSizeBytes else { return nil }
+        let typeNumber = self.number(at: self.position + 4)
+        guard let type = GearmanPacketType(rawValue: typeNumber) else { throw .unknownType(typeNumber) }
+        let size = self.number(at: self.position + 8)
+        let definition = type.definition
+        let limit = self.limits.bodySizeBytes(definition)
+        guard Int(size) <= limit else { throw .packetTooLarge(type, sizeBytes: Int(size), limitBytes: limit) }
+        guard available - GearmanPacket.headerSizeBytes >= Int(size) else { return nil }
+
+        let bodyStart = self.position + GearmanPacket.headerSizeBytes
+        let ends = try self.argumentEnds(definition, bodyStart: bodyStart, bodySize: Int(size))
+        self.position = bodyStart + Int(size)
+        return GearmanPacket(
+            magic: magic, type: type, storage: self.buffer, bodyStart: bodyStart, bodySize: size, ends: ends)
+    }
+
+    /// Finds where each argument ends, from the start of the body.
+    private func argumentEnds(
+        _ definition: GearmanPacketDefinition, bodyStart: Int, bodySize: Int
+    ) throws(GearmanPacketError) -> SIMD8<UInt32> {
+        var ends = SIMD8<UInt32>()
+        var start = 0
+        let terminated = definition.hasData ? definition.argumentCount : definition.argumentCount - 1
+        for index in 0..<max(terminated, 0) {
+            guard start <= bodySize else { throw .missingArgument(definition.type, index: index) }
+            let end = start + self.distanceToNul(from: bodyStart + start, to: bodyStart + bodySize)
+            if end == bodySize, !definition.mayLackNul {
+                throw .missingArgument(definition.type, index: index)
+            }
+            try self.checkArgument(definition, index: index, sizeBytes: end - start)
+            ends[index] = UInt32(end)
+            start = end + 1
+        }
+        if definition.hasData {
+            let sizeBytes = max(bodySize - start, 0)
+            guard sizeBytes <= self.limits.payloadSizeBytes else {
+                throw .payloadTooLarge(
+                    definition.type, sizeBytes: sizeBytes, limitBytes: self.limits.payloadSizeBytes)
+            }
+        } else if definition.argumentCount > 0 {
+            guard start <= bodySize else {
+                throw .missingArgument(definition.type, index: definition.argumentCount - 1)
+            }
+            try self.checkArgument(definition, index: definition.argumentCount - 1, sizeBytes: bodySize - start)
+            ends[definition.argumentCount - 1] = UInt32(bodySize)
+        }
+        return ends
+    }
+
+    private func checkArgument(
+        _ definition: GearmanPacketDefinition, index: Int, sizeBytes: Int
+    ) throws(GearmanPacketError) {
+        guard sizeBytes <= self.limits.argumentSizeBytes else {
+            throw .argumentTooLarge(definition.type, index: index, limitBytes: self.limits.argumentSizeBytes)
+        }
+    }
+
+    /// How far the next NUL is. It stops at `end`, and where the argument is too large already.
+    private func distanceToNul(from start: Int, to end: Int) -> Int {
+        let stop = min(end - start, self.limits.argumentSizeBytes + 1)
+        return self.buffer.withUnsafeBufferPointer { bytes in
+            var distance = 0
+            while distance < stop, bytes[start + distance] != 0 { distance += 1 }
+            return distance
+        }
+    }
+
+    /// Fewer than four bytes are there: they must be the start of a magic.
+    private func checkMagicStart() throws(GearmanPacketError) -> GearmanPacket? {
+        let expected: [UInt8] = [0x00, 0x52, 0x45]
+        guard self.buffer[self.position...].elementsEqual(expected.prefix(self.bufferedBytes)) else {
+            throw .badMagic(self.buffer[self.position...].reduce(0) { $0 << 8 | UInt32($1) })
+        }
+        return nil
+    }
+
+    /// The caller has made sure that four bytes are there.
+    private func number(at index: Int) -> UInt32 {
+        self.buffer.withUnsafeBytes { bytes in
+            UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+        }
+    }
+}
+
+extension GearmanPacketDefinition {
+    /// Perl's Gearman::Worker sends an empty result as the handle alone, without the NUL that ends it. Such a packet
+    /// has one meaning only, so it is taken.
+    fileprivate var mayLackNul: Bool {
+        self.hasData && self.argumentCount == 1
+    }
+}
+
+extension GearmanLimits {
+    /// What the header of a packet may announce at most. A packet without arguments and data may have a body, which is
+    /// ignored as gearmand does.
+    fileprivate func bodySizeBytes(_ definition: GearmanPacketDefinition) -> Int {
+        max(definition.argumentCount, 1) * (self.argumentSizeBytes + 1)
+            + (definition.hasData ? self.payloadSizeBytes : 0)
+    }
+}

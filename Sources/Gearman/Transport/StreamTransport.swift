@@ -1,0 +1,71 @@
+/// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number of
+/// `received`, `progressed` and `drained`, `closed` exactly once and last.
+package enum StreamEvent: Equatable, Sendable {
+    /// The peer accepted the connection.
+    case connected
+    /// Bytes came, as many as there were.
+    case received([UInt8])
+    /// The peer took a part of the bytes that had to wait for it.
+    case progressed
+    /// The write buffer had been above ``StreamLimits/writeBufferHighBytes`` and is empty again.
+    case drained
+    /// The stream is over and its descriptor closed. Without an error: it was closed as asked for, or the peer ended it. The
+    /// last `unsentBytes` that were written never left.
+    case closed(TransportError?, unsentBytes: Int)
+}
+
+/// A stream of bytes to a server, open or being opened. All methods are called on the event loop's queue.
+package protocol StreamChannel: Sendable {
+    /// Begins to connect. Nothing is reported before this is called.
+    func open()
+    /// Sends the bytes after those sent before; what is sent in one turn of the event loop leaves in one system call. Ignored
+    /// unless the stream is open.
+    func write(_ bytes: [UInt8])
+    /// The bytes that wait for the peer to take them.
+    var pendingBytes: Int { get }
+    /// Stops reading from the socket, so that the peer has to wait. Already delivered bytes are not taken back.
+    func pauseReading()
+    func resumeReading()
+    /// Sends what waits, then tells the peer that nothing more comes, and closes when the peer has closed too.
+    func finish()
+    /// Closes at once, without sending what waits.
+    func close()
+}
+
+/// Opens streams. Behind a protocol, so that tests put their own in its place and another implementation can follow.
+package protocol StreamTransport: Sendable {
+    /// Makes a stream to a server that waits for ``StreamChannel/open()``.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long connecting may take, name lookup included.
+    ///   - onEvent: called on the event loop's queue.
+    func makeChannel(
+        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> any StreamChannel
+}
+
+/// TCP by non-blocking sockets and dispatch sources.
+package struct SocketTransport: StreamTransport {
+    package init() {}
+
+    package func makeChannel(
+        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> any StreamChannel {
+        StreamConnection(server: server, timeout: timeout, eventLoop: eventLoop, onEvent: onEvent)
+    }
+}
+
+/// The limits of one stream.
+package enum StreamLimits {
+    /// The most bytes taken from a socket by one read: large enough that a busy stream costs few system calls, small enough
+    /// that one stream does not keep the others waiting.
+    package static let readBytes = 256 * 1024
+    /// The write buffer is full from here on: whoever makes the bytes should pause until ``StreamEvent/drained``.
+    package static let writeBufferHighBytes = 4 * 1024 * 1024
+    /// A client takes no further request while this much waits to be sent. The largest single packet may go beyond it.
+    package static let writeBufferFullBytes = 256 * 1024 * 1024
+    /// The write buffer keeps its memory for the next time up to this size.
+    static let writeBufferKeptBytes = 256 * 1024
+}

@@ -1,0 +1,72 @@
+/// A job that a job server gave to this worker.
+public struct GearmanAssignedJob: Sendable {
+    /// Names the job within its worker: a handle does not, for a server may give out one job twice.
+    public struct ID: Hashable, Sendable {
+        /// The place of the server among the worker's.
+        let server: Int
+        /// Counts the connections to that server.
+        let connection: UInt64
+        /// Counts the jobs of that connection.
+        let number: UInt64
+    }
+
+    /// Names the job within its worker.
+    public let id: ID
+
+    /// The function that is asked for.
+    public let function: [UInt8]
+
+    /// The unique ID, empty if the client gave none.
+    public let unique: [UInt8]
+
+    /// What the client sent.
+    public let workload: [UInt8]
+
+    /// What the server calls the job.
+    public let handle: GearmanJobHandle
+
+    let worker: GearmanWorker
+}
+
+extension GearmanAssignedJob {
+    /// Sends a part of the result to the clients that wait. (WORK_DATA)
+    ///
+    /// Returns when the worker has room for more. Of a job whose connection was lost, everything is dropped.
+    public func sendData(_ bytes: [UInt8]) async {
+        await self.worker.report(self.id, .data(bytes))
+    }
+
+    /// Sends a warning to the clients that wait. (WORK_WARNING)
+    public func sendWarning(_ bytes: [UInt8]) async {
+        await self.worker.report(self.id, .warning(bytes))
+    }
+
+    /// Tells the server and the clients how far the job is. (WORK_STATUS)
+    public func sendStatus(numerator: UInt64, denominator: UInt64) async {
+        await self.worker.report(self.id, .status(numerator: numerator, denominator: denominator))
+    }
+}
+
+/// What a handler throws to have its job reported as failed. (WORK_FAIL) Any other error is reported as an exception.
+public struct GearmanJobFailure: Error, Sendable {
+    /// Sent before the failure, in this order, because a failure itself says nothing. (WORK_WARNING)
+    public var warnings: [[UInt8]]
+
+    /// - Parameter warnings: sent before the failure; none by default.
+    public init(warnings: [[UInt8]] = []) {
+        self.warnings = warnings
+    }
+}
+
+/// What a worker has to say about a job: something on the way, or its end.
+package struct GearmanJobReply: Sendable {
+    package typealias Result = WorkerReply.Result
+
+    package var job: GearmanAssignedJob.ID
+    package var result: Result
+
+    package init(job: GearmanAssignedJob.ID, result: Result) {
+        self.job = job
+        self.result = result
+    }
+}

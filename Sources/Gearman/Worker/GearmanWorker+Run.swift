@@ -1,0 +1,57 @@
+internal import Dispatch
+internal import DispatchExecutor
+
+// The handler form, over the pipelined one.
+extension GearmanWorker {
+    /// Works until the task is cancelled or ``drain()`` is called: then it takes no more jobs, finishes those in hand, and closes.
+    ///
+    /// Handlers are child tasks, so they notice a cancellation. A handler that ends with a `CancellationError` then gives its
+    /// job back to the server. Call ``drain()`` instead to let handlers finish undisturbed.
+    ///
+    /// - Throws: ``GearmanError`` (`invalidRequest`) if a function's name or the client ID is impossible.
+    public func run() async throws {
+        try self.configuration.validate(functions: self.functions)
+        self.start()
+        await withTaskCancellationHandler {
+            await withDiscardingTaskGroup { group in
+                while true {
+                    let jobs = await withCheckedContinuation { self.inbox.read($0) }
+                    if jobs.isEmpty && self.inbox.isClosed { break }
+                    for job in jobs {
+                        self.inbox.jobStarted(at: job.id.server)
+                        let handler = self.handler(for: job.function)
+                        group.addTask { await self.ended(job, with: Self.run(job, handler)) }
+                    }
+                }
+                // The connections are closed: whatever still runs has nobody to answer.
+                group.cancelAll()
+            }
+        } onCancel: {
+            self.executor.queue.async { self.assumeIsolated { $0.startDraining() } }
+        }
+    }
+
+    /// - Returns: the replies to the job; none if it is to be given back.
+    @concurrent
+    private static func run(_ job: GearmanAssignedJob, _ handler: Handler?) async -> [GearmanJobReply.Result] {
+        guard let handler else {
+            return [.exception(Array("This worker does not offer the function".utf8))]
+        }
+        do {
+            return [.complete(try await handler(job))]
+        } catch let failure as GearmanJobFailure {
+            return failure.warnings.map { .warning($0) } + [.fail]
+        } catch is CancellationError where Task.isCancelled {
+            return []
+        } catch {
+            return [.exception(Array(String(describing: error).utf8))]
+        }
+    }
+
+    private func ended(_ job: GearmanAssignedJob, with replies: [GearmanJobReply.Result]) {
+        self.reply(replies.map { GearmanJobReply(job: job.id, result: $0) })
+        if self.inbox.jobEnded(at: job.id.server, isGivenBack: replies.isEmpty) {
+            self.abandonJobs(of: job.id.server)
+        }
+    }
+}

@@ -1,0 +1,347 @@
+internal import Dispatch
+internal import DispatchExecutor
+public import Logging
+
+/// Runs jobs for Gearman job servers: for several of them at once, many functions, several jobs at a time.
+///
+/// It keeps a connection to each server and opens it again when it is lost, for ever. The jobs of a lost connection are
+/// forgotten: the server gives them to somebody, perhaps to this worker again.
+public actor GearmanWorker {
+    typealias Function = WorkerConnectionConfiguration.Function
+    typealias Handler = @Sendable (GearmanAssignedJob) async throws -> [UInt8]
+
+    /// One server, and the connection to it.
+    private struct Connection {
+        let link: ServerLink
+        /// Nil while there is no connection.
+        var machine: WorkerConnectionStateMachine?
+        /// Counts the connections.
+        var number: UInt64 = 0
+        var isReady = false
+        /// Replies wait for the server to take them; nothing is read from it meanwhile.
+        var isPaused = false
+        var spaceWaiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private enum State {
+        /// Made. Can transition to: `running`, `closed`.
+        case idle
+        /// Takes jobs. Can transition to: `draining`, `closing`.
+        case running
+        /// Takes no more jobs; finishes those in hand. Can transition to: `closing`, `closed`.
+        case draining
+        /// Waits for its connections to close. Can transition to: `closed`.
+        case closing
+        case closed
+    }
+
+    nonisolated let executor: DispatchQueueExecutor
+    /// The event loop's queue: whoever is on it may call the worker without waiting.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    private nonisolated let servers: [GearmanServerAddress]
+    let configuration: GearmanWorkerConfiguration
+    private let eventLoop: GearmanEventLoop
+    private let transport: any StreamTransport
+    let logger: Logger
+
+    private var state = State.idle
+    private(set) var functions: [Function]
+    private var handlers: [[UInt8]: Handler] = [:]
+    private let onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+    private var connections: [Connection] = []
+    private var openLinks = 0
+    private var closeWaiters: [CheckedContinuation<Void, Never>] = []
+    private var timers: EventLoopTimers<Bool>
+
+    /// What the handler form works on.
+    var inbox = AssignedJobInbox()
+
+    /// Makes a worker. Register its functions, then call ``run()``.
+    ///
+    /// - Parameters:
+    ///   - servers: the job servers to work for.
+    ///   - configuration: how many jobs at once, timeouts and limits.
+    ///   - eventLoop: where input and output happen; handlers run elsewhere.
+    ///   - logger: gets debug messages, and errors when a server breaks the protocol.
+    public init(
+        servers: [GearmanServerAddress], configuration: GearmanWorkerConfiguration = GearmanWorkerConfiguration(),
+        eventLoop: GearmanEventLoop = .shared, logger: Logger
+    ) {
+        self.init(
+            servers: servers, functions: [], configuration: configuration, transport: SocketTransport(),
+            eventLoop: eventLoop, logger: logger, onJobs: nil)
+    }
+
+    /// A worker of the pipelined form: no task for each job. Begin with ``start()``.
+    ///
+    /// - Parameter onJobs: called on the event loop's queue with everything that one read brought, never from inside a call to
+    ///   the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
+    package init(
+        servers: [GearmanServerAddress], functions: [[UInt8]], configuration: GearmanWorkerConfiguration,
+        transport: any StreamTransport = SocketTransport(), eventLoop: GearmanEventLoop, logger: Logger,
+        onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+    ) {
+        self.servers = servers.uniqued()
+        self.functions = functions.map { Function(name: $0) }
+        self.configuration = configuration
+        self.transport = transport
+        self.executor = eventLoop.executor
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.onJobs = onJobs
+        self.timers = EventLoopTimers(queue: eventLoop.queue)
+    }
+
+    // MARK: Functions
+
+    /// Offers a function. Call this before ``run()``; a second handler for the same function takes the place of the first.
+    ///
+    /// - Parameters:
+    ///   - function: its name: not empty, without NUL.
+    ///   - timeout: after this time a job server gives the job to another worker; at least a second. None by default. With
+    ///     a timeout the worker takes one job at a time over each connection.
+    ///   - handler: runs one job and returns its result, not on the event loop. A ``GearmanJobFailure`` that it throws is
+    ///     reported as WORK_FAIL, any other error as WORK_EXCEPTION with the error's description.
+    public func register(
+        _ function: String, timeout: Duration? = nil,
+        handler: @escaping @Sendable (GearmanAssignedJob) async throws -> [UInt8]
+    ) {
+        precondition(self.state == .idle, "Functions are registered before the worker runs")
+        let name = Array(function.utf8)
+        self.functions.removeAll { $0.name == name }
+        self.functions.append(Function(name: name, timeout: timeout))
+        self.handlers[name] = handler
+    }
+
+    func handler(for function: [UInt8]) -> Handler? { self.handlers[function] }
+
+    // MARK: The pipelined form
+
+    /// Connects, and takes jobs from now on.
+    package func start() {
+        precondition(self.state == .idle, "A worker is started once")
+        self.state = .running
+        self.connections = self.servers.enumerated().map { index, server in
+            let link = ServerLink(
+                server: server, reconnect: self.configuration.reconnect, transport: self.transport,
+                eventLoop: self.eventLoop, logger: self.logger
+            ) { event in
+                self.assumeIsolated { $0.happened(event, at: index) }
+            }
+            return Connection(link: link)
+        }
+        self.openLinks = self.connections.count
+        for connection in self.connections { connection.link.start() }
+    }
+
+    /// Sends replies, those of one call to one server as one write. Replies to jobs of a lost connection are dropped.
+    package func reply(_ replies: [GearmanJobReply]) {
+        var batches = [[WorkerReply]](repeating: [], count: self.connections.count)
+        var dropped = 0
+        for reply in replies {
+            let index = reply.job.server
+            if batches.indices.contains(index), self.connections[index].number == reply.job.connection {
+                batches[index].append(WorkerReply(job: reply.job.number, result: reply.result))
+            } else {
+                dropped += 1
+            }
+        }
+        self.log(droppedReplies: dropped)
+        for (index, batch) in batches.enumerated() where !batch.isEmpty {
+            self.transition(at: index) { $0.replied(batch, now: .now) }
+            self.pauseIfFull(index)
+        }
+    }
+
+    /// At least one server answers.
+    package var isConnected: Bool {
+        self.connections.contains(where: \.isReady)
+    }
+
+    /// It takes jobs: it was started, and is neither draining nor closed.
+    package var isRunning: Bool { self.state == .running }
+
+    // MARK: Connections
+
+    private func happened(_ event: ServerLinkEvent, at index: Int) {
+        switch event {
+        case .connected:
+            self.connections[index].number += 1
+            self.connections[index].machine = WorkerConnectionStateMachine(
+                configuration: self.configuration.connection(functions: self.functions))
+            self.transition(at: index) { $0.connected(now: .now) }
+        case .received(let bytes):
+            self.transition(at: index) { $0.bytesReceived(bytes, now: .now) }
+        case .progressed:
+            self.connections[index].machine?.writeProgressed(now: .now)
+        case .drained:
+            self.hasSpace(at: index)
+        case .timerFired:
+            self.transition(at: index) { $0.timerFired(now: .now) }
+        case .closed:
+            self.connectionClosed(at: index)
+        case .unreachable:
+            break
+        case .stopped:
+            self.linkStopped()
+        }
+    }
+
+    private func connectionClosed(at index: Int) {
+        let forgotten = self.connections[index].machine.mutate { $0.connectionClosed() } ?? []
+        if !forgotten.isEmpty {
+            self.logger.debug(
+                "jobs of a lost connection are forgotten",
+                metadata: ["server": "\(self.servers[index])", "jobs": "\(forgotten.count)"])
+        }
+        self.connections[index].machine = nil
+        self.connections[index].isReady = false
+        self.hasSpace(at: index)
+        if self.state == .draining { self.connections[index].link.stop(afterFlush: false) }
+    }
+
+    private func transition(at index: Int, _ event: (inout WorkerConnectionStateMachine) -> WorkerActions) {
+        // In place: a copy of the machine would copy its tables.
+        guard let actions = self.connections[index].machine.mutate(event) else { return }
+        let link = self.connections[index].link
+        if !actions.write.isEmpty { link.write(actions.write) }
+        if !actions.jobs.isEmpty { self.deliver(actions.jobs, at: index) }
+        self.log(actions, at: index)
+        if actions.becameReady {
+            self.connections[index].isReady = true
+            link.becameReady()
+        }
+        if let instant = actions.wakeAt { link.wake(at: instant) }
+        switch actions.close {
+        case nil: break
+        case .afterFlush: link.stop(afterFlush: true)
+        case .immediately(let error): link.close(because: error)
+        }
+    }
+
+    private func deliver(_ jobs: [WorkerJob], at index: Int) {
+        let server = self.servers[index]
+        let connection = self.connections[index].number
+        let assigned = jobs.map { job in
+            GearmanAssignedJob(
+                id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
+                function: job.function, unique: job.unique, workload: job.workload,
+                handle: GearmanJobHandle(bytes: job.handle, server: server), worker: self)
+        }
+        if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }
+    }
+
+    private func log(_ actions: WorkerActions, at index: Int) {
+        for error in actions.serverErrors + actions.unsendableReplies {
+            self.logger.debug(
+                "a reply was not accepted", metadata: ["server": "\(self.servers[index])", "reason": "\(error)"])
+        }
+        self.log(droppedReplies: actions.droppedReplies)
+    }
+
+    private func log(droppedReplies count: Int) {
+        guard count > 0 else { return }
+        self.logger.debug("replies to forgotten jobs are dropped", metadata: ["replies": "\(count)"])
+    }
+
+    // MARK: Back-pressure
+
+    private func pauseIfFull(_ index: Int) {
+        guard !self.connections[index].isPaused,
+            self.connections[index].link.pendingBytes >= StreamLimits.writeBufferHighBytes
+        else { return }
+        self.connections[index].isPaused = true
+        self.connections[index].link.pauseReading()
+    }
+
+    private func hasSpace(at index: Int) {
+        let waiters = self.connections[index].spaceWaiters
+        self.connections[index].spaceWaiters = []
+        for waiter in waiters { waiter.resume() }
+        guard self.connections[index].isPaused else { return }
+        self.connections[index].isPaused = false
+        self.connections[index].link.resumeReading()
+    }
+
+    /// Sends something on the way to a job's end, and returns when the server keeps up.
+    func report(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) async {
+        self.reply([GearmanJobReply(job: job, result: result)])
+        guard self.connections.indices.contains(job.server), self.connections[job.server].isPaused else { return }
+        await withCheckedContinuation { self.connections[job.server].spaceWaiters.append($0) }
+    }
+
+    // MARK: Stopping
+
+    /// Takes no more jobs, waits until every job in hand has had its reply and the servers have it, and closes; at the latest
+    /// after ``GearmanWorkerConfiguration/drainTimeout``. ``run()`` then returns.
+    public func drain() async {
+        self.startDraining()
+        await self.closed()
+    }
+
+    func startDraining() {
+        switch self.state {
+        case .idle:
+            self.state = .closed
+        case .running:
+            self.state = .draining
+            self.timers.schedule(true, at: .now.advanced(by: self.configuration.drainTimeout)) {
+                self.assumeIsolated { $0.startClosing() }
+            }
+            for index in self.connections.indices {
+                if self.connections[index].machine == nil {
+                    self.connections[index].link.stop(afterFlush: false)
+                } else {
+                    self.transition(at: index) { $0.drainRequested(now: .now) }
+                }
+            }
+            if self.openLinks == 0 { self.allStopped() }
+        case .draining, .closing, .closed:
+            break
+        }
+    }
+
+    /// Closes at once. The servers give the jobs in hand to other workers.
+    package func close() async {
+        self.startClosing()
+        await self.closed()
+    }
+
+    private func startClosing() {
+        switch self.state {
+        case .idle:
+            self.state = .closed
+        case .running, .draining:
+            self.state = .closing
+            for connection in self.connections { connection.link.stop(afterFlush: false) }
+            if self.openLinks == 0 { self.allStopped() }
+        case .closing, .closed:
+            break
+        }
+    }
+
+    /// The handlers of a connection gave up because of the drain, so there is nothing to wait for.
+    func abandonJobs(of server: Int) {
+        guard self.state == .draining, self.connections.indices.contains(server) else { return }
+        self.connections[server].link.stop(afterFlush: true)
+    }
+
+    private func closed() async {
+        guard self.state != .closed else { return }
+        await withCheckedContinuation { self.closeWaiters.append($0) }
+    }
+
+    private func linkStopped() {
+        self.openLinks -= 1
+        if self.openLinks == 0 { self.allStopped() }
+    }
+
+    private func allStopped() {
+        self.state = .closed
+        self.timers.cancelAll()
+        self.inbox.close()
+        for waiter in self.closeWaiters { waiter.resume() }
+        self.closeWaiters = []
+    }
+}

@@ -1,0 +1,58 @@
+internal import ArgumentParser
+
+/// All three daemons in one process, which hand over by function calls.
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up",
+        abstract: "Run worker, dispatcher and controller in one process.",
+        discussion: """
+            Without --gearman it uses the job server at 127.0.0.1:4730. (It will bring one of its own in a later \
+            version.) SIGTERM or SIGINT: takes nothing more in, finishes what is under way and ends; a second one \
+            ends it at once, which loses nothing either.
+            """)
+
+    @OptionGroup var options: DaemonOptions
+
+    mutating func run() async throws {
+        try await DaemonProcess.run([.worker, .dispatcher, .controller], name: "up", settings: self.options.settings())
+    }
+}
+
+/// The worker daemon alone.
+struct WorkerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "worker",
+        abstract: "Run the daemon that takes tasks in and answers questions about them.")
+
+    @OptionGroup var options: DaemonOptions
+
+    mutating func run() async throws {
+        try await DaemonProcess.run([.worker], name: "worker", settings: self.options.settings())
+    }
+}
+
+/// The dispatcher alone; it reaches controllers through the job servers.
+struct DispatcherCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dispatcher",
+        abstract: "Run the daemon that claims due tasks and hands them to a controller.")
+
+    @OptionGroup var options: DaemonOptions
+
+    mutating func run() async throws {
+        try await DaemonProcess.run([.dispatcher], name: "dispatcher", settings: self.options.settings())
+    }
+}
+
+/// The controller alone; dispatchers reach it through the job servers.
+struct ControllerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "controller",
+        abstract: "Run the daemon that has tasks run through Gearman and settles them.")
+
+    @OptionGroup var options: DaemonOptions
+
+    mutating func run() async throws {
+        try await DaemonProcess.run([.controller], name: "controller", settings: self.options.settings())
+    }
+}

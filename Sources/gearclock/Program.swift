@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// Where the program starts and where it ends.
+@main
+enum Program {
+    static func main() async {
+        do {
+            var command = try await GearclockCommand.asyncParseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let failure as CommandFailure {
+            Terminal.writeError(failure.rendered)
+            Self.end(failure.status)
+        } catch {
+            Self.end(Self.report(error))
+        }
+    }
+
+    /// Leaves at once. What is under way anywhere is cut off, which everything here survives.
+    static func end(_ status: ExitStatus) -> Never {
+        exit(status.rawValue)
+    }
+
+    /// What the argument parser throws: help and versions too, which are no errors.
+    private static func report(_ error: any Error) -> ExitStatus {
+        let text = GearclockCommand.fullMessage(for: error)
+        switch GearclockCommand.exitCode(for: error) {
+        case .success:
+            Terminal.write(text)
+            return .done
+        case .validationFailure:
+            Terminal.writeError(text)
+            return .usage
+        default:
+            Terminal.writeError(text)
+            return .failed
+        }
+    }
+}
+
+/// The two streams of the process. Each line leaves at once and whole.
+enum Terminal {
+    static func write(_ line: String) {
+        Self.write(Array(line.utf8) + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+    }
+
+    static func write(_ line: [UInt8]) {
+        Self.write(line + [UInt8(ascii: "\n")], to: STDOUT_FILENO)
+    }
+
+    static func writeError(_ line: String) {
+        Self.write(Array(line.utf8) + [UInt8(ascii: "\n")], to: STDERR_FILENO)
+    }
+
+    /// Lines that have their newline already.
+    static func writeError(lines: String) {
+        Self.write(Array(lines.utf8), to: STDERR_FILENO)
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+            if count > 0 {
+                rest = rest.dropFirst(count)
+            } else if count == 0 || errno != EINTR {
+                // Nobody reads any more. There is no other place to say so.
+                return
+            }
+        }
+    }
+}

@@ -1,0 +1,207 @@
+import Gearman
+import Testing
+
+/// Servers that go, come back, freeze or talk nonsense.
+@Suite(.timeLimit(.minutes(1)))
+struct GearmanClientServerTests {
+    private func client(
+        _ servers: InProcessGearmanServer..., configuration: GearmanClientConfiguration = .eager
+    ) -> GearmanClient {
+        GearmanClient(servers: servers.map(\.address), configuration: configuration, logger: silentLogger)
+    }
+
+    /// Takes a background job as the server, and names it.
+    private func take(_ peer: ServerSideConnection, handle: String) async throws {
+        try await peer.expect(.submitJobBackground)
+        try await peer.send(.jobCreated, bytes(handle))
+    }
+
+    @Test func `without any server a job is refused`() async throws {
+        let port = try InProcessGearmanServer.freePort()
+        let client = GearmanClient(
+            servers: [GearmanServerAddress(host: "127.0.0.1", port: port)], configuration: .eager, logger: silentLogger)
+        let result = await outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
+        #expect(result.gearmanError?.code == .notConnected)
+        #expect(await client.isConnected == false)
+        await client.close()
+    }
+
+    @Test func `when the server of a unique is away, its jobs go to the next, and come back with it`() async throws {
+        let servers = [try await InProcessGearmanServer(), try await InProcessGearmanServer()]
+        let client = self.client(servers[0], servers[1])
+        let order = ServerChoice(servers: servers.map(\.address)).order(of: bytes("u"))
+        let (home, next) = (servers[order[0]], servers[order[1]])
+        await home.stopListening()
+        let request = GearmanJobRequest(function: "f", unique: "u")
+
+        async let first = client.submitBackground(request)
+        let peer = await next.accept()
+        try await peer.greetClient()
+        try await self.take(peer, handle: "H:next:1")
+        #expect(try await first.server == next.address)
+
+        try await home.listenAgain()
+        let homePeer = await home.accept()
+        try await homePeer.greetClient()
+        await client.connected(to: home.address)
+        async let second = client.submitBackground(request)
+        try await self.take(homePeer, handle: "H:home:1")
+        #expect(try await second.server == home.address)
+        await client.close()
+    }
+
+    @Test func `jobs without a unique go to the servers in turn`() async throws {
+        let servers = [try await InProcessGearmanServer(), try await InProcessGearmanServer()]
+        let client = self.client(servers[0], servers[1])
+        async let decided: Void = client.decided()
+        let peers = [await servers[0].accept(), await servers[1].accept()]
+        for peer in peers { try await peer.greetClient() }
+        await decided
+        let updates = Signals<[GearmanJobUpdate]>()
+        await client.onEvents { updates.send($0) }
+        await client.start(
+            (1...4).map { GearmanPipelinedJob(id: $0, request: GearmanJobRequest(function: "f"), isBackground: true) })
+        for peer in peers {
+            try await self.take(peer, handle: "H:1")
+            try await self.take(peer, handle: "H:2")
+        }
+        await client.close()
+    }
+
+    @Test func `a job is lost with its connection, and the client connects again`() async throws {
+        let server = try await InProcessGearmanServer()
+        let client = self.client(server)
+        async let lost = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        try await peer.send(.jobCreated, bytes("H:1"))
+        await peer.close()
+        #expect(await lost.gearmanError?.code == .connectionLost)
+
+        let again = await server.accept()
+        try await again.greetClient()
+        await client.connected()
+        async let second = client.submitBackground(GearmanJobRequest(function: "f"))
+        try await self.take(again, handle: "H:2")
+        #expect(try await second.description == "H:2")
+        await client.close()
+    }
+
+    @Test(arguments: [
+        bytes("HTTP/1.1 400 Bad Request\r\n\r\n"),
+        [0, 0x52, 0x45, 0x53, 0, 0, 0, 99, 0, 0, 0, 0],  // no such type
+        [0, 0x52, 0x45, 0x53, 0, 0, 0, 8, 0xff, 0xff, 0xff, 0xff],  // JOB_CREATED of 4 GiB
+        [0, 0x52, 0x45, 0x53, 0, 0, 0, 6, 0, 0, 0, 0],  // NOOP means nothing to a client
+        [0, 0x52, 0x45, 0x51, 0, 0, 0, 8, 0, 0, 0, 1, 0x48],  // a request from a server
+    ])
+    func `nonsense from a server closes that connection and nothing else`(nonsense: [UInt8]) async throws {
+        let server = try await InProcessGearmanServer()
+        let client = self.client(server)
+        async let failed = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        await peer.sendRaw(nonsense)
+        let error = try #require(await failed.gearmanError)
+        #expect(error.code == .protocolViolation || error.code == .connectionLost)
+        await peer.closed()
+
+        let again = await server.accept()
+        try await again.greetClient()
+        await client.connected()
+        async let second = client.submitBackground(GearmanJobRequest(function: "f"))
+        try await self.take(again, handle: "H:2")
+        _ = try await second
+        await client.close()
+    }
+
+    @Test func `a packet that is cut off by the end of the connection is not taken for an answer`() async throws {
+        let server = try await InProcessGearmanServer()
+        let client = self.client(server)
+        async let failed = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        await peer.sendRaw([0, 0x52, 0x45, 0x53, 0, 0, 0, 8, 0, 0, 0, 9, 0x48, 0x3a])
+        await peer.halfClose()
+        #expect(await failed.gearmanError?.code == .connectionLost)
+        await client.close()
+    }
+
+    @Test func `a reset connection loses its job`() async throws {
+        let server = try await InProcessGearmanServer()
+        let client = self.client(server)
+        async let failed = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        await peer.reset()
+        #expect(await failed.gearmanError?.code == .connectionLost)
+        await client.close()
+    }
+
+    @Test func `a frozen server is found by its silence, and its jobs go to another`() async throws {
+        let servers = [try await InProcessGearmanServer(), try await InProcessGearmanServer()]
+        var configuration = GearmanClientConfiguration.eager
+        configuration.heartbeatInterval = .milliseconds(400)
+        configuration.heartbeatTimeout = .milliseconds(400)
+        let client = self.client(servers[0], configuration: configuration)
+        async let lost = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await servers[0].accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        try await peer.send(.jobCreated, bytes("H:1"))
+        try await peer.expect(.echoRequest)  // and no answer
+        #expect(await lost.gearmanError?.code == .timedOut)
+        await peer.closed()
+        await client.close()
+    }
+
+    @Test func `a server that answers heartbeats is left alone`() async throws {
+        let server = try await InProcessGearmanServer()
+        var configuration = GearmanClientConfiguration.eager
+        configuration.heartbeatInterval = .milliseconds(5)
+        let client = self.client(server, configuration: configuration)
+        async let result = client.perform(GearmanJobRequest(function: "f"))
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        try await peer.send(.jobCreated, bytes("H:1"))
+        for _ in 0..<5 {
+            let packet = try await peer.expect(.echoRequest)
+            try await peer.send(.echoResponse, data: packet.dataBytes)
+        }
+        try await peer.send(.workComplete, bytes("H:1"), data: bytes("r"))
+        #expect(try await text(result) == "r")
+        await client.close()
+    }
+
+    @Test func `a request that is never answered gives the connection up`() async throws {
+        let server = try await InProcessGearmanServer()
+        var configuration = GearmanClientConfiguration.eager
+        configuration.requestTimeout = .milliseconds(400)
+        let client = self.client(server, configuration: configuration)
+        async let lost = outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJobBackground)
+        #expect(await lost.gearmanError?.code == .timedOut)
+        await peer.closed()
+        await client.close()
+    }
+
+    @Test func `closing settles what is under way and refuses what comes later`() async throws {
+        let server = try await InProcessGearmanServer()
+        let client = self.client(server)
+        async let lost = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        let peer = await server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        await client.close()
+        #expect(await lost.gearmanError != nil)
+        await peer.closed()
+        let late = await outcome { try await client.perform(GearmanJobRequest(function: "f")) }
+        #expect(late.gearmanError?.code == .closed)
+    }
+}

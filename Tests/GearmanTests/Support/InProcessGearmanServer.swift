@@ -1,0 +1,259 @@
+import Dispatch
+import DispatchExecutor
+import Foundation
+import Gearman
+import Logging
+import Testing
+
+/// Listens on a port of its own on loopback and hands each connection to the test, which plays the job server: it waits for
+/// packets, and answers as it likes, or not at all.
+actor InProcessGearmanServer {
+    nonisolated let eventLoop = GearmanEventLoop(label: "test.server")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
+    nonisolated let address: GearmanServerAddress
+
+    private var source: (any DispatchSourceRead)?
+    private var arrivals: [ServerSideConnection] = []
+    private var waiters: [CheckedContinuation<ServerSideConnection, Never>] = []
+
+    init() async throws {
+        let listener = try Self.makeListener(port: 0)
+        self.address = GearmanServerAddress(host: "127.0.0.1", port: try Self.port(of: listener))
+        self.listen(listener)
+    }
+
+    /// The next connection that a client opens.
+    func accept() async -> ServerSideConnection {
+        if !self.arrivals.isEmpty { return self.arrivals.removeFirst() }
+        return await withCheckedContinuation { self.waiters.append($0) }
+    }
+
+    /// Refuses connections from now on.
+    func stopListening() async {
+        await withCheckedContinuation { continuation in
+            guard let source = self.source else { return continuation.resume() }
+            self.source = nil
+            let number = Int32(source.handle)
+            source.setCancelHandler {
+                _ = close(number)
+                continuation.resume()
+            }
+            source.cancel()
+        }
+    }
+
+    /// Accepts connections again, on the same port.
+    func listenAgain() throws {
+        self.listen(try Self.makeListener(port: self.address.port))
+    }
+
+    private func listen(_ number: Int32) {
+        let source = DispatchSource.makeReadSource(fileDescriptor: number, queue: self.eventLoop.executor.queue)
+        source.setEventHandler { self.assumeIsolated { $0.arrived(on: number) } }
+        self.source = source
+        source.activate()
+    }
+
+    private func arrived(on listener: Int32) {
+        let number = Foundation.accept(listener, nil, nil)
+        guard number >= 0 else { return }
+        _ = fcntl(number, F_SETFL, O_NONBLOCK)
+        let connection = ServerSideConnection(eventLoop: self.eventLoop)
+        connection.assumeIsolated { $0.open(number) }
+        if self.waiters.isEmpty {
+            self.arrivals.append(connection)
+        } else {
+            self.waiters.removeFirst().resume(returning: connection)
+        }
+    }
+
+    /// A port that is free at this moment.
+    static func freePort() throws -> Int {
+        let listener = try self.makeListener(port: 0)
+        defer { close(listener) }
+        return try self.port(of: listener)
+    }
+
+    private static func makeListener(port: Int) throws -> Int32 {
+        let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var on: Int32 = 1
+        setsockopt(number, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0, "bind: \(String(cString: strerror(errno)))")
+        try #require(Foundation.listen(number, 64) == 0)
+        return number
+    }
+
+    private static func port(of listener: Int32) throws -> Int {
+        var address = sockaddr_in()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let result = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &length) }
+        }
+        try #require(result == 0)
+        return Int(in_port_t(bigEndian: address.sin_port))
+    }
+}
+
+/// The server's end of a connection, in the hands of a test.
+actor ServerSideConnection {
+    private nonisolated let eventLoop: GearmanEventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
+
+    private var channel: StreamConnection?
+    private var number: Int32 = -1
+    private var decoder = GearmanPacketDecoder()
+    private var text: [UInt8] = []
+    private var isText = false
+    private var isClosed = false
+    /// A worker takes it ill if there are more answers than grabs.
+    private var unansweredGrabs = 0
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    init(eventLoop: GearmanEventLoop) {
+        self.eventLoop = eventLoop
+    }
+
+    func open(_ number: Int32) {
+        self.number = number
+        let channel = StreamConnection(accepted: Descriptor(owning: number), eventLoop: self.eventLoop) { event in
+            self.assumeIsolated { $0.happened(event) }
+        }
+        self.channel = channel
+        channel.open()
+    }
+
+    private func happened(_ event: StreamEvent) {
+        switch event {
+        case .received(let bytes): if self.isText { self.text += bytes } else { self.decoder.append(bytes) }
+        case .closed: self.isClosed = true
+        case .connected, .progressed, .drained: return
+        }
+        let waiters = self.waiters
+        self.waiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    private func somethingHappens() async {
+        await withCheckedContinuation { self.waiters.append($0) }
+    }
+
+    /// The next packet; nil if the peer closes the connection instead.
+    func next() async throws -> GearmanPacket? {
+        while true {
+            if let packet = try self.decoder.next() {
+                if packet.type == .grabJobUnique { self.unansweredGrabs += 1 }
+                return packet
+            }
+            if self.isClosed { return nil }
+            await self.somethingHappens()
+        }
+    }
+
+    /// The next packet, which must be of this type.
+    @discardableResult
+    func expect(
+        _ type: GearmanPacketType, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> GearmanPacket {
+        let packet = try await self.next()
+        try #require(packet?.type == type, sourceLocation: sourceLocation)
+        return try #require(packet, sourceLocation: sourceLocation)
+    }
+
+    /// Text commands come from now on.
+    func expectText() {
+        self.isText = true
+    }
+
+    /// The next line, without its end; nil if the peer closes the connection instead.
+    func nextLine() async -> String? {
+        while true {
+            if let end = self.text.firstIndex(of: 0x0a) {
+                let line = String(decoding: self.text[..<end], as: UTF8.self)
+                self.text.removeSubrange(...end)
+                return line
+            }
+            if self.isClosed { return nil }
+            await self.somethingHappens()
+        }
+    }
+
+    /// Returns when the connection is closed, whatever comes before.
+    func closed() async {
+        while !self.isClosed { await self.somethingHappens() }
+    }
+
+    func send(_ type: GearmanPacketType, _ arguments: [UInt8]..., data: [UInt8] = []) throws {
+        self.send([try GearmanPacket(.response, type, arguments: arguments, data: data)])
+    }
+
+    func send(_ packets: [GearmanPacket]) {
+        var encoder = GearmanPacketEncoder()
+        for packet in packets {
+            encoder.append(packet)
+            if [.noJob, .jobAssignUnique].contains(packet.type) { self.unansweredGrabs -= 1 }
+        }
+        self.sendRaw(encoder.take())
+    }
+
+    /// Has no job for any grab that has come.
+    func refuseGrabs() throws {
+        while self.unansweredGrabs > 0 { try self.send(.noJob) }
+    }
+
+    /// Has no jobs until the worker closes the connection.
+    ///
+    /// - Returns: everything else that came.
+    @discardableResult
+    func refuseGrabsUntilClosed() async throws -> [GearmanPacket] {
+        var others: [GearmanPacket] = []
+        try self.refuseGrabs()
+        while let packet = try await self.next() {
+            if packet.type != .grabJobUnique { others.append(packet) }
+            try self.refuseGrabs()
+        }
+        return others
+    }
+
+    func sendRaw(_ bytes: [UInt8]) {
+        self.channel?.write(bytes)
+    }
+
+    /// Sends what waits and no more; the peer may still send.
+    func halfClose() {
+        self.channel?.finish()
+    }
+
+    func close() {
+        self.channel?.close()
+    }
+
+    /// Ends the connection by a reset.
+    func reset() {
+        var option = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(self.number, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+        self.channel?.close()
+    }
+
+    func stopReading() {
+        self.channel?.pauseReading()
+    }
+
+    func readAgain() {
+        self.channel?.resumeReading()
+    }
+
+    /// Answers what a client asks first.
+    func greetClient() async throws {
+        let packet = try await self.expect(.optionRequest)
+        try self.send(.optionResponse, packet.argumentBytes(0))
+    }
+}

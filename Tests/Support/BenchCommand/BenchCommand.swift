@@ -1,0 +1,74 @@
+import ArgumentParser
+import GearclockCore
+import Gearman
+import Logging
+
+/// Measures; `Scripts/bench` starts what it needs and prints the ratios.
+@main
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
+        subcommands: [Codec.self, Store.self, Lateness.self, Throughput.self])
+
+    struct Codec: ParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
+
+        func run() {
+            CodecBenchmark.run()
+        }
+    }
+
+    struct ServerOptions: ParsableArguments {
+        @Option(help: "The job server of a running `gearclock up`.")
+        var gearman = "127.0.0.1:4730"
+
+        func benchmark() throws -> EngineBenchmark {
+            guard let server = GearmanServerAddress(self.gearman) else {
+                throw ValidationError("Not HOST:PORT: \(self.gearman)")
+            }
+            var logger = Logger(label: "bench", factory: { StreamLogHandler.standardError(label: $0) })
+            logger.logLevel = .warning
+            return EngineBenchmark(server: server, logger: logger)
+        }
+    }
+
+    struct Store: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Rates of the SQLite store beside a bare loop.")
+
+        func run() async throws {
+            try await StoreBenchmark.run()
+        }
+    }
+
+    struct Lateness: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "How late tasks start, due at random moments.")
+
+        @OptionGroup var server: ServerOptions
+        @Option(help: "How many tasks.") var tasks = 2000
+        @Option(help: "Over how many seconds their due times are spread.") var seconds = 10
+        @Option(help: "The seed of the due times.") var seed: UInt64 = 1
+
+        func run() async throws {
+            let sorted = try await self.server.benchmark()
+                .lateness(tasks: self.tasks, over: .seconds(self.seconds), seed: self.seed)
+            for share in [0.5, 0.9, 0.99, 0.999, 1] {
+                let index = min(sorted.count - 1, Int(Double(sorted.count) * share))
+                let milliseconds = sorted[index].inSeconds * 1000
+                print("lateness p\(share * 100): \(milliseconds) ms")
+            }
+            print("earliest: \(sorted[0].inSeconds * 1000) ms")
+        }
+    }
+
+    struct Throughput: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "Tasks per second from submission to removal.")
+
+        @OptionGroup var server: ServerOptions
+        @Option(help: "How many tasks.") var tasks = 20_000
+
+        func run() async throws {
+            let rate = try await self.server.benchmark().throughput(tasks: self.tasks)
+            print("tasks per second: \(Int(rate))")
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import Foundation
+import GearclockCore
+import Gearman
+import Logging
+
+/// Drives a running `gearclock up` through a real job server and measures it from outside, as its users see it.
+struct EngineBenchmark {
+    let server: GearmanServerAddress
+    let logger: Logger
+
+    /// How late tasks start that are due at random moments of a span.
+    ///
+    /// The clock stops when the target's worker has the job in its hands.
+    func lateness(tasks: Int, over span: Duration, seed: UInt64) async throws -> [Duration] {
+        let function = "bench_lateness_\(seed)"
+        let (arrivals, arrived) = AsyncStream<Duration>.makeStream()
+        let worker = GearmanWorker(
+            servers: [self.server], configuration: Self.workerConfiguration(concurrency: 64), logger: self.logger)
+        await worker.register(function) { job in
+            let due = job.workload.withUnsafeBytes { $0.loadUnaligned(as: Int64.self) }
+            arrived.yield(.microseconds(Self.now() - due))
+            return []
+        }
+        let client = GearmanClient(servers: [self.server], logger: self.logger)
+        var random = SeededGenerator(seed: seed)
+        let start = Self.now() + 2_000_000
+        let submissions = (0..<tasks).map { _ in
+            let due = start + Int64.random(in: 0..<span.microseconds, using: &random)
+            let payload = withUnsafeBytes(of: due) { Data($0) }.base64EncodedString()
+            let at = Timestamp(microseconds: due).iso8601
+            return #"{"func_name":"\#(function)","at":"\#(at)","payload_base64":"\#(payload)"}"#
+        }
+        return try await withThrowingTaskGroup(of: [Duration].self) { group in
+            group.addTask {
+                try await worker.run()
+                return []
+            }
+            group.addTask { try await Self.submitAll(submissions, by: client) }
+            group.addTask {
+                var latenesses: [Duration] = []
+                for await lateness in arrivals {
+                    latenesses.append(lateness)
+                    if latenesses.count == tasks { break }
+                }
+                return latenesses
+            }
+            var result: [Duration] = []
+            while result.isEmpty, let next = try await group.next() { result = next }
+            group.cancelAll()
+            await client.close()
+            return result.sorted()
+        }
+    }
+
+    /// Tasks per second from the first submission to the removal of the last one, with a target that does nothing.
+    func throughput(tasks: Int) async throws -> Double {
+        let function = "bench_throughput"
+        let (arrivals, arrived) = AsyncStream<Void>.makeStream()
+        let worker = GearmanWorker(
+            servers: [self.server], configuration: Self.workerConfiguration(concurrency: 256), logger: self.logger)
+        await worker.register(function) { _ in
+            arrived.yield()
+            return []
+        }
+        let client = GearmanClient(servers: [self.server], logger: self.logger)
+        let start = Self.now()
+        let end = try await withThrowingTaskGroup(of: Int64?.self) { group in
+            group.addTask {
+                try await worker.run()
+                return nil
+            }
+            group.addTask {
+                let task = #"{"func_name":"\#(function)","payload":"x"}"#
+                _ = try await Self.submitAll(Array(repeating: task, count: tasks), by: client)
+                return nil
+            }
+            group.addTask {
+                var count = 0
+                for await _ in arrivals {
+                    count += 1
+                    if count == tasks { break }
+                }
+                // Removed, not only run: until the store holds no task any more.
+                while try await Self.pending(by: client) > 0 { try await Task.sleep(for: .milliseconds(5)) }
+                return Self.now()
+            }
+            var end: Int64?
+            while end == nil, let next = try await group.next() { end = next }
+            group.cancelAll()
+            await client.close()
+            return end ?? Self.now()
+        }
+        return Double(tasks) * 1_000_000 / Double(end - start)
+    }
+
+    /// Submits with a few hundred submissions in flight, as a busy service does.
+    private static func submitAll(_ submissions: [String], by client: GearmanClient) async throws -> [Duration] {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            var waiting = submissions.makeIterator()
+            for _ in 0..<512 {
+                guard let next = waiting.next() else { break }
+                group.addTask { try await Self.submit(next, by: client) }
+            }
+            while try await group.next() != nil {
+                if let next = waiting.next() { group.addTask { try await Self.submit(next, by: client) } }
+            }
+        }
+        return []
+    }
+
+    private static func submit(_ task: String, by client: GearmanClient) async throws {
+        _ = try await client.perform(
+            GearmanJobRequest(function: "submitJobDelayed", workload: Array(task.utf8)))
+    }
+
+    private static func pending(by client: GearmanClient) async throws -> Int {
+        let answer = try await client.perform(GearmanJobRequest(function: "gearclock_stats", workload: "{}"))
+        let stats = try JSONDecoder().decode(Stats.self, from: Data(answer))
+        return stats.stores.reduce(0) { $0 + $1.scheduled + $1.running }
+    }
+
+    private struct Stats: Decodable {
+        struct Counts: Decodable {
+            let scheduled: Int
+            let running: Int
+        }
+
+        let stores: [Counts]
+    }
+
+    private static func workerConfiguration(concurrency: Int) -> GearmanWorkerConfiguration {
+        var configuration = GearmanWorkerConfiguration()
+        configuration.concurrency = concurrency
+        return configuration
+    }
+
+    private static func now() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
+    }
+}
