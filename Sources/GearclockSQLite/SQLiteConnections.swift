@@ -25,6 +25,9 @@ struct SQLiteConnections: Sendable {
             try self.writer.writeWithoutTransaction { database in
                 let old = try SQLiteSchema.needsMigration(database)
                 try Self.useWriteAheadLog(database)
+                if sqlite3_db_readonly(database.sqliteConnection, "main") == 1 {
+                    throw DatabaseError(resultCode: .SQLITE_READONLY, message: "The file may not be written: \(path)")
+                }
                 if old { try SQLiteSchema.migrate(database) }
             }
             // Readers need the files that the writer's connection has made by now.

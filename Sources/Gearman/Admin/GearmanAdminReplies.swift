@@ -95,12 +95,14 @@ extension GearmanWorkerStatus {
     }
 }
 
+/// A line of an answer, taken apart.
 enum AdminLine {
     /// A name and numbers, separated by tabs.
     static func nameAndNumbers(_ line: String, count: Int) -> (name: String, numbers: [UInt64])? {
         let fields = line.split(separator: "\t", omittingEmptySubsequences: false)
         guard fields.count > count else { return nil }
-        // A name may contain tabs, so the numbers are the last fields if that makes sense, else the ones after the first.
+        // A name may contain tabs, so the numbers are the last fields if that makes sense, else the ones after the
+        // first.
         let last = fields.suffix(count).compactMap { UInt64($0) }
         if last.count == count, fields.count == count + 1 || UInt64(fields[1]) == nil {
             return (fields.dropLast(count).joined(separator: "\t"), last)

@@ -2,8 +2,8 @@ internal import Dispatch
 internal import DispatchExecutor
 internal import Foundation
 
-/// A TCP stream on the event loop: connects without blocking, reads by a read source, writes at once and, when the socket is
-/// full, by a write source that runs only while bytes wait.
+/// A TCP stream on the event loop: connects without blocking, reads by a read source, writes at once and, when the
+/// socket is full, by a write source that runs only while bytes wait.
 ///
 /// Two rules keep libdispatch sound: a suspended source is resumed before it is cancelled, and the descriptor is closed
 /// only in the last cancel handler.

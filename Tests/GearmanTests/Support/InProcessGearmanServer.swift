@@ -5,8 +5,8 @@ import Gearman
 import Logging
 import Testing
 
-/// Listens on a port of its own on loopback and hands each connection to the test, which plays the job server: it waits for
-/// packets, and answers as it likes, or not at all.
+/// Listens on a port of its own on loopback and hands each connection to the test, which plays the job server: it waits
+/// for packets, and answers as it likes, or not at all.
 actor InProcessGearmanServer {
     nonisolated let eventLoop = GearmanEventLoop(label: "test.server")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
