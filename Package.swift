@@ -96,6 +96,9 @@ let package = Package(
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Support/BenchCommand", swiftSettings: settings),
+        .executableTarget(
+            name: "gearclock-store-writer", dependencies: ["GearclockCore", "GearclockSQLite"],
+            path: "Tests/Support/StoreWriter", swiftSettings: settings),
 
         // Tests
         .testTarget(name: "TidyTests", swiftSettings: settings),
@@ -104,7 +107,11 @@ let package = Package(
             name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
         ),
         .testTarget(
-            name: "GearclockSQLiteTests", dependencies: ["GearclockCore", "GearclockSQLite", "TaskStoreConformance"],
+            name: "GearclockSQLiteTests",
+            dependencies: [
+                "GearclockCore", "GearclockSQLite", "TaskStoreConformance", "gearclock-store-writer",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["GearclockCore", "GearclockSimulation"], swiftSettings: settings),

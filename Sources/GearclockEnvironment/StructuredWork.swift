@@ -2,8 +2,8 @@ package import GearclockCore
 
 /// The asynchronous work of one service: whatever its machine asks for runs as a child of ``run()``.
 ///
-/// Handlers of sockets and timers are synchronous; they ``add(_:)`` work here instead of starting tasks of their own, so
-/// that all of it ends before the service returns.
+/// Handlers of sockets and timers are synchronous; they ``add(_:)`` work here instead of starting tasks of their own,
+/// so that all of it ends before the service returns.
 package struct StructuredWork: Sendable {
     package typealias Operation = @Sendable @concurrent () async -> Void
 

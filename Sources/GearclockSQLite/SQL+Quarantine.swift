@@ -1,10 +1,11 @@
 extension SQL {
-    /// Discards a scheduled or running task that cannot be read.
+    /// Discards a task that was just claimed and cannot be read.
     /// - Parameters: 1 id, 2 finished at, 3 remove at.
-    /// - Returns: nothing.
+    /// - Returns: nothing; no change means that it is set aside already.
     /// - Index: `task_by_id`.
-    static let quarantine = """
-        UPDATE task SET state = 3, owner = NULL, lease_until = NULL, finished_at = ?2, remove_at = ?3 WHERE id = ?1
+    package static let quarantine = """
+        UPDATE task SET state = 3, owner = NULL, lease_until = NULL, finished_at = ?2, remove_at = ?3
+        WHERE id = ?1 AND state = 1
         """
 
     /// Discards rows that break a rule of the schema, and puts something neutral where the rule is broken. Such rows
@@ -12,7 +13,7 @@ extension SQL {
     /// - Parameters: 1 finished at, 2 remove at.
     /// - Returns: id, attempt.
     /// - Index: `task_foreign`, which is empty.
-    static let quarantineForeign = """
+    package static let quarantineForeign = """
         UPDATE task SET state = 3, owner = NULL, lease_until = NULL, finished_at = ?1, remove_at = ?2,
             id = CASE WHEN length(id) = 16 THEN id ELSE randomblob(16) END,
             priority = CASE WHEN priority BETWEEN 0 AND 2 THEN priority ELSE 1 END,

@@ -3,18 +3,18 @@ extension SQL {
     /// - Parameters: 1 id.
     /// - Returns: the columns of ``taskColumns``.
     /// - Index: `task_by_id`.
-    static let record = "SELECT \(taskColumns) FROM task WHERE id = ?1"
+    package static let record = "SELECT \(taskColumns) FROM task WHERE id = ?1"
 
     /// When something is due next. Removed rows cost nothing here: SQLite takes them out of the index at once.
     /// - Returns: due at, or no row.
     /// - Index: `task_scheduled`.
-    static let nextDue = "SELECT due_at FROM task WHERE state = 0 ORDER BY due_at LIMIT 1"
+    package static let nextDue = "SELECT due_at FROM task WHERE state = 0 ORDER BY due_at LIMIT 1"
 
     /// A page of tasks in any state, or in state 0.
     /// - Parameters: 1 after this id, 2 limit, 3 function or NULL, 4 state or NULL.
     /// - Returns: the columns of ``listColumns``, by id.
     /// - Index: `task_by_id`; a rare function is searched for in all rows.
-    static let list = """
+    package static let list = """
         SELECT \(listColumns) FROM task
         WHERE id > ?1 AND (?3 IS NULL OR function = ?3) AND (?4 IS NULL OR state = ?4) ORDER BY id LIMIT ?2
         """
@@ -23,7 +23,7 @@ extension SQL {
     /// - Parameters: 1 after this id, 2 limit, 3 function or NULL.
     /// - Returns: the columns of ``listColumns``, by id.
     /// - Index: `task_running`, then sorted.
-    static let listRunning = """
+    package static let listRunning = """
         SELECT \(listColumns) FROM task INDEXED BY task_running
         WHERE state = 1 AND id > ?1 AND (?3 IS NULL OR function = ?3) ORDER BY id LIMIT ?2
         """
@@ -32,7 +32,7 @@ extension SQL {
     /// - Parameters: 1 after this id, 2 limit, 3 function or NULL, 4 state.
     /// - Returns: the columns of ``listColumns``, by id.
     /// - Index: `task_final`, then sorted.
-    static let listFinal = """
+    package static let listFinal = """
         SELECT \(listColumns) FROM task INDEXED BY task_final
         WHERE state BETWEEN 2 AND 5 AND state = ?4 AND id > ?1 AND (?3 IS NULL OR function = ?3) ORDER BY id LIMIT ?2
         """
@@ -40,21 +40,21 @@ extension SQL {
     /// How many tasks are scheduled.
     /// - Returns: one number.
     /// - Index: `task_scheduled` alone.
-    static let countScheduled = "SELECT count(*) FROM task WHERE state = 0"
+    package static let countScheduled = "SELECT count(*) FROM task WHERE state = 0"
 
     /// How many scheduled tasks are due, and since when.
     /// - Parameters: 1 now.
     /// - Returns: count, earliest due at or NULL.
     /// - Index: `task_scheduled` alone.
-    static let countOverdue = "SELECT count(*), min(due_at) FROM task WHERE state = 0 AND due_at <= ?1"
+    package static let countOverdue = "SELECT count(*), min(due_at) FROM task WHERE state = 0 AND due_at <= ?1"
 
     /// How many tasks are running.
     /// - Returns: one number.
     /// - Index: `task_running` alone.
-    static let countRunning = "SELECT count(*) FROM task WHERE state = 1"
+    package static let countRunning = "SELECT count(*) FROM task WHERE state = 1"
 
     /// How many tasks are in each final state.
     /// - Returns: state, count.
     /// - Index: `task_final` alone.
-    static let countFinal = "SELECT state, count(*) FROM task WHERE state BETWEEN 2 AND 5 GROUP BY state"
+    package static let countFinal = "SELECT state, count(*) FROM task WHERE state BETWEEN 2 AND 5 GROUP BY state"
 }

@@ -31,14 +31,20 @@ extension SQLiteChange {
         }
     }
 
-    /// Sets aside a task that was just claimed and cannot be run.
-    func quarantine(_ record: TaskRecord, _ defect: String, now: Timestamp) throws {
+    /// Sets aside tasks that were just claimed and cannot be run.
+    func quarantine(_ rows: [TaskRow], now: Timestamp) throws {
+        // Finds those whose very id is not one.
+        try self.quarantineForeignRows(now: now)
         let quarantine = try PreparedStatement(SQL.quarantine, in: self.database)
-        try quarantine.bind(1, record.id)
-        try quarantine.bind(2, now)
-        try quarantine.bind(3, Self.keptUntil(now))
-        try quarantine.run()
-        try self.append(Self.entry(record.attempt, defect, now: now), to: record.id)
+        for row in rows {
+            guard let defect = row.defect else { continue }
+            try quarantine.bind(1, row.record.id)
+            try quarantine.bind(2, now)
+            try quarantine.bind(3, Self.keptUntil(now))
+            try quarantine.run()
+            guard quarantine.changes > 0 else { continue }
+            try self.append(Self.entry(row.record.attempt, defect, now: now), to: row.record.id)
+        }
     }
 
     private static func keptUntil(_ now: Timestamp) -> Timestamp {

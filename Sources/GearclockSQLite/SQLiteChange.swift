@@ -26,19 +26,15 @@ struct SQLiteChange {
             try claim.forEachRow { rows.append(TaskRow($0)) }
             return rows
         }
-        var tasks: [ClaimedTask] = []
-        tasks.reserveCapacity(rows.count)
-        for row in rows {
-            if let defect = row.defect {
-                try self.quarantine(row.record, defect, now: now)
-                continue
-            }
+        let unreadable = rows.filter { $0.defect != nil }
+        if !unreadable.isEmpty { try self.quarantine(unreadable, now: now) }
+        let tasks = rows.compactMap { row -> ClaimedTask? in
+            guard row.defect == nil else { return nil }
             let record = row.record
-            tasks.append(
-                ClaimedTask(
-                    definition: record.definition,
-                    claim: Claim(id: record.id, owner: request.owner, attempt: record.attempt),
-                    failures: record.failures, leaseUntil: request.leaseUntil))
+            return ClaimedTask(
+                definition: record.definition,
+                claim: Claim(id: record.id, owner: request.owner, attempt: record.attempt),
+                failures: record.failures, leaseUntil: request.leaseUntil)
         }
         // RETURNING has no order.
         return tasks.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }

@@ -21,6 +21,7 @@ enum SQLiteSchema {
     ///
     /// Times are microseconds since 1970, spans are microseconds. `payload` and `document` come last, so that
     /// everything else is read without walking the pages of a large payload. `retry` is NULL for the standard policy.
+    /// The indexes hold `state`, which their conditions fix already: without it SQLite looks into the row to see it.
     /// `seq` exists because a table by rowid keeps wide rows out of the inner pages of the tree that finds them.
     private static let tasks = """
         CREATE TABLE task (
@@ -60,8 +61,8 @@ enum SQLiteSchema {
         ) STRICT;
 
         CREATE UNIQUE INDEX task_by_id ON task (id);
-        CREATE INDEX task_scheduled ON task (due_at, id) WHERE state = 0;
-        CREATE INDEX task_running ON task (lease_until, id) WHERE state = 1;
+        CREATE INDEX task_scheduled ON task (due_at, id, state) WHERE state = 0;
+        CREATE INDEX task_running ON task (lease_until, id, state) WHERE state = 1;
         CREATE INDEX task_final ON task (remove_at, id, state) WHERE state BETWEEN 2 AND 5;
         CREATE INDEX task_foreign ON task (state) WHERE NOT (
             length(id) = 16 AND state BETWEEN 0 AND 5 AND priority BETWEEN 0 AND 2

@@ -4,7 +4,7 @@ package import GearclockCore
 /// Tasks in one SQLite file, the embedded default: durable commits, any number of processes on one file.
 ///
 /// Each change is one transaction that takes the write lock at once (`BEGIN IMMEDIATE`) and is on the disk when the
-/// call returns. Calls are short and are not interrupted: a call whose caller was cancelled runs to its end and answers.
+/// call returns. Calls are short and are not interrupted: one whose caller was cancelled runs to its end and answers.
 /// What is decided where: ``SQL`` has the statements, ``SQLiteSchema`` the rules of the rows, ``SQLiteFailure`` what
 /// errors mean, ``SQLiteConnections`` how the file is opened.
 package final class SQLiteTaskStore: TaskStore {
@@ -99,6 +99,13 @@ package final class SQLiteTaskStore: TaskStore {
         try await self.read(self.connections.scanner) { try $0.counts(now: now) }
     }
 
+    /// A setting of the connection that writes, for tests: the number that `PRAGMA name` answers.
+    package func setting(_ name: String) async throws(TaskStoreError) -> Int64? {
+        try await self.change { change in
+            try PreparedStatement("PRAGMA \(name)", in: change.database).firstRow { $0.integer(0) }
+        }
+    }
+
     // MARK: - Transactions
 
     private func change<Value: Sendable>(
@@ -118,8 +125,11 @@ package final class SQLiteTaskStore: TaskStore {
         _ queue: DatabaseQueue, begin: String, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(TaskStoreError) -> Value {
         let result: Result<Value, TaskStoreError> = await withCheckedContinuation { continuation in
-            queue.asyncWriteWithoutTransaction { database in
-                continuation.resume(returning: SQLiteTransaction.run(in: database, begin: begin, body))
+            // The store, and with it what watches the log, lives as long as a transaction is under way.
+            queue.asyncWriteWithoutTransaction { [self] database in
+                withExtendedLifetime(self) {
+                    continuation.resume(returning: SQLiteTransaction.run(in: database, begin: begin, body))
+                }
             }
         }
         return try result.get()

@@ -3,7 +3,8 @@ import GearclockSQLite
 import TaskStoreConformance
 import Testing
 
-@Suite struct SQLiteConformanceTests {
+// One after the other: each case opens several files, and a process has only so many descriptors.
+@Suite(.serialized) struct SQLiteConformanceTests {
     @Test(arguments: TaskStoreConformance.cases)
     func `SQLite does what every store must do`(_ conformance: TaskStoreConformanceCase) async throws {
         let directory = try TemporaryDirectory()

@@ -28,6 +28,11 @@ package struct ControllerStateMachine: Sendable {
     package struct StatusQuestion: Equatable, Sendable {
         package var run: RunID
         package var unique: [UInt8]
+
+        package init(run: RunID, unique: [UInt8]) {
+            self.run = run
+            self.unique = unique
+        }
     }
 
     package struct JobSubmission: Equatable, Sendable {
@@ -249,6 +254,7 @@ package struct ControllerStateMachine: Sendable {
             case .ask:
                 if case .asking(let question) = task.phase { self.ask(run, question, &work) }
             case .extend:
+                self.runs[run]!.extendAt = nil
                 self.extendable.append(run)
                 if task.phase == .submitted { work.checked.append(run) }
             case .deadline:

@@ -2,7 +2,8 @@
 package struct DispatcherPolicy: Equatable, Sendable {
     /// How far ahead of their time tasks are claimed. Default 2 s: longer than a store hiccups, short enough to cancel.
     package var lookAhead: Duration = .seconds(2)
-    /// How often the store is asked what is due next. Default 100 ms: what another process stored for "now" waits so long.
+    /// How often the store is asked what is due next. Default 100 ms: what another process stored for "now" waits so
+    /// long.
     package var pollInterval: Duration = .milliseconds(100)
     /// How often leases that ran out are looked for. Default 1 s.
     package var rescueInterval: Duration = .seconds(1)

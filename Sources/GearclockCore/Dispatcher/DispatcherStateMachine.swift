@@ -284,7 +284,8 @@ package struct DispatcherStateMachine: Sendable {
         actions.append(.settle(Array(self.releases.prefix(self.settlingCount))))
     }
 
-    /// When something may have to be done. At most one poll interval ahead, so that a jump of the wall clock is noticed.
+    /// When something may have to be done. At most one poll interval ahead, so that a jump of the wall clock is
+    /// noticed.
     private func nextTimer(_ now: Now) -> MonotonicInstant {
         var next = now.monotonic.advanced(by: self.policy.pollInterval)
         if let first = self.held.first, self.handOvers.count < self.policy.handOversAtOnce {

@@ -53,7 +53,8 @@ package protocol TaskStore: Sendable {
     func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int
 }
 
-/// Why a store did not do as it was asked. There are these three kinds and no other, because callers have three answers.
+/// Why a store did not do as it was asked. There are these three kinds and no other, because callers have three
+/// answers.
 package enum TaskStoreError: Error, Equatable, Sendable {
     /// Nothing happened, and it may take a while until it can.
     case unavailable(String)

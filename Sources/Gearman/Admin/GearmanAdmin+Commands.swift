@@ -1,6 +1,6 @@
 // The commands, each in the words of the protocol. All of them throw `GearmanError`: `notConnected`, `connectionLost`,
-// `timedOut`, `serverError` with the server's own text, `unsupportedReply`, and `invalidRequest` for a name that cannot stand
-// in a text command.
+// `timedOut`, `serverError` with the server's own text, `unsupportedReply`, and `invalidRequest` for a name that cannot
+// stand in a text command.
 extension GearmanAdmin {
     /// The functions of the server, in no particular order.
     public func status() async throws -> [GearmanFunctionStatus] {

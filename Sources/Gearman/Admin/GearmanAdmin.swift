@@ -4,7 +4,8 @@ public import Logging
 
 /// Asks one job server about itself, and gives it orders, by its text protocol.
 ///
-/// It connects at the first command and keeps the connection until ``close()``; a lost one is opened again at the next command.
+/// It connects at the first command and keeps the connection until ``close()``; a lost one is opened again at the next
+/// command.
 public actor GearmanAdmin {
     private struct Command {
         let continuation: CheckedContinuation<[String], any Error>

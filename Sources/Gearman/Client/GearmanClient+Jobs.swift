@@ -6,8 +6,8 @@ internal import Foundation
 extension GearmanClient {
     /// Submits a foreground job and returns when the server has taken it.
     ///
-    /// - Throws: ``GearmanError`` (`invalidRequest`, `notConnected`, `serverError`, `tooManyRequests`: it was not submitted;
-    ///   `connectionLost`, `timedOut`: unknown), or `CancellationError`.
+    /// - Throws: ``GearmanError`` (`invalidRequest`, `notConnected`, `serverError`, `tooManyRequests`: it was not
+    ///   submitted; `connectionLost`, `timedOut`: unknown), or `CancellationError`.
     public func submit(_ request: GearmanJobRequest) async throws -> GearmanJob {
         let id = self.jobs.makeID()
         let handle = try await self.submit(request, id: id, isBackground: false)

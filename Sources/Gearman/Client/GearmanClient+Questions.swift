@@ -2,8 +2,8 @@
 extension GearmanClient {
     /// What the server that holds the job knows about it.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, and `invalidRequest` for a handle
-    ///   of a server that this client does not know.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, and `invalidRequest`
+    ///   for a handle of a server that this client does not know.
     public func status(of handle: GearmanJobHandle) async throws -> GearmanJobStatus {
         await self.decided()
         guard let index = self.servers.firstIndex(of: handle.server) else {
@@ -14,8 +14,8 @@ extension GearmanClient {
 
     /// What the servers know about the job with this unique ID.
     ///
-    /// The answer of the server that the unique hashes to is needed; a job that was submitted while that server was away
-    /// is found on the others.
+    /// The answer of the server that the unique hashes to is needed; a job that was submitted while that server was
+    /// away is found on the others.
     ///
     /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `invalidRequest`.
     public func status(ofUnique unique: [UInt8]) async throws -> GearmanJobStatus {
@@ -35,7 +35,8 @@ extension GearmanClient {
         }
     }
 
-    /// The same for many at once. Nil: the server that the unique hashes to did not answer, and no other one knows the job.
+    /// The same for many at once. Nil: the server that the unique hashes to did not answer, and no other one knows the
+    /// job.
     package func statuses(ofUniques uniques: [[UInt8]]) async -> [GearmanJobStatus?] {
         await self.results(ofUniques: uniques).map { try? Self.status($0) }
     }

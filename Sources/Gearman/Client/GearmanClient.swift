@@ -4,9 +4,9 @@ public import Logging
 
 /// Submits jobs to Gearman job servers, and tells what becomes of them.
 ///
-/// Connections are opened at first use, kept, and opened again when they are lost, for ever. A job with a unique ID goes to
-/// the server that its unique hashes to, or to the next in that order while the server is away; other jobs go to the
-/// servers in turn. Call ``close()`` at the end: until then the connections stay open and keep the client alive.
+/// Connections are opened at first use, kept, and opened again when they are lost, for ever. A job with a unique ID
+/// goes to the server that its unique hashes to, or to the next in that order while the server is away; other jobs go
+/// to the servers in turn. Call ``close()`` at the end: until then the connections stay open and keep the client alive.
 public actor GearmanClient {
     /// One server, and the connection to it.
     struct Connection {
@@ -64,8 +64,8 @@ public actor GearmanClient {
     /// Makes a client. It connects when it is used first.
     ///
     /// - Parameters:
-    ///   - servers: the job servers; all clients of an installation should name the same ones, in any order and in the same
-    ///     words, so that equal unique IDs meet.
+    ///   - servers: the job servers; all clients of an installation should name the same ones, in any order and in the
+    ///     same words, so that equal unique IDs meet.
     ///   - configuration: timeouts and limits.
     ///   - eventLoop: where input and output happen.
     ///   - logger: gets debug messages, and errors when a server breaks the protocol.
@@ -95,8 +95,8 @@ public actor GearmanClient {
 
     /// Names who hears what becomes of the jobs that are started by ``start(_:)``.
     ///
-    /// - Parameter sink: called on the event loop's queue, with everything that one read brought, never from inside a call
-    ///   to the client.
+    /// - Parameter sink: called on the event loop's queue, with everything that one read brought, never from inside a
+    ///   call to the client.
     package func onEvents(_ sink: @escaping @Sendable ([GearmanJobUpdate]) -> Void) {
         self.sink = sink
     }

@@ -8,14 +8,15 @@ public struct GearmanJob: Sendable {
     /// What the server calls it.
     public let handle: GearmanJobHandle
 
-    /// What happens to it, beginning with ``GearmanJobEvent/created(_:)`` and ending after a final event. For one reader.
+    /// What happens to it, beginning with ``GearmanJobEvent/created(_:)`` and ending after a final event. For one
+    /// reader.
     public let events: GearmanJobEvents
 }
 
 /// The events of one job, in their order.
 ///
-/// Events that nobody reads are kept up to a limit; then the client reads nothing more from that server, so do not leave
-/// one job's events unread while waiting for another's.
+/// Events that nobody reads are kept up to a limit; then the client reads nothing more from that server, so do not
+/// leave one job's events unread while waiting for another's.
 public struct GearmanJobEvents: AsyncSequence, Sendable {
     /// What happened to the job.
     public typealias Element = GearmanJobEvent

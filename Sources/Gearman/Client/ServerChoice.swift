@@ -1,5 +1,5 @@
-/// Chooses the job server for a job. Every process that knows the same servers comes to the same choice, in whatever order
-/// they are configured.
+/// Chooses the job server for a job. Every process that knows the same servers comes to the same choice, in whatever
+/// order they are configured.
 package struct ServerChoice: Sendable {
     /// How much is known about a server at the moment.
     package enum Condition: Equatable, Sendable {
@@ -32,8 +32,8 @@ package struct ServerChoice: Sendable {
         unique.isEmpty ? self.nextInTurn(conditions) : self.first(of: self.order(of: unique), conditions)
     }
 
-    /// The servers in the order in which a unique prefers them (rendezvous hashing: when a server goes, only its own uniques
-    /// move).
+    /// The servers in the order in which a unique prefers them (rendezvous hashing: when a server goes, only its own
+    /// uniques move).
     package func order(of unique: [UInt8]) -> [Int] {
         guard self.seeds.count > 1 else { return Array(self.seeds.indices) }
         let weights = self.seeds.map { FNV1a.mixed(FNV1a.hash(unique, from: $0)) }
@@ -68,8 +68,8 @@ package enum FNV1a {
         return hash
     }
 
-    /// Spreads the differences between two hashes over all bits, because the last bytes reach the high bits too little for
-    /// hashes to be compared by size. (The finalizer of MurmurHash3.)
+    /// Spreads the differences between two hashes over all bits, because the last bytes reach the high bits too little
+    /// for hashes to be compared by size. (The finalizer of MurmurHash3.)
     package static func mixed(_ hash: UInt64) -> UInt64 {
         var hash = hash
         hash = (hash ^ (hash >> 33)) &* 0xff51_afd7_ed55_8ccd

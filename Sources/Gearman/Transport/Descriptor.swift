@@ -2,8 +2,8 @@ import Foundation
 
 /// Owns one file descriptor and closes it when it goes away.
 ///
-/// Whoever has dispatch sources on the descriptor lets it go in the last of their cancel handlers, never before: a number
-/// that is used again while a source still watches it confuses libdispatch.
+/// Whoever has dispatch sources on the descriptor lets it go in the last of their cancel handlers, never before: a
+/// number that is used again while a source still watches it confuses libdispatch.
 package struct Descriptor: ~Copyable, Sendable {
     /// The number, for system calls and dispatch sources. It is valid for as long as this value lives.
     package let number: Int32
@@ -41,8 +41,8 @@ extension Descriptor {
         return Descriptor(owning: number)
     }
 
-    /// Small packets leave at once (the sender batches what is ready together), and a dead peer's machine is noticed some day
-    /// even when nobody sends.
+    /// Small packets leave at once (the sender batches what is ready together), and a dead peer's machine is noticed
+    /// some day even when nobody sends.
     func configureStream() {
         self.setOption(level: Int32(IPPROTO_TCP), name: TCP_NODELAY)
         self.setOption(level: SOL_SOCKET, name: SO_KEEPALIVE)

@@ -19,7 +19,8 @@ enum ServerLinkEvent: Sendable {
     case stopped
 }
 
-/// Keeps one connection to one server: opens it, closes it, and tries again for ever, as ``ReconnectStateMachine`` decides.
+/// Keeps one connection to one server: opens it, closes it, and tries again for ever, as ``ReconnectStateMachine``
+/// decides.
 ///
 /// What is said over the connection is its owner's business, a client or a worker on the same event loop.
 actor ServerLink {

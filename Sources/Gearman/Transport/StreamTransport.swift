@@ -1,5 +1,5 @@
-/// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number of
-/// `received`, `progressed` and `drained`, `closed` exactly once and last.
+/// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number
+/// of `received`, `progressed` and `drained`, `closed` exactly once and last.
 package enum StreamEvent: Equatable, Sendable {
     /// The peer accepted the connection.
     case connected
@@ -9,8 +9,8 @@ package enum StreamEvent: Equatable, Sendable {
     case progressed
     /// The write buffer had been above ``StreamLimits/writeBufferHighBytes`` and is empty again.
     case drained
-    /// The stream is over and its descriptor closed. Without an error: it was closed as asked for, or the peer ended it. The
-    /// last `unsentBytes` that were written never left.
+    /// The stream is over and its descriptor closed. Without an error: it was closed as asked for, or the peer ended
+    /// it. The last `unsentBytes` that were written never left.
     case closed(TransportError?, unsentBytes: Int)
 }
 
@@ -18,8 +18,8 @@ package enum StreamEvent: Equatable, Sendable {
 package protocol StreamChannel: Sendable {
     /// Begins to connect. Nothing is reported before this is called.
     func open()
-    /// Sends the bytes after those sent before; what is sent in one turn of the event loop leaves in one system call. Ignored
-    /// unless the stream is open.
+    /// Sends the bytes after those sent before; what is sent in one turn of the event loop leaves in one system call.
+    /// Ignored unless the stream is open.
     func write(_ bytes: [UInt8])
     /// The bytes that wait for the peer to take them.
     var pendingBytes: Int { get }
@@ -59,8 +59,8 @@ package struct SocketTransport: StreamTransport {
 
 /// The limits of one stream.
 package enum StreamLimits {
-    /// The most bytes taken from a socket by one read: large enough that a busy stream costs few system calls, small enough
-    /// that one stream does not keep the others waiting.
+    /// The most bytes taken from a socket by one read: large enough that a busy stream costs few system calls, small
+    /// enough that one stream does not keep the others waiting.
     package static let readBytes = 256 * 1024
     /// The write buffer is full from here on: whoever makes the bytes should pause until ``StreamEvent/drained``.
     package static let writeBufferHighBytes = 4 * 1024 * 1024

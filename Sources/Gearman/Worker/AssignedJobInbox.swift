@@ -1,7 +1,7 @@
 /// The jobs between the event loop and the handlers: at most as many as may be in hand.
 ///
-/// Not an `AsyncStream`, which drops what it holds when its reader is cancelled: a drain begins with a cancellation, and
-/// the jobs in hand are finished all the same.
+/// Not an `AsyncStream`, which drops what it holds when its reader is cancelled: a drain begins with a cancellation,
+/// and the jobs in hand are finished all the same.
 struct AssignedJobInbox {
     private var jobs: [GearmanAssignedJob] = []
     private var reader: CheckedContinuation<[GearmanAssignedJob], Never>?

@@ -3,10 +3,11 @@ internal import DispatchExecutor
 
 // The handler form, over the pipelined one.
 extension GearmanWorker {
-    /// Works until the task is cancelled or ``drain()`` is called: then it takes no more jobs, finishes those in hand, and closes.
+    /// Works until the task is cancelled or ``drain()`` is called: then it takes no more jobs, finishes those in hand,
+    /// and closes.
     ///
-    /// Handlers are child tasks, so they notice a cancellation. A handler that ends with a `CancellationError` then gives its
-    /// job back to the server. Call ``drain()`` instead to let handlers finish undisturbed.
+    /// Handlers are child tasks, so they notice a cancellation. A handler that ends with a `CancellationError` then
+    /// gives its job back to the server. Call ``drain()`` instead to let handlers finish undisturbed.
     ///
     /// - Throws: ``GearmanError`` (`invalidRequest`) if a function's name or the client ID is impossible.
     public func run() async throws {

@@ -75,8 +75,8 @@ public actor GearmanWorker {
 
     /// A worker of the pipelined form: no task for each job. Begin with ``start()``.
     ///
-    /// - Parameter onJobs: called on the event loop's queue with everything that one read brought, never from inside a call to
-    ///   the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
+    /// - Parameter onJobs: called on the event loop's queue with everything that one read brought, never from inside a
+    ///   call to the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
     package init(
         servers: [GearmanServerAddress], functions: [[UInt8]], configuration: GearmanWorkerConfiguration,
         transport: any StreamTransport = SocketTransport(), eventLoop: GearmanEventLoop, logger: Logger,
@@ -95,14 +95,15 @@ public actor GearmanWorker {
 
     // MARK: Functions
 
-    /// Offers a function. Call this before ``run()``; a second handler for the same function takes the place of the first.
+    /// Offers a function. Call this before ``run()``; a second handler for the same function takes the place of the
+    /// first.
     ///
     /// - Parameters:
     ///   - function: its name: not empty, without NUL.
-    ///   - timeout: after this time a job server gives the job to another worker; at least a second. None by default. With
-    ///     a timeout the worker takes one job at a time over each connection.
-    ///   - handler: runs one job and returns its result, not on the event loop. A ``GearmanJobFailure`` that it throws is
-    ///     reported as WORK_FAIL, any other error as WORK_EXCEPTION with the error's description.
+    ///   - timeout: after this time a job server gives the job to another worker; at least a second. None by default.
+    ///     With a timeout the worker takes one job at a time over each connection.
+    ///   - handler: runs one job and returns its result, not on the event loop. A ``GearmanJobFailure`` that it throws
+    ///     is reported as WORK_FAIL, any other error as WORK_EXCEPTION with the error's description.
     public func register(
         _ function: String, timeout: Duration? = nil,
         handler: @escaping @Sendable (GearmanAssignedJob) async throws -> [UInt8]
@@ -273,8 +274,8 @@ public actor GearmanWorker {
 
     // MARK: Stopping
 
-    /// Takes no more jobs, waits until every job in hand has had its reply and the servers have it, and closes; at the latest
-    /// after ``GearmanWorkerConfiguration/drainTimeout``. ``run()`` then returns.
+    /// Takes no more jobs, waits until every job in hand has had its reply and the servers have it, and closes; at the
+    /// latest after ``GearmanWorkerConfiguration/drainTimeout``. ``run()`` then returns.
     public func drain() async {
         self.startDraining()
         await self.closed()

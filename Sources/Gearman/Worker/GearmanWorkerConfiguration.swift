@@ -1,15 +1,15 @@
 /// How a ``GearmanWorker`` behaves.
 public struct GearmanWorkerConfiguration: Sendable {
-    /// What the job servers' `workers` command shows for this worker: up to 127 bytes, without white space and NUL. Default
-    /// empty: nothing is shown.
+    /// What the job servers' `workers` command shows for this worker: up to 127 bytes, without white space and NUL.
+    /// Default empty: nothing is shown.
     public var clientID = ""
 
-    /// How many jobs the worker takes at once over each connection. A function with a timeout makes it one: job servers keep
-    /// a single timer for each connection. Default 1.
+    /// How many jobs the worker takes at once over each connection. A function with a timeout makes it one: job servers
+    /// keep a single timer for each connection. Default 1.
     public var concurrency = 1
 
-    /// How long a drain waits for the jobs in hand before the connections are closed; the servers then give these jobs to
-    /// other workers. Default 30 s.
+    /// How long a drain waits for the jobs in hand before the connections are closed; the servers then give these jobs
+    /// to other workers. Default 30 s.
     public var drainTimeout: Duration = .seconds(30)
 
     /// How large jobs and results may be.
@@ -30,8 +30,8 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// A server that does not answer that question in this time is given up. Default 5 s.
     public var heartbeatTimeout: Duration = .seconds(5)
 
-    /// A server that does not answer the request for a job (with a job, or that there is none) in this time is given up.
-    /// Default 30 s.
+    /// A server that does not answer the request for a job (with a job, or that there is none) in this time is given
+    /// up. Default 30 s.
     public var requestTimeout: Duration = .seconds(30)
 
     /// The defaults.

@@ -21,7 +21,7 @@ import Testing
             for _ in 0..<(1 + random.next() % 4) { Self.damage(&bytes, &random) }
             taken += try Self.check(bytes)
         }
-        #expect(taken > 100)
+        #expect(taken > 20)
     }
 
     @Test func `no number in any field traps`() throws {

@@ -169,7 +169,7 @@ final class Ledger {
         self.statistics.jobs += 1
         let entry = self.entries[index]
         if !entry.running.isEmpty, !entry.isCustom {
-            if isStrict, !entry.hasTimeout, !entry.isShared {
+            if isStrict, !entry.hasTimeout {
                 self.fail("\(self.name(index)) is run by two jobs at once, \(entry.running[0].handle) and \(handle)")
             }
             self.statistics.overlaps += 1

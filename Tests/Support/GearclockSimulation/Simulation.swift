@@ -12,6 +12,8 @@ package enum Simulation {
         package var events: Int
         /// Virtual time, in microseconds.
         package var time: Int64
+        /// How long all tasks took to end once everything was healed, in microseconds.
+        package var healing: Int64
         package var counts: Counts
     }
 
@@ -36,6 +38,7 @@ package enum Simulation {
         let failure = world.run()
         return Report(
             seed: seed, failure: failure, digest: world.digest, events: world.events, time: world.time,
+            healing: max(0, world.stoppingSince - world.swarm.horizon),
             counts: Counts(world.ledger.statistics))
     }
 

@@ -57,9 +57,9 @@ struct Swarm {
     /// The share of tasks that go to a custom controller.
     var customs = 0.0
 
-    /// Whether clocks differ no more than the lease's margins cover.
-    var isClockBounded: Bool {
-        2 * self.clockLimit <= self.controller.lease.rescueMargin.microseconds
+    /// Whether a controller may be unable to reach a job server that lives.
+    var separatesServers: Bool {
+        [Fault.cutConnection, .partition, .killServer].contains { self.faults[$0.rawValue] > 0 }
     }
 }
 
@@ -85,24 +85,31 @@ extension Swarm {
         self.functions = 1 + dice.below(3)
         self.clients = 1 + dice.below(2)
         self.requests = 3 + dice.below(20)
-        self.horizon = dice.between(5_000_000, 25_000_000)
+        self.horizon = dice.between(2_000_000, dice.chance(0.3) ? 25_000_000 : 10_000_000)
         self.joinsRevive = dice.chance(0.3)
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])
         self.store = dice.pick([200...2000, 200...2000, 1000...50_000, 10_000...1_000_000])
-        self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000])
+        self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000, 1_000_000...20_000_000])
     }
 
     private mutating func drawPolicies(_ dice: inout Dice) {
         var lease = LeasePolicy()
-        if dice.chance(0.5) {
+        switch dice.below(3) {
+        case 0:
             lease = LeasePolicy(
                 lease: .seconds(5), extendWhenLeft: .milliseconds(3300), startMargin: .seconds(1),
                 rescueMargin: .milliseconds(700))
+        case 1:
+            lease = LeasePolicy(
+                lease: .milliseconds(1500), extendWhenLeft: .seconds(1), startMargin: .milliseconds(300),
+                rescueMargin: .milliseconds(200))
+        default:
+            break
         }
         self.dispatcher.lease = lease
         self.controller.lease = lease
-        self.dispatcher.pollInterval = dice.pick([.milliseconds(200), .milliseconds(500), .seconds(1)])
-        self.dispatcher.rescueInterval = dice.pick([.milliseconds(700), .seconds(1), .seconds(2)])
+        self.dispatcher.pollInterval = dice.pick([.milliseconds(300), .seconds(1), .seconds(2)])
+        self.dispatcher.rescueInterval = dice.pick([.milliseconds(700), .seconds(2)])
         self.dispatcher.lookAhead = dice.pick([.zero, .milliseconds(500), .seconds(2)])
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
@@ -121,7 +128,7 @@ extension Swarm {
         for fault in Fault.allCases where dice.chance(0.4) {
             self.faults[fault.rawValue] = Double(dice.pick([1, 3, 10]))
         }
-        self.faultInterval = dice.pick([300_000, 1_000_000, 4_000_000])
+        self.faultInterval = dice.pick([100_000, 300_000, 1_000_000, 4_000_000])
         self.storeFates = StoreFate.Weights(&dice)
         self.verdicts[Verdict.success.rawValue] = Double(dice.pick([1, 5, 20]))
         for verdict in Verdict.allCases.dropFirst() where dice.chance(0.4) {

@@ -75,7 +75,9 @@ extension World {
 
     /// Whether two jobs of one task may never run at once: with several servers, a controller that cannot reach the one
     /// where the job runs can do no better than to try another.
-    private var isStrict: Bool { self.swarm.servers == 1 && self.swarm.isClockBounded }
+    private var isStrict: Bool {
+        self.swarm.servers == 1 || !self.swarm.separatesServers
+    }
 
     func serverLost(_ connection: ConnectionID) {
         guard self.connections[connection].isOpenAtServer else { return }

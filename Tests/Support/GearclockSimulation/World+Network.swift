@@ -14,11 +14,15 @@ struct Endpoint {
     var current: [ConnectionID?]
     /// Nothing passes between it and the server before.
     var blockedUntil: [Int64]
+    /// Whether its process has tried to connect to each server since it started: it waits with the choice of a server,
+    /// and with questions to all of them, until it has.
+    var isTried: [Bool]
 
     init(owner: Owner, servers: Int) {
         self.owner = owner
         self.current = Array(repeating: nil, count: servers)
         self.blockedUntil = Array(repeating: 0, count: servers)
+        self.isTried = Array(repeating: false, count: servers)
     }
 
     var node: Int? {
@@ -49,17 +53,19 @@ extension World {
     // MARK: - Connecting
 
     func startEndpoint(_ endpoint: Int) {
+        guard let incarnation = self.incarnation(of: endpoint) else { return }
         for server in self.servers.indices {
-            let incarnation = self.incarnation(of: endpoint)
+            self.endpoints[endpoint].isTried[server] = false
             self.schedule(
                 .connect(endpoint: endpoint, incarnation: incarnation, server: server), after: self.latency)
         }
     }
 
-    func incarnation(of endpoint: Int) -> Int {
+    /// Which life of its process an endpoint lives; `nil` if it is dead.
+    func incarnation(of endpoint: Int) -> Int? {
         switch self.endpoints[endpoint].owner {
-        case .worker(let node), .client(let node): self.nodes[node].status == .dead ? -1 : self.nodes[node].incarnation
-        case .target(let target): self.targets[target].isUp ? self.targets[target].incarnation : -1
+        case .worker(let node), .client(let node): self.nodes[node].isRunning ? self.nodes[node].incarnation : nil
+        case .target(let target): self.targets[target].isUp ? self.targets[target].incarnation : nil
         case .submitter: 0
         }
     }
@@ -68,9 +74,12 @@ extension World {
         guard self.incarnation(of: endpoint) == incarnation, self.endpoints[endpoint].current[server] == nil else {
             return
         }
+        self.endpoints[endpoint].isTried[server] = true
         guard self.servers[server].isUp, self.endpoints[endpoint].blockedUntil[server] <= self.time else {
             let retry = Event.connect(endpoint: endpoint, incarnation: incarnation, server: server)
-            return self.schedule(retry, after: self.dice.between(50_000, 500_000))
+            self.schedule(retry, after: self.dice.between(50_000, 500_000))
+            if case .client(let node) = self.endpoints[endpoint].owner { self.connectivityChanged(node) }
+            return
         }
         let connection = self.connections.count
         self.connections.append(Connection(endpoint: endpoint, server: server))
@@ -154,7 +163,9 @@ extension World {
         case .target: break
         case .submitter: self.submitterLost(connection)
         }
-        let retry = Event.connect(endpoint: endpoint, incarnation: self.incarnation(of: endpoint), server: server)
+        // Losing it may have been the end of its process.
+        guard let incarnation = self.incarnation(of: endpoint) else { return }
+        let retry = Event.connect(endpoint: endpoint, incarnation: incarnation, server: server)
         self.schedule(retry, after: self.dice.between(10_000, 300_000))
     }
 }

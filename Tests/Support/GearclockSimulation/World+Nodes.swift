@@ -166,7 +166,8 @@ extension World {
     }
 
     func connectivityChanged(_ node: Int) {
-        let isConnected = !self.open(self.nodes[node].clientEndpoint).isEmpty
+        let endpoint = self.endpoints[self.nodes[node].clientEndpoint]
+        let isConnected = endpoint.isTried.allSatisfy { $0 } && endpoint.current.contains { $0 != nil }
         self.nodes[node].controller?.connectivityChanged(isConnected: isConnected)
     }
 

@@ -80,7 +80,8 @@ struct Totals {
             \(self.counts.rescues) rescues, \(self.counts.adoptions) jobs adopted, \
             \(self.counts.staleClaims) stale claims fenced
             \(self.counts.overlaps) tasks run twice at once where that is not promised against, \
-            \(self.counts.sharedClaims) claims accepted twice, \(self.counts.resurrections) tasks stored again after their end
+            \(self.counts.sharedClaims) claims accepted twice, \
+            \(self.counts.resurrections) tasks stored again after their end
             """
     }
 }

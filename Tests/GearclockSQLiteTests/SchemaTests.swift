@@ -1,0 +1,92 @@
+import Foundation
+import GRDB
+import GearclockCore
+import GearclockSQLite
+import Testing
+
+/// Files that older programs have written are brought to the current schema with all their tasks.
+@Suite struct SchemaTests {
+    /// Each released schema with rows; a new one is added here and stays for ever.
+    static let released = ["sqlite-1.sql"]
+
+    @Test(arguments: released)
+    func `a file of an older program keeps its tasks`(_ name: String) async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load(name, into: directory)
+        let store = try SQLiteTaskStore(path: directory.file())
+
+        let records = try await store.records(of: (1...7).map { StoredTask.task($0).id })
+        #expect(
+            records.map { $0?.state } == [
+                .scheduled, .scheduled, .running, .completed, .discarded, .cancelled, .expired,
+            ])
+        #expect(records[0] == TaskRecord(StoredTask.task(1)))
+        #expect(records[1] == Self.retriedTask())
+        #expect(records[2]?.owner == OwnerID(value: 42))
+        #expect(records[2]?.leaseUntil == StoredTask.now.advanced(by: .seconds(15)))
+        #expect(records[4]?.history.map(\.outcome) == [.exception])
+        #expect(records[3...6].allSatisfy { $0?.removeAt == StoredTask.now.advanced(by: .seconds(600)) })
+
+        let claim = Claim(id: StoredTask.task(3).id, owner: OwnerID(value: 42), attempt: 1)
+        let settled = try await store.settle([Settlement(claim, .complete(keepUntil: nil))], now: StoredTask.now)
+        #expect(settled == [.done])
+        let claimed = try await store.claimDue(StoredTask.claim(), now: StoredTask.now)
+        #expect(claimed.map(\.claim.attempt) == [1, 3])
+        #expect(try await store.prune(limit: 10, now: .distantFuture) == 4)
+        try store.close()
+    }
+
+    @Test(arguments: released)
+    func `after its migration a file has the schema of a new one`(_ name: String) async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load(name, into: directory)
+        try SQLiteTaskStore(path: directory.file()).close()
+        let new = directory.file("new.sqlite")
+        try SQLiteTaskStore(path: new).close()
+        #expect(try await Self.schema(of: directory.file()) == Self.schema(of: new))
+    }
+
+    /// The second task of the released files: every field is set, and two attempts have failed.
+    private static func retriedTask() -> TaskRecord {
+        var task = StoredTask.task(2, payload: [0, 255, 10])
+        task.priority = .low
+        task.expiresAt = StoredTask.now.advanced(by: .seconds(3600))
+        task.timeout = .milliseconds(1500)
+        task.retain = .seconds(60)
+        task.retry = RetryPolicy(
+            maxAttempts: 7, maxAge: .seconds(86_400), backoff: .list([.seconds(1), .seconds(2)]), jitter: 0.25)
+        task.gearsloth = GearslothPart(controller: FunctionName("ctrl"), document: Array(#"{"a":1}"#.utf8))
+        var record = TaskRecord(task)
+        record.attempt = 2
+        record.failures = 1
+        record.history = [
+            AttemptRecord(
+                attempt: 1, startedAt: StoredTask.now, endedAt: StoredTask.now.advanced(by: .seconds(1)),
+                outcome: .failed, message: Array("broken".utf8)),
+            AttemptRecord(
+                attempt: 2, startedAt: StoredTask.now, endedAt: StoredTask.now.advanced(by: .seconds(2)),
+                outcome: .leaseExpired),
+        ]
+        return record
+    }
+
+    private static func load(_ name: String, into directory: TemporaryDirectory) async throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..")
+        let sql = try String(contentsOf: root.appending(path: "Fixtures/schemas/\(name)"), encoding: .utf8)
+        let queue = try DatabaseQueue(path: directory.file())
+        try await queue.writeWithoutTransaction { try $0.execute(sql: sql) }
+        try queue.close()
+    }
+
+    private static func schema(of path: String) async throws -> [String] {
+        try await DatabaseQueue(path: path).read { database in
+            try String.fetchAll(
+                database,
+                sql: """
+                    SELECT line FROM (SELECT type || ' ' || name || ': ' || coalesce(sql, '') AS line FROM sqlite_schema
+                    UNION ALL SELECT 'version ' || user_version FROM pragma_user_version
+                    UNION ALL SELECT 'application ' || application_id FROM pragma_application_id) ORDER BY line
+                    """)
+        }
+    }
+}
