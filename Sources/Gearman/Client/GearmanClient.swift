@@ -384,10 +384,9 @@ public actor GearmanClient {
 extension Optional {
     /// Changes the value where it stands; nil if there is none.
     mutating func mutate<Result>(_ body: (inout Wrapped) -> Result) -> Result? {
-        switch self {
-        case .none: nil
-        case .some: body(&self!)
-        }
+        // A `switch` would hold a second reference to what the value owns, and the change would copy it.
+        guard self != nil else { return nil }
+        return body(&self!)
     }
 }
 
