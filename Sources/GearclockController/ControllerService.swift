@@ -27,6 +27,8 @@ package actor ControllerService: TaskHandOver {
     private var random: SeededGenerator
     private var wakeUp = WakeUp()
     private var condition = StoreCondition()
+    /// Where the job is that the answer in hand speaks of: what is submitted on that answer joins it there.
+    private var joinable: (unique: [UInt8], server: GearmanServerAddress)?
 
     /// - Parameters:
     ///   - takesHandOvers: whether dispatchers reach it through the job servers, besides by ``handOver(_:)``.
@@ -151,7 +153,7 @@ package actor ControllerService: TaskHandOver {
             case .askStatus(let questions):
                 self.work.add { await self.askStatus(questions) }
             case .submit(let submissions):
-                let jobs = submissions.map(Self.job)
+                let jobs = submissions.map { self.job($0) }
                 self.client.assumeIsolated { $0.start(jobs) }
             case .checkJobs(let runs):
                 self.work.add { await self.checkJobs(runs) }
@@ -194,13 +196,15 @@ package actor ControllerService: TaskHandOver {
     }
 
     private func askStatus(_ questions: [ControllerStateMachine.StatusQuestion]) async {
-        let statuses = await self.client.statuses(ofUniques: questions.map(\.unique))
-        for (question, status) in zip(questions, statuses) {
-            let status = status.map {
+        let locations = await self.client.locations(ofUniques: questions.map(\.unique))
+        for (question, location) in zip(questions, locations) {
+            let status = location.map {
                 ControllerStateMachine.JobStatus(
-                    isKnown: $0.isKnown, isRunning: $0.isRunning, clients: $0.waitingClients ?? 0)
+                    isKnown: $0.status.isKnown, isRunning: $0.status.isRunning, clients: $0.status.waitingClients ?? 0)
             }
+            self.joinable = location?.server.map { (question.unique, $0) }
             self.perform(self.machine.statusReplied(question.run, status, now: self.environment.now))
+            self.joinable = nil
         }
     }
 
@@ -217,7 +221,7 @@ package actor ControllerService: TaskHandOver {
 // MARK: - Jobs
 
 extension ControllerService {
-    private static func job(_ submission: ControllerStateMachine.JobSubmission) -> GearmanPipelinedJob {
+    private func job(_ submission: ControllerStateMachine.JobSubmission) -> GearmanPipelinedJob {
         let priority: GearmanPriority =
             switch submission.priority {
             case .high: .high
@@ -229,7 +233,8 @@ extension ControllerService {
             id: submission.run,
             request: GearmanJobRequest(
                 function: submission.function.bytes, unique: submission.unique, workload: workload, priority: priority),
-            isBackground: submission.customController != nil)
+            isBackground: submission.customController != nil,
+            server: self.joinable.flatMap { $0.unique == submission.unique ? $0.server : nil })
     }
 
     private func jobEvents(_ updates: [GearmanJobUpdate]) {

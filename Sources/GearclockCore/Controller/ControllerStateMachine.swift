@@ -11,7 +11,8 @@ package struct ControllerStateMachine: Sendable {
         /// that runs goes before one that waits; while no server knows the job and one cannot be asked, nobody answered.
         case askStatus([StatusQuestion])
         /// Submit jobs, each to the server that knew its unique id when it was asked, else to the one that all who submit
-        /// it prefer: a job that is joined at another server would be started there once more. Report by ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
+        /// it prefer: a job that is joined at another server would be started there once more. Report by
+        /// ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
         case submit([JobSubmission])
         /// Ask whether the job servers still know these runs' jobs. Report by ``jobChecked(_:isKnown:now:using:)``.
         case checkJobs([RunID])
