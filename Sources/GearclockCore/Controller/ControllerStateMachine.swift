@@ -7,9 +7,11 @@ package struct ControllerStateMachine: Sendable {
 
     /// What the caller does next, in this order.
     package enum Action: Equatable, Sendable {
-        /// Ask the job server about the jobs with these unique ids. Report each by ``statusReplied(_:_:now:)``.
+        /// Ask all job servers about the jobs with these unique ids. Report each by ``statusReplied(_:_:now:)``: a job
+        /// that runs goes before one that waits; while no server knows the job and one cannot be asked, nobody answered.
         case askStatus([StatusQuestion])
-        /// Submit jobs. Report by ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
+        /// Submit jobs, each to the server that knew its unique id when it was asked, else to the one that all who submit
+        /// it prefer: a job that is joined at another server would be started there once more. Report by ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
         case submit([JobSubmission])
         /// Ask whether the job servers still know these runs' jobs. Report by ``jobChecked(_:isKnown:now:using:)``.
         case checkJobs([RunID])
@@ -28,6 +30,11 @@ package struct ControllerStateMachine: Sendable {
     package struct StatusQuestion: Equatable, Sendable {
         package var run: RunID
         package var unique: [UInt8]
+
+        package init(run: RunID, unique: [UInt8]) {
+            self.run = run
+            self.unique = unique
+        }
     }
 
     package struct JobSubmission: Equatable, Sendable {
@@ -249,6 +256,7 @@ package struct ControllerStateMachine: Sendable {
             case .ask:
                 if case .asking(let question) = task.phase { self.ask(run, question, &work) }
             case .extend:
+                self.runs[run]!.extendAt = nil
                 self.extendable.append(run)
                 if task.phase == .submitted { work.checked.append(run) }
             case .deadline:

@@ -29,8 +29,7 @@ struct TaskRun: Sendable {
     /// When its lease is to be extended; timers for another moment are late ones.
     var extendAt: MonotonicInstant?
 
-    /// The unique id of its job. The same for all claims of one run, so that a controller that takes over finds the
-    /// job.
+    /// The unique id of its job. The same for all claims of one run: a controller that takes over finds the job.
     var unique: [UInt8] {
         Array("\(self.task.id)-\(self.task.failures)".utf8)
     }

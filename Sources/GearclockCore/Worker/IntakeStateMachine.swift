@@ -19,6 +19,11 @@ package struct IntakeStateMachine: Equatable, Sendable {
     package struct Answer: Equatable, Sendable {
         package var submission: SubmissionID
         package var result: Result
+
+        package init(submission: SubmissionID, result: Result) {
+            self.submission = submission
+            self.result = result
+        }
     }
 
     package enum Result: Equatable, Sendable {

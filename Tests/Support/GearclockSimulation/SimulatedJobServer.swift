@@ -1,8 +1,7 @@
 internal import GearclockCore
 
 /// A job server at the level of jobs, with the traps of gearmand: a job whose worker is lost is queued again; a queued
-/// foreground job whose last client is lost is ignored for good, even if another client joins it; a running one goes
-/// on.
+/// foreground job whose last client is lost is ignored for good, even if somebody joins it; a running one goes on.
 struct SimulatedJobServer {
     struct Job {
         let key: Key

@@ -89,7 +89,7 @@ extension Swarm {
         self.joinsRevive = dice.chance(0.3)
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])
         self.store = dice.pick([200...2000, 200...2000, 1000...50_000, 10_000...1_000_000])
-        self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000])
+        self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000, 1_000_000...20_000_000])
     }
 
     private mutating func drawPolicies(_ dice: inout Dice) {

@@ -1,7 +1,6 @@
 internal import GearclockCore
 
-/// One simulated installation: processes with the real state machines, job servers, target workers, clients and a
-/// store.
+/// One simulated installation: processes with the real state machines, job servers, target workers, clients, a store.
 ///
 /// Single-threaded, without any clock or chance but its own: one seed is one run, exactly. What `IntakeService`,
 /// `DispatcherService` and `ControllerService` do in a real process, `World+Intake.swift`, `World+Dispatcher.swift` and

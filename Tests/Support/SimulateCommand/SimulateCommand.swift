@@ -9,8 +9,8 @@ struct SimulateCommand: ParsableCommand {
         commandName: "gearclock-simulate",
         abstract: "Run simulated installations, one for each seed, and look for broken promises.",
         discussion: """
-            Without --seed it runs the seeds of Fixtures/seeds.txt first, then a range of seeds in several \
-            processes: a trap ends one of them, and the seed it had in hand is reported like any other failure.
+            Without --seed it runs the seeds of Fixtures/seeds.txt first, then a range of seeds in several processes: \
+            a trap ends one of them, and the seed it had in hand is reported like any other failure.
             """)
 
     @Option(help: "How many seeds to run.")
