@@ -12,7 +12,8 @@ package struct ControllerStateMachine: Sendable {
         /// answered.
         case askStatus([StatusQuestion])
         /// Submit jobs, each to the server that knew its unique id when it was asked, else to the one that all who
-        /// submit it prefer: what runs at one server would be started once more at another one. Report by ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
+        /// submit it prefer: what runs at one server would be started once more at another one. Report by
+        /// ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
         case submit([JobSubmission])
         /// Ask whether the job servers still know these runs' jobs. Report by ``jobChecked(_:isKnown:now:using:)``.
         case checkJobs([RunID])
