@@ -41,8 +41,8 @@ extension GearmanClient {
         await self.results(ofUniques: uniques).map { try? Self.status($0) }
     }
 
-    /// Where the jobs with these unique IDs are: one that runs goes before one that waits. Nil: no server knows the job,
-    /// and one of them did not answer.
+    /// Where the jobs with these unique IDs are: one that runs goes before one that waits. Nil: no server knows the
+    /// job, and one of them did not answer.
     package func locations(ofUniques uniques: [[UInt8]]) async -> [GearmanJobLocation?] {
         await self.decided()
         let servers = self.connections.indices
