@@ -8,6 +8,13 @@ public struct GearmanFunctionStatus: Hashable, Sendable {
     public var running: UInt64
     /// The workers that offer it.
     public var workers: UInt64
+
+    package init(function: String, total: UInt64, running: UInt64, workers: UInt64) {
+        self.function = function
+        self.total = total
+        self.running = running
+        self.workers = workers
+    }
 }
 
 /// How many jobs of one function wait, by priority.
@@ -22,6 +29,14 @@ public struct GearmanFunctionPriorityStatus: Hashable, Sendable {
     public var low: UInt64
     /// The workers that offer it.
     public var workers: UInt64
+
+    package init(function: String, high: UInt64, normal: UInt64, low: UInt64, workers: UInt64) {
+        self.function = function
+        self.high = high
+        self.normal = normal
+        self.low = low
+        self.workers = workers
+    }
 }
 
 /// A connection to a job server. Clients are among them; they offer no function.
@@ -34,6 +49,13 @@ public struct GearmanWorkerStatus: Hashable, Sendable {
     public var clientID: String?
     /// What it offers.
     public var functions: [String]
+
+    package init(fileDescriptor: Int, address: String, clientID: String?, functions: [String]) {
+        self.fileDescriptor = fileDescriptor
+        self.address = address
+        self.clientID = clientID
+        self.functions = functions
+    }
 }
 
 /// A job that a job server has.
@@ -46,6 +68,13 @@ public struct GearmanJobEntry: Hashable, Sendable {
     public var isIgnored: Bool
     /// It stands in the server's persistent queue, or would if the server had one.
     public var isPersistent: Bool
+
+    package init(handle: String, retries: UInt64, isIgnored: Bool, isPersistent: Bool) {
+        self.handle = handle
+        self.retries = retries
+        self.isIgnored = isIgnored
+        self.isPersistent = isPersistent
+    }
 }
 
 // Tolerant: fields that a newer server adds at the end are ignored, and so are lines that are something else.

@@ -14,7 +14,7 @@ actor InProcessGearmanServer {
 
     private var source: (any DispatchSourceRead)?
     private var arrivals: [ServerSideConnection] = []
-    private var waiters: [CheckedContinuation<ServerSideConnection, Never>] = []
+    private var waiters: [CheckedContinuation<Void, Never>] = []
 
     init() async throws {
         let listener = try Self.makeListener(port: 0)
@@ -23,9 +23,24 @@ actor InProcessGearmanServer {
     }
 
     /// The next connection that a client opens.
-    func accept() async -> ServerSideConnection {
-        if !self.arrivals.isEmpty { return self.arrivals.removeFirst() }
-        return await withCheckedContinuation { self.waiters.append($0) }
+    func accept() async throws -> ServerSideConnection {
+        while self.arrivals.isEmpty { try await self.somethingArrives() }
+        return self.arrivals.removeFirst()
+    }
+
+    private func somethingArrives() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { self.waiters.append($0) }
+        } onCancel: {
+            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func wakeAll() {
+        let waiters = self.waiters
+        self.waiters = []
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Refuses connections from now on.
@@ -60,11 +75,8 @@ actor InProcessGearmanServer {
         _ = fcntl(number, F_SETFL, O_NONBLOCK)
         let connection = ServerSideConnection(eventLoop: self.eventLoop)
         connection.assumeIsolated { $0.open(number) }
-        if self.waiters.isEmpty {
-            self.arrivals.append(connection)
-        } else {
-            self.waiters.removeFirst().resume(returning: connection)
-        }
+        self.arrivals.append(connection)
+        self.wakeAll()
     }
 
     /// A port that is free at this moment.
@@ -137,13 +149,22 @@ actor ServerSideConnection {
         case .closed: self.isClosed = true
         case .connected, .progressed, .drained: return
         }
+        self.wakeAll()
+    }
+
+    private func wakeAll() {
         let waiters = self.waiters
         self.waiters = []
         for waiter in waiters { waiter.resume() }
     }
 
-    private func somethingHappens() async {
-        await withCheckedContinuation { self.waiters.append($0) }
+    private func somethingHappens() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { self.waiters.append($0) }
+        } onCancel: {
+            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+        }
+        try Task.checkCancellation()
     }
 
     /// The next packet; nil if the peer closes the connection instead.
@@ -154,7 +175,7 @@ actor ServerSideConnection {
                 return packet
             }
             if self.isClosed { return nil }
-            await self.somethingHappens()
+            try await self.somethingHappens()
         }
     }
 
@@ -174,7 +195,7 @@ actor ServerSideConnection {
     }
 
     /// The next line, without its end; nil if the peer closes the connection instead.
-    func nextLine() async -> String? {
+    func nextLine() async throws -> String? {
         while true {
             if let end = self.text.firstIndex(of: 0x0a) {
                 let line = String(decoding: self.text[..<end], as: UTF8.self)
@@ -182,13 +203,13 @@ actor ServerSideConnection {
                 return line
             }
             if self.isClosed { return nil }
-            await self.somethingHappens()
+            try await self.somethingHappens()
         }
     }
 
     /// Returns when the connection is closed, whatever comes before.
-    func closed() async {
-        while !self.isClosed { await self.somethingHappens() }
+    func closed() async throws {
+        while !self.isClosed { try await self.somethingHappens() }
     }
 
     func send(_ type: GearmanPacketType, _ arguments: [UInt8]..., data: [UInt8] = []) throws {
