@@ -5,10 +5,10 @@ internal import Foundation
 /// A TCP stream on the event loop: connects without blocking, reads by a read source, writes at once and, when the
 /// socket is full, by a write source that runs only while bytes wait.
 ///
-/// Three rules keep libdispatch sound. A suspended source is resumed before it is cancelled. The descriptor is closed only in
-/// the last cancel handler. And no two sources share a descriptor: when a socket is hung up (reset, or ended on both
-/// sides), libdispatch takes its number out of epoll, and a source that is registered for the same number just then hears
-/// nothing any more. So the write source has a duplicate of its own.
+/// Three rules keep libdispatch sound. A suspended source is resumed before it is cancelled. The descriptor is closed
+/// only in the last cancel handler. And no two sources share a descriptor: when a socket is hung up (reset, or ended on
+/// both sides), libdispatch takes its number out of epoll, and a source that is registered for the same number just
+/// then hears nothing any more. So the write source has a duplicate of its own.
 package actor StreamConnection: StreamChannel {
     enum State {
         /// Made, not opened. Can transition to: `resolving`, or `open` with an accepted socket, `closing`.
