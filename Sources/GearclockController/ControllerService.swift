@@ -7,9 +7,6 @@ internal import Logging
 /// The controller daemon: runs claimed tasks through Gearman and settles them. `ControllerStateMachine` decides, this
 /// performs.
 package actor ControllerService: TaskHandOver {
-    /// The Gearman function by which dispatchers hand tasks over.
-    package static let handOverFunction = "gearclock_hand_over"
-
     private nonisolated let eventLoop: GearmanEventLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         self.eventLoop.executor.asUnownedSerialExecutor()
@@ -57,7 +54,7 @@ package actor ControllerService: TaskHandOver {
             var configuration = GearmanWorkerConfiguration()
             configuration.concurrency = 4
             let worker = GearmanWorker(
-                servers: self.servers, functions: [Array(Self.handOverFunction.utf8)],
+                servers: self.servers, functions: [Array(HandOverCodec.function.utf8)],
                 configuration: configuration, eventLoop: self.eventLoop,
                 logger: self.environment.logger,
                 onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs) } })
