@@ -80,14 +80,14 @@ public struct GearmanJobEntry: Hashable, Sendable {
 // Tolerant: fields that a newer server adds at the end are ignored, and so are lines that are something else.
 
 extension GearmanFunctionStatus {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (function, numbers) = AdminLine.nameAndNumbers(line, count: 3) else { return nil }
         self.init(function: function, total: numbers[0], running: numbers[1], workers: numbers[2])
     }
 }
 
 extension GearmanFunctionPriorityStatus {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (function, numbers) = AdminLine.nameAndNumbers(line, count: 4) else { return nil }
         self.init(
             function: function, high: numbers[0], normal: numbers[1], low: numbers[2], workers: numbers[3])
@@ -95,7 +95,7 @@ extension GearmanFunctionPriorityStatus {
 }
 
 extension GearmanJobEntry {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (handle, numbers) = AdminLine.nameAndNumbers(line, count: 3) else { return nil }
         self.init(handle: handle, retries: numbers[0], isIgnored: numbers[1] != 0, isPersistent: numbers[2] != 0)
     }
@@ -103,7 +103,7 @@ extension GearmanJobEntry {
 
 extension GearmanWorkerStatus {
     /// `38 127.0.0.1 my id : f g`. The client's name may contain anything but a line end.
-    init?(line: String) {
+    package init?(line: String) {
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
         guard parts.count == 3, let number = Int(parts[0]) else { return nil }
         let rest = parts[2]

@@ -237,7 +237,7 @@ struct RealGearmandTests {
         let other = try await GearmandProcess()
         var configuration = GearmanClientConfiguration.eager
         configuration.heartbeatInterval = .milliseconds(500)
-        configuration.heartbeatTimeout = .milliseconds(500)
+        configuration.heartbeatTimeout = .seconds(1)
         let client = GearmanClient(
             servers: [self.server.address, other.address], configuration: configuration, logger: silentLogger)
         await client.connected(to: self.server.address)

@@ -16,7 +16,12 @@ actor InProcessGearmanServer {
     private var arrivals: [ServerSideConnection] = []
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    init() async throws {
+    /// Answers what a client asks first by itself, at once, however busy the test's own tasks are: for tests of short
+    /// timeouts.
+    private let greetsClients: Bool
+
+    init(greetsClients: Bool = false) async throws {
+        self.greetsClients = greetsClients
         let listener = try Self.makeListener(port: 0)
         self.address = GearmanServerAddress(host: "127.0.0.1", port: try Self.port(of: listener))
         self.listen(listener)
@@ -73,7 +78,7 @@ actor InProcessGearmanServer {
         let number = Foundation.accept(listener, nil, nil)
         guard number >= 0 else { return }
         _ = fcntl(number, F_SETFL, O_NONBLOCK)
-        let connection = ServerSideConnection(eventLoop: self.eventLoop)
+        let connection = ServerSideConnection(eventLoop: self.eventLoop, greetsClient: self.greetsClients)
         connection.assumeIsolated { $0.open(number) }
         self.arrivals.append(connection)
         self.wakeAll()
@@ -123,14 +128,18 @@ actor ServerSideConnection {
     private var channel: StreamConnection?
     private var number: Int32 = -1
     private var decoder = GearmanPacketDecoder()
-    private var text: [UInt8] = []
-    private var isText = false
+    /// What came and was not looked at: packets or lines, as the test will ask.
+    private var inbox: [UInt8] = []
     private var isClosed = false
     /// A worker takes it ill if there are more answers than grabs.
     private var unansweredGrabs = 0
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    init(eventLoop: GearmanEventLoop) {
+    /// The greeting is still to be answered, without the test.
+    private var owesGreeting: Bool
+
+    init(eventLoop: GearmanEventLoop, greetsClient: Bool) {
+        self.owesGreeting = greetsClient
         self.eventLoop = eventLoop
     }
 
@@ -145,11 +154,25 @@ actor ServerSideConnection {
 
     private func happened(_ event: StreamEvent) {
         switch event {
-        case .received(let bytes): if self.isText { self.text += bytes } else { self.decoder.append(bytes) }
+        case .received(let bytes):
+            self.inbox += bytes
+            self.greetIfOwed()
         case .closed: self.isClosed = true
         case .connected, .progressed, .drained: return
         }
         self.wakeAll()
+    }
+
+    private func greetIfOwed() {
+        var encoder = GearmanPacketEncoder()
+        guard self.owesGreeting, (try? encoder.append(.request, .optionRequest, bytes("exceptions"))) != nil,
+            self.inbox.starts(with: encoder.take()),
+            (try? encoder.append(.response, .optionResponse, bytes("exceptions"))) != nil
+        else { return }
+        self.owesGreeting = false
+        let answer = encoder.take()
+        self.inbox.removeFirst(answer.count)
+        self.sendRaw(answer)
     }
 
     private func wakeAll() {
@@ -170,6 +193,8 @@ actor ServerSideConnection {
     /// The next packet; nil if the peer closes the connection instead.
     func next() async throws -> GearmanPacket? {
         while true {
+            self.decoder.append(self.inbox)
+            self.inbox = []
             if let packet = try self.decoder.next() {
                 if packet.type == .grabJobUnique { self.unansweredGrabs += 1 }
                 return packet
@@ -189,17 +214,12 @@ actor ServerSideConnection {
         return try #require(packet, sourceLocation: sourceLocation)
     }
 
-    /// Text commands come from now on.
-    func expectText() {
-        self.isText = true
-    }
-
     /// The next line, without its end; nil if the peer closes the connection instead.
     func nextLine() async throws -> String? {
         while true {
-            if let end = self.text.firstIndex(of: 0x0a) {
-                let line = String(decoding: self.text[..<end], as: UTF8.self)
-                self.text.removeSubrange(...end)
+            if let end = self.inbox.firstIndex(of: 0x0a) {
+                let line = String(decoding: self.inbox[..<end], as: UTF8.self)
+                self.inbox.removeSubrange(...end)
                 return line
             }
             if self.isClosed { return nil }
