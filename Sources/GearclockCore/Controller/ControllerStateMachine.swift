@@ -7,9 +7,13 @@ package struct ControllerStateMachine: Sendable {
 
     /// What the caller does next, in this order.
     package enum Action: Equatable, Sendable {
-        /// Ask the job server about the jobs with these unique ids. Report each by ``statusReplied(_:_:now:)``.
+        /// Ask all job servers about the jobs with these unique ids. Report each by ``statusReplied(_:_:now:)``: a
+        /// job that runs goes before one that waits; while no server knows the job and one cannot be asked, nobody
+        /// answered.
         case askStatus([StatusQuestion])
-        /// Submit jobs. Report by ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
+        /// Submit jobs, each to the server that knew its unique id when it was asked, else to the one that all who
+        /// submit it prefer: what runs at one server would be started once more at another one. Report by
+        /// ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
         case submit([JobSubmission])
         /// Ask whether the job servers still know these runs' jobs. Report by ``jobChecked(_:isKnown:now:using:)``.
         case checkJobs([RunID])

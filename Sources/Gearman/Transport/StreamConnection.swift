@@ -6,8 +6,8 @@ internal import Foundation
 /// socket is full, by a write source that runs only while bytes wait.
 ///
 /// Three rules keep libdispatch sound. A suspended source is resumed before it is cancelled. The descriptor is closed
-/// only in the last cancel handler. And no two sources share a descriptor: when a socket is hung up (reset, or ended
-/// on both sides), libdispatch takes its number out of epoll, and a source that is registered for the same number just
+/// only in the last cancel handler. And no two sources share a descriptor: when a socket is hung up (reset, or ended on
+/// both sides), libdispatch takes its number out of epoll, and a source that is registered for the same number just
 /// then hears nothing any more. So the write source has a duplicate of its own.
 package actor StreamConnection: StreamChannel {
     enum State {

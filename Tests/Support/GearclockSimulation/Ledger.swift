@@ -172,7 +172,7 @@ final class Ledger {
             if isStrict, !entry.hasTimeout {
                 self.fail("\(self.name(index)) is run by two jobs at once, \(entry.running[0].handle) and \(handle)")
             }
-            self.statistics.overlaps += 1
+            if !entry.hasTimeout { self.statistics.overlaps += 1 }
         }
         self.entries[index].running.append((server, handle))
     }

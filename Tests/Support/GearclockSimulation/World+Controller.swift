@@ -181,7 +181,9 @@ extension World {
         self.nodes[node].questions[run] = question
         guard question.waitingFor.isEmpty else { return }
         self.nodes[node].found[run] = question.bestServer.map { (question.unique, $0) }
-        self.questionAnswered(run, question.best, node)
+        // As long as a server cannot be asked, nobody knows that the job is nowhere.
+        let isComplete = self.endpoints[self.nodes[node].clientEndpoint].current.allSatisfy { $0 != nil }
+        self.questionAnswered(run, question.best?.isKnown == true || isComplete ? question.best : nil, node)
     }
 
     func questionAnswered(
