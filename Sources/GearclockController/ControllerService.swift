@@ -7,9 +7,6 @@ internal import Logging
 /// The controller daemon: runs claimed tasks through Gearman and settles them. `ControllerStateMachine` decides, this
 /// performs.
 package actor ControllerService: TaskHandOver {
-    /// The Gearman function by which dispatchers hand tasks over.
-    package static let handOverFunction = "gearclock_hand_over"
-
     private nonisolated let eventLoop: GearmanEventLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         self.eventLoop.executor.asUnownedSerialExecutor()
@@ -27,6 +24,8 @@ package actor ControllerService: TaskHandOver {
     private var random: SeededGenerator
     private var wakeUp = WakeUp()
     private var condition = StoreCondition()
+    /// Where the job is that the answer in hand speaks of: what is submitted on that answer joins it there.
+    private var joinable: (unique: [UInt8], server: GearmanServerAddress)?
 
     /// - Parameters:
     ///   - takesHandOvers: whether dispatchers reach it through the job servers, besides by ``handOver(_:)``.
@@ -55,7 +54,7 @@ package actor ControllerService: TaskHandOver {
             var configuration = GearmanWorkerConfiguration()
             configuration.concurrency = 4
             let worker = GearmanWorker(
-                servers: self.servers, functions: [Array(Self.handOverFunction.utf8)],
+                servers: self.servers, functions: [Array(HandOverCodec.function.utf8)],
                 configuration: configuration, eventLoop: self.eventLoop,
                 logger: self.environment.logger,
                 onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs) } })
@@ -151,7 +150,7 @@ package actor ControllerService: TaskHandOver {
             case .askStatus(let questions):
                 self.work.add { await self.askStatus(questions) }
             case .submit(let submissions):
-                let jobs = submissions.map(Self.job)
+                let jobs = submissions.map { self.job($0) }
                 self.client.assumeIsolated { $0.start(jobs) }
             case .checkJobs(let runs):
                 self.work.add { await self.checkJobs(runs) }
@@ -194,13 +193,15 @@ package actor ControllerService: TaskHandOver {
     }
 
     private func askStatus(_ questions: [ControllerStateMachine.StatusQuestion]) async {
-        let statuses = await self.client.statuses(ofUniques: questions.map(\.unique))
-        for (question, status) in zip(questions, statuses) {
-            let status = status.map {
+        let locations = await self.client.locations(ofUniques: questions.map(\.unique))
+        for (question, location) in zip(questions, locations) {
+            let status = location.map {
                 ControllerStateMachine.JobStatus(
-                    isKnown: $0.isKnown, isRunning: $0.isRunning, clients: $0.waitingClients ?? 0)
+                    isKnown: $0.status.isKnown, isRunning: $0.status.isRunning, clients: $0.status.waitingClients ?? 0)
             }
+            self.joinable = location?.server.map { (question.unique, $0) }
             self.perform(self.machine.statusReplied(question.run, status, now: self.environment.now))
+            self.joinable = nil
         }
     }
 
@@ -217,7 +218,7 @@ package actor ControllerService: TaskHandOver {
 // MARK: - Jobs
 
 extension ControllerService {
-    private static func job(_ submission: ControllerStateMachine.JobSubmission) -> GearmanPipelinedJob {
+    private func job(_ submission: ControllerStateMachine.JobSubmission) -> GearmanPipelinedJob {
         let priority: GearmanPriority =
             switch submission.priority {
             case .high: .high
@@ -229,7 +230,8 @@ extension ControllerService {
             id: submission.run,
             request: GearmanJobRequest(
                 function: submission.function.bytes, unique: submission.unique, workload: workload, priority: priority),
-            isBackground: submission.customController != nil)
+            isBackground: submission.customController != nil,
+            server: self.joinable.flatMap { $0.unique == submission.unique ? $0.server : nil })
     }
 
     private func jobEvents(_ updates: [GearmanJobUpdate]) {

@@ -4,15 +4,14 @@ package import Gearman
 
 /// Hands tasks over through a job server: one foreground job for a batch, which the controller answers at once.
 package struct GearmanHandOver: TaskHandOver {
-    /// The Gearman function of the controllers.
-    package static let function = "gearclock_hand_over"
+    /// With these the job was never submitted.
+    private static let refusals: [GearmanError.Code] = [.notConnected, .serverError, .tooManyRequests, .closed]
 
     private let client: GearmanClient
 
     package init(
         servers: [GearmanServerAddress], environment: ServiceEnvironment, eventLoop: GearmanEventLoop = .shared
     ) {
-        // No request may take longer than this, but a job may: it waits in the queue until a controller is there.
         self.client = GearmanClient(servers: servers, eventLoop: eventLoop, logger: environment.logger)
     }
 
@@ -21,9 +20,9 @@ package struct GearmanHandOver: TaskHandOver {
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         do {
             let request = GearmanJobRequest(
-                function: Self.function, workload: HandOverCodec.encode(tasks), priority: .high)
+                function: HandOverCodec.function, workload: HandOverCodec.encode(tasks), priority: .high)
             return .success(try HandOverCodec.decodeAnswers(await self.client.perform(request)))
-        } catch let error as GearmanError where error.code == .notConnected || error.code == .serverError {
+        } catch let error as GearmanError where Self.refusals.contains(error.code) {
             return .failure(.notDelivered)
         } catch {
             return .failure(.unknown)

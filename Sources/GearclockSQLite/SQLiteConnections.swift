@@ -16,6 +16,7 @@ struct SQLiteConnections: Sendable {
     let reader: DatabaseQueue
     /// Lists and counts, which may walk through millions of rows.
     let scanner: DatabaseQueue
+    private let log: SQLiteLog
 
     /// Opens the file, creates it if it is not there, and brings it to the current schema.
     init(path: String, settings: SQLiteTaskStore.Settings) throws(TaskStoreError) {
@@ -30,6 +31,10 @@ struct SQLiteConnections: Sendable {
                 }
                 if old { try SQLiteSchema.migrate(database) }
             }
+            let log = SQLiteLog(
+                copier: try DatabaseQueue(path: path, configuration: Self.configuration(settings, readonly: false)))
+            self.writer.writeWithoutTransaction { log.watch($0) }
+            self.log = log
             // Readers need the files that the writer's connection has made by now.
             self.reader = try DatabaseQueue(path: path, configuration: Self.configuration(settings, readonly: true))
             self.scanner = try DatabaseQueue(path: path, configuration: Self.configuration(settings, readonly: true))
@@ -41,6 +46,7 @@ struct SQLiteConnections: Sendable {
     func close() throws {
         try self.scanner.close()
         try self.reader.close()
+        try self.log.close()
         try self.writer.close()
     }
 

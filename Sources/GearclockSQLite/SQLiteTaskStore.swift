@@ -125,8 +125,11 @@ package final class SQLiteTaskStore: TaskStore {
         _ queue: DatabaseQueue, begin: String, _ body: @escaping @Sendable (Database) throws -> Value
     ) async throws(TaskStoreError) -> Value {
         let result: Result<Value, TaskStoreError> = await withCheckedContinuation { continuation in
-            queue.asyncWriteWithoutTransaction { database in
-                continuation.resume(returning: SQLiteTransaction.run(in: database, begin: begin, body))
+            // The store, and with it what watches the log, lives as long as a transaction is under way.
+            queue.asyncWriteWithoutTransaction { [self] database in
+                withExtendedLifetime(self) {
+                    continuation.resume(returning: SQLiteTransaction.run(in: database, begin: begin, body))
+                }
             }
         }
         return try result.get()

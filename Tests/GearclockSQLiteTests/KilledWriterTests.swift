@@ -23,6 +23,7 @@ import Testing
                 writer.kill()
                 acknowledged.formUnion(writer.acknowledged)
             }
+            #expect(acknowledged.failures == [])
             try await self.check(directory.file(), acknowledged, "round \(round) of seed \(seed)")
         }
         #expect(acknowledged.stored.count > 100)
@@ -50,7 +51,7 @@ import Testing
             let directory = try TemporaryDirectory()
             let writers = try (0..<10).map { try RunningWriter(path: directory.file(), seed: round * 10 + UInt64($0)) }
             for writer in writers {
-                #expect(writer.read(lines: 5), "a writer ended with \(String(describing: writer.exitStatus))")
+                #expect(writer.read(lines: 5), "a writer ended: \(writer.acknowledged.failures)")
             }
             var acknowledged = Acknowledged()
             for writer in writers {
@@ -58,6 +59,18 @@ import Testing
                 acknowledged.formUnion(writer.acknowledged)
             }
             try await self.check(directory.file(), acknowledged, "round \(round)")
+        }
+    }
+
+    @Test func `a commit that the disk refuses is of unknown outcome, and what was before it is there`() async throws {
+        for seed in UInt64(1)...3 {
+            let directory = try TemporaryDirectory()
+            let writer = try RunningWriter(path: directory.file(), seed: seed, fileLimitKibibytes: 500)
+            writer.readToEnd()
+            #expect(writer.acknowledged.failures.count == 1)
+            #expect(writer.acknowledged.failures.first?.hasPrefix("failed outcomeUnknown") == true)
+            #expect(writer.acknowledged.stored.count > 0)
+            try await self.check(directory.file(), writer.acknowledged, "seed \(seed)")
         }
     }
 

@@ -9,12 +9,22 @@ final class RunningWriter {
     private let output = Pipe()
     private var unread: [UInt8] = []
 
-    /// - Parameter seed: what it does, repeated exactly if it is alone.
-    init(path: String, seed: UInt64) throws {
+    /// - Parameters:
+    ///   - seed: what it does, repeated exactly if it is alone.
+    ///   - fileLimitKibibytes: the system fails to write what is beyond that in any file.
+    init(path: String, seed: UInt64, fileLimitKibibytes: Int? = nil) throws {
         // Beside the tests themselves, where the package manager puts all that it builds.
         let products = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-        self.process.executableURL = products.appending(path: "gearclock-store-writer")
-        self.process.arguments = [path, "\(seed)"]
+        let writer = products.appending(path: "gearclock-store-writer")
+        if let fileLimitKibibytes {
+            self.process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            // The unit is 512 bytes; the signal would kill the writer before it sees the error.
+            let script = "ulimit -f \(fileLimitKibibytes * 2); trap '' XFSZ; exec \"$0\" \"$@\""
+            self.process.arguments = ["-c", script, writer.path, path, "\(seed)"]
+        } else {
+            self.process.executableURL = writer
+            self.process.arguments = [path, "\(seed)"]
+        }
         self.process.standardOutput = self.output
         try self.process.run()
     }
@@ -38,10 +48,10 @@ final class RunningWriter {
         self.process.waitUntilExit()
     }
 
-    /// Why it ended, when it was not killed.
-    var exitStatus: Int32? {
-        self.process.isRunning || self.process.terminationReason == .uncaughtSignal
-            ? nil : self.process.terminationStatus
+    /// Reads what it says until it ends by itself.
+    func readToEnd() {
+        _ = self.take(self.output.fileHandleForReading.readDataToEndOfFile())
+        self.process.waitUntilExit()
     }
 
     private func take(_ data: Data) -> Int {
@@ -58,10 +68,13 @@ struct Acknowledged {
     var stored: Set<TaskID> = []
     var completing: Set<TaskID> = []
     var completed: [TaskID] = []
+    /// How calls failed.
+    var failures: [String] = []
     /// Lines that were not understood.
     var strange: [String] = []
 
     mutating func add(_ line: String) {
+        if line.hasPrefix("failed ") { return self.failures.append(line) }
         let words = line.split(separator: " ")
         guard words.count == 2, let id = TaskID(words[1]) else { return self.strange.append(line) }
         switch words[0] {
@@ -76,6 +89,7 @@ struct Acknowledged {
         self.stored.formUnion(other.stored)
         self.completing.formUnion(other.completing)
         self.completed += other.completed
+        self.failures += other.failures
         self.strange += other.strange
     }
 }

@@ -64,7 +64,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
-    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl"]),
+    ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),
     ("Sources/GearclockEnvironment/", ["GearclockCore", "Glibc", "Musl", "Logging", "Synchronization"]),
     ("Sources/GearclockWorker/", daemonImports),
     ("Sources/GearclockDispatcher/", daemonImports),

@@ -11,6 +11,9 @@
 /// Times and spans are in microseconds; `bytes16` is a length of 16 bits and so many bytes. The flags say which of the
 /// optional parts are there.
 package enum HandOverCodec {
+    /// The Gearman function by which dispatchers reach controllers.
+    package static let function = "gearclock_hand_over"
+
     private static let version: UInt8 = 1
 
     private enum Flag {

@@ -1,7 +1,7 @@
 /// Reads the answers to text commands, in the order of the commands. It performs nothing.
-struct AdminReplyReader: Equatable, Sendable {
+package struct AdminReplyReader: Equatable, Sendable {
     /// The form of a command's answer.
-    enum Form: Equatable, Sendable {
+    package enum Form: Equatable, Sendable {
         /// One line: `OK`, `OK` and text, or `ERR` and text.
         case line
         /// Lines, and one with a dot.
@@ -9,7 +9,7 @@ struct AdminReplyReader: Equatable, Sendable {
     }
 
     /// An answer is given up beyond this size; a server with a million jobs stays below it.
-    static let sizeLimitBytes = 256 * 1024 * 1024
+    package static let sizeLimitBytes = 256 * 1024 * 1024
 
     private var expected: [Form] = []
     private var buffer: [UInt8] = []
@@ -18,8 +18,10 @@ struct AdminReplyReader: Equatable, Sendable {
     private var lines: [String] = []
     private var listSizeBytes = 0
 
+    package init() {}
+
     /// A command was sent.
-    mutating func commandSent(answeredBy form: Form) {
+    package mutating func commandSent(answeredBy form: Form) {
         self.expected.append(form)
     }
 
@@ -27,7 +29,7 @@ struct AdminReplyReader: Equatable, Sendable {
     ///
     /// - Returns: the answers that are complete now, the lines of each.
     /// - Throws: ``GearmanError`` if what came is no answer. The connection is of no use any more.
-    mutating func bytesReceived(_ bytes: [UInt8]) throws(GearmanError) -> [[String]] {
+    package mutating func bytesReceived(_ bytes: [UInt8]) throws(GearmanError) -> [[String]] {
         self.buffer += bytes
         var answers: [[String]] = []
         var start = 0

@@ -8,6 +8,13 @@ public struct GearmanFunctionStatus: Hashable, Sendable {
     public var running: UInt64
     /// The workers that offer it.
     public var workers: UInt64
+
+    package init(function: String, total: UInt64, running: UInt64, workers: UInt64) {
+        self.function = function
+        self.total = total
+        self.running = running
+        self.workers = workers
+    }
 }
 
 /// How many jobs of one function wait, by priority.
@@ -22,6 +29,14 @@ public struct GearmanFunctionPriorityStatus: Hashable, Sendable {
     public var low: UInt64
     /// The workers that offer it.
     public var workers: UInt64
+
+    package init(function: String, high: UInt64, normal: UInt64, low: UInt64, workers: UInt64) {
+        self.function = function
+        self.high = high
+        self.normal = normal
+        self.low = low
+        self.workers = workers
+    }
 }
 
 /// A connection to a job server. Clients are among them; they offer no function.
@@ -34,6 +49,13 @@ public struct GearmanWorkerStatus: Hashable, Sendable {
     public var clientID: String?
     /// What it offers.
     public var functions: [String]
+
+    package init(fileDescriptor: Int, address: String, clientID: String?, functions: [String]) {
+        self.fileDescriptor = fileDescriptor
+        self.address = address
+        self.clientID = clientID
+        self.functions = functions
+    }
 }
 
 /// A job that a job server has.
@@ -46,19 +68,26 @@ public struct GearmanJobEntry: Hashable, Sendable {
     public var isIgnored: Bool
     /// It stands in the server's persistent queue, or would if the server had one.
     public var isPersistent: Bool
+
+    package init(handle: String, retries: UInt64, isIgnored: Bool, isPersistent: Bool) {
+        self.handle = handle
+        self.retries = retries
+        self.isIgnored = isIgnored
+        self.isPersistent = isPersistent
+    }
 }
 
 // Tolerant: fields that a newer server adds at the end are ignored, and so are lines that are something else.
 
 extension GearmanFunctionStatus {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (function, numbers) = AdminLine.nameAndNumbers(line, count: 3) else { return nil }
         self.init(function: function, total: numbers[0], running: numbers[1], workers: numbers[2])
     }
 }
 
 extension GearmanFunctionPriorityStatus {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (function, numbers) = AdminLine.nameAndNumbers(line, count: 4) else { return nil }
         self.init(
             function: function, high: numbers[0], normal: numbers[1], low: numbers[2], workers: numbers[3])
@@ -66,7 +95,7 @@ extension GearmanFunctionPriorityStatus {
 }
 
 extension GearmanJobEntry {
-    init?(line: String) {
+    package init?(line: String) {
         guard let (handle, numbers) = AdminLine.nameAndNumbers(line, count: 3) else { return nil }
         self.init(handle: handle, retries: numbers[0], isIgnored: numbers[1] != 0, isPersistent: numbers[2] != 0)
     }
@@ -74,7 +103,7 @@ extension GearmanJobEntry {
 
 extension GearmanWorkerStatus {
     /// `38 127.0.0.1 my id : f g`. The client's name may contain anything but a line end.
-    init?(line: String) {
+    package init?(line: String) {
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
         guard parts.count == 3, let number = Int(parts[0]) else { return nil }
         let rest = parts[2]

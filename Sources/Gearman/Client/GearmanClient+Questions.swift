@@ -41,6 +41,24 @@ extension GearmanClient {
         await self.results(ofUniques: uniques).map { try? Self.status($0) }
     }
 
+    /// Where the jobs with these unique IDs are: one that runs goes before one that waits. Nil: no server knows the
+    /// job, and one of them did not answer.
+    package func locations(ofUniques uniques: [[UInt8]]) async -> [GearmanJobLocation?] {
+        await self.decided()
+        let servers = self.connections.indices
+        let results = await self.ask(uniques.flatMap { unique in servers.map { ($0, .unique(unique)) } })
+        return uniques.indices.map { position in
+            let statuses = servers.map { try? Self.status(results[position * servers.count + $0]) }
+            let place =
+                servers.first { statuses[$0]?.isRunning == true } ?? servers.first { statuses[$0]?.isKnown == true }
+            if let place, let status = statuses[place] {
+                return GearmanJobLocation(status: status, server: self.servers[place])
+            }
+            guard let status = statuses.first ?? nil, !statuses.contains(nil) else { return nil }
+            return GearmanJobLocation(status: status, server: nil)
+        }
+    }
+
     /// By handle, of jobs that were started by ``start(_:)``. Nil: the job's connection is gone, or did not answer.
     package func statuses(ofJobs ids: [UInt64]) async -> [GearmanJobStatus?] {
         await self.decided()

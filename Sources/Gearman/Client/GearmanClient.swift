@@ -164,6 +164,10 @@ public actor GearmanClient {
         var batches = [[GearmanPipelinedJob]](repeating: [], count: conditions.count)
         var refused: [GearmanPipelinedJob] = []
         for job in jobs {
+            if let server = job.server, let index = self.servers.firstIndex(of: server), conditions[index] == .usable {
+                batches[index].append(job)
+                continue
+            }
             switch self.choice.choose(unique: job.request.unique, among: conditions) {
             case .server(let index): batches[index].append(job)
             case .wait: self.waitingJobs.append(job)

@@ -34,6 +34,13 @@ extension Descriptor {
         return Descriptor(owning: number)
     }
 
+    /// The same socket under a second number.
+    func duplicate() throws(TransportError) -> Descriptor {
+        let number = fcntl(self.number, F_DUPFD_CLOEXEC, 0)
+        guard number >= 0 else { throw .current("duplicate") }
+        return Descriptor(owning: number)
+    }
+
     /// Small packets leave at once (the sender batches what is ready together), and a dead peer's machine is noticed
     /// some day even when nobody sends.
     func configureStream() {

@@ -5,8 +5,10 @@ internal import Foundation
 /// A TCP stream on the event loop: connects without blocking, reads by a read source, writes at once and, when the
 /// socket is full, by a write source that runs only while bytes wait.
 ///
-/// Two rules keep libdispatch sound: a suspended source is resumed before it is cancelled, and the descriptor is closed
-/// only in the last cancel handler.
+/// Three rules keep libdispatch sound. A suspended source is resumed before it is cancelled. The descriptor is closed
+/// only in the last cancel handler. And no two sources share a descriptor: when a socket is hung up (reset, or ended on
+/// both sides), libdispatch takes its number out of epoll, and a source that is registered for the same number just
+/// then hears nothing any more. So the write source has a duplicate of its own.
 package actor StreamConnection: StreamChannel {
     enum State {
         /// Made, not opened. Can transition to: `resolving`, or `open` with an accepted socket, `closing`.
@@ -38,6 +40,8 @@ package actor StreamConnection: StreamChannel {
 
     private var state = State.idle
     private var descriptor: Descriptor?
+    /// The same socket, for the write source.
+    private var writeDescriptor: Descriptor?
     /// Why the stream ends, or why the last address did not accept.
     private var reason: TransportError?
     private var candidates: [SocketAddress] = []
@@ -111,9 +115,14 @@ package actor StreamConnection: StreamChannel {
     }
 
     private func startAccepted() {
-        guard let number = self.descriptor?.number else { return }
-        self.makeWriteSource(for: number)
-        self.established()
+        do throws(TransportError) {
+            guard let duplicate = try self.descriptor?.duplicate() else { return }
+            self.makeWriteSource(for: duplicate.number)
+            self.writeDescriptor = consume duplicate
+            self.established()
+        } catch {
+            self.end(reason: error)
+        }
     }
 
     private func resolved(_ answer: AddressResolver.Answer) {
@@ -137,13 +146,15 @@ package actor StreamConnection: StreamChannel {
             do throws(TransportError) {
                 let descriptor = try Descriptor.streamSocket(family: address.family)
                 try descriptor.connect(to: address)
+                let writeDescriptor = try descriptor.duplicate()
                 let share = self.timeout / (self.candidates.count + 1)
                 self.attemptTimer.schedule(true, at: .now.advanced(by: share)) {
                     self.assumeIsolated { $0.attemptTimedOut() }
                 }
                 self.state = .connecting
-                self.makeWriteSource(for: descriptor.number)
+                self.makeWriteSource(for: writeDescriptor.number)
                 self.descriptor = consume descriptor
+                self.writeDescriptor = consume writeDescriptor
                 return
             } catch {
                 self.reason = error
@@ -304,6 +315,7 @@ package actor StreamConnection: StreamChannel {
     private func closed() {
         let unsentBytes = self.pending.count - self.pendingStart
         self.descriptor = nil
+        self.writeDescriptor = nil
         self.pending = []
         self.pendingStart = 0
         self.state = .closed
@@ -360,6 +372,7 @@ package actor StreamConnection: StreamChannel {
         self.readSource = nil
         self.writeSource = nil
         self.descriptor = nil
+        self.writeDescriptor = nil
         switch self.state {
         case .abandoning: self.attemptNext()
         case .closing: self.closed()

@@ -22,7 +22,7 @@ struct GearmanClientJobTests {
         let request = GearmanJobRequest(function: "f", unique: "u", workload: "w", priority: priority)
         async let handle =
             isBackground ? self.client.submitBackground(request) : self.client.submit(request).handle
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         let packet = try await peer.expect(type)
         #expect(text(packet.argument(0)) == "f")
@@ -35,7 +35,7 @@ struct GearmanClientJobTests {
 
     @Test func `a job's events come in order and end`() async throws {
         async let submitted = self.client.submit(GearmanJobRequest(function: "f"))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:1"))
@@ -56,7 +56,7 @@ struct GearmanClientJobTests {
 
     @Test func `the result of a performed job is its data and its end`() async throws {
         async let result = self.client.perform(GearmanJobRequest(function: "f"))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:1"))
@@ -68,7 +68,7 @@ struct GearmanClientJobTests {
 
     @Test func `a failed job throws with the warnings that it sent`() async throws {
         async let result = outcome { try await self.client.perform(GearmanJobRequest(function: "f")) }
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:1"))
@@ -82,7 +82,7 @@ struct GearmanClientJobTests {
 
     @Test func `an exception throws with its text`() async throws {
         async let result = outcome { try await self.client.perform(GearmanJobRequest(function: "f")) }
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:1"))
@@ -96,7 +96,7 @@ struct GearmanClientJobTests {
     @Test func `two submissions that share a handle get every event each`() async throws {
         let request = GearmanJobRequest(function: "f", unique: "same")
         async let first = self.client.perform(request)
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         async let second = self.client.perform(request)
@@ -112,7 +112,7 @@ struct GearmanClientJobTests {
 
     @Test func `an ERROR answer refuses its job and leaves the connection as it is`() async throws {
         async let refused = outcome { try await self.client.submitBackground(GearmanJobRequest(function: "f")) }
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJobBackground)
         try await peer.send(.error, bytes("QUEUE_ERROR"), bytes("Job queue is full"))
@@ -133,7 +133,7 @@ struct GearmanClientJobTests {
                     _ = try await self.client.perform(GearmanJobRequest(function: "slow"))
                 }
             }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await peer.greetClient()
             try await peer.expect(.submitJob)
             group.cancelAll()
@@ -152,7 +152,7 @@ struct GearmanClientJobTests {
 
     @Test func `an impossible request is refused and sent to nobody`() async throws {
         async let impossible = outcome { try await self.client.submitBackground(GearmanJobRequest(function: "")) }
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         let error = try #require(await impossible.gearmanError)
         #expect(error.code == .invalidRequest)
@@ -166,7 +166,7 @@ struct GearmanClientJobTests {
         let client = GearmanClient(
             servers: [self.server.address], configuration: configuration, logger: silentLogger)
         async let submitted = client.submit(GearmanJobRequest(function: "f"))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:1"))

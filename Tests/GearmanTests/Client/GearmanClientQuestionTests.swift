@@ -14,7 +14,7 @@ struct GearmanClientQuestionTests {
     @Test func `the status of a job by its handle`() async throws {
         let handle = GearmanJobHandle(bytes: bytes("H:1"), server: self.server.address)
         async let status = self.client.status(of: handle)
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         #expect(text(try await peer.expect(.getStatus).argument(0)) == "H:1")
         try await peer.send(.statusResponse, bytes("H:1"), bytes("1"), bytes("1"), bytes("3"), bytes("4"))
@@ -25,7 +25,7 @@ struct GearmanClientQuestionTests {
 
     @Test func `the status of a job by its unique tells how many clients wait`() async throws {
         async let status = self.client.status(ofUnique: bytes("u"))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         #expect(text(try await peer.expect(.getStatusUnique).argument(0)) == "u")
         try await peer.send(
@@ -40,7 +40,7 @@ struct GearmanClientQuestionTests {
         let client = GearmanClient(
             servers: [self.server.address, other.address], configuration: .eager, logger: silentLogger)
         async let statuses = client.statuses(ofUniques: [bytes("u")])
-        let peers = [await self.server.accept(), await other.accept()]
+        let peers = [try await self.server.accept(), try await other.accept()]
         for peer in peers { try await peer.greetClient() }
         for (peer, known) in zip(peers, ["0", "1"]) {
             try await peer.expect(.getStatusUnique)
@@ -58,7 +58,7 @@ struct GearmanClientQuestionTests {
         await servers[order[0]].stopListening()
         let client = GearmanClient(servers: servers.map(\.address), configuration: .eager, logger: silentLogger)
         async let statuses = client.statuses(ofUniques: [bytes("u")])
-        let peer = await servers[order[1]].accept()
+        let peer = try await servers[order[1]].accept()
         try await peer.greetClient()
         try await peer.expect(.getStatusUnique)
         try await peer.send(
@@ -71,7 +71,7 @@ struct GearmanClientQuestionTests {
         let updates = Signals<[GearmanJobUpdate]>()
         await self.client.onEvents { updates.send($0) }
         await self.client.start([GearmanPipelinedJob(id: 7, request: GearmanJobRequest(function: "f"))])
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:7"))
@@ -86,7 +86,7 @@ struct GearmanClientQuestionTests {
     @Test func `an echo comes back as it was`() async throws {
         let payload: [UInt8] = [0, 1, 255, 0]
         async let echo = self.client.echo(payload)
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         let packet = try await peer.expect(.echoRequest)
         try await peer.send(.echoResponse, data: packet.dataBytes)
@@ -106,7 +106,7 @@ struct GearmanClientQuestionTests {
 
     @Test func `a question that the connection does not survive fails`() async throws {
         async let echo = outcome { try await self.client.echo([1]) }
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.echoRequest)
         await peer.close()

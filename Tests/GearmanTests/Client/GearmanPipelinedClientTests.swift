@@ -19,7 +19,7 @@ struct GearmanPipelinedClientTests {
 
     @Test func `what one write brings comes as one batch`() async throws {
         await self.client.start(self.jobs(1...100))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         var packets: [GearmanPacket] = []
         for number in 1...100 {
@@ -33,7 +33,7 @@ struct GearmanPipelinedClientTests {
 
     @Test func `abandoned jobs are heard of no more`() async throws {
         await self.client.start(self.jobs(1...2))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.expect(.submitJob)
@@ -51,7 +51,7 @@ struct GearmanPipelinedClientTests {
     @Test func `a job abandoned while no server is known is never sent`() async throws {
         await self.client.start(self.jobs(1...2))
         await self.client.abandon([1])
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         try await peer.send(.jobCreated, bytes("H:2"))
@@ -62,7 +62,7 @@ struct GearmanPipelinedClientTests {
 
     @Test func `jobs that never left are refused, those that did are lost`() async throws {
         await self.client.start(self.jobs(1...1))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         await peer.stopReading()
@@ -87,7 +87,7 @@ struct GearmanPipelinedClientTests {
     @Test func `numbers of the async form and of the caller do not meet`() async throws {
         await self.client.start(self.jobs(1...1))
         async let performed = self.client.perform(GearmanJobRequest(function: "f"))
-        let peer = await self.server.accept()
+        let peer = try await self.server.accept()
         try await peer.greetClient()
         var packets: [GearmanPacket] = []
         for number in 1...2 {

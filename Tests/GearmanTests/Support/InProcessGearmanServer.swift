@@ -14,18 +14,38 @@ actor InProcessGearmanServer {
 
     private var source: (any DispatchSourceRead)?
     private var arrivals: [ServerSideConnection] = []
-    private var waiters: [CheckedContinuation<ServerSideConnection, Never>] = []
+    private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    init() async throws {
+    /// Answers what a client asks first by itself, at once, however busy the test's own tasks are: for tests of short
+    /// timeouts.
+    private let greetsClients: Bool
+
+    init(greetsClients: Bool = false) async throws {
+        self.greetsClients = greetsClients
         let listener = try Self.makeListener(port: 0)
         self.address = GearmanServerAddress(host: "127.0.0.1", port: try Self.port(of: listener))
         self.listen(listener)
     }
 
     /// The next connection that a client opens.
-    func accept() async -> ServerSideConnection {
-        if !self.arrivals.isEmpty { return self.arrivals.removeFirst() }
-        return await withCheckedContinuation { self.waiters.append($0) }
+    func accept() async throws -> ServerSideConnection {
+        while self.arrivals.isEmpty { try await self.somethingArrives() }
+        return self.arrivals.removeFirst()
+    }
+
+    private func somethingArrives() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { self.waiters.append($0) }
+        } onCancel: {
+            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+        }
+        try Task.checkCancellation()
+    }
+
+    private func wakeAll() {
+        let waiters = self.waiters
+        self.waiters = []
+        for waiter in waiters { waiter.resume() }
     }
 
     /// Refuses connections from now on.
@@ -58,13 +78,10 @@ actor InProcessGearmanServer {
         let number = Foundation.accept(listener, nil, nil)
         guard number >= 0 else { return }
         _ = fcntl(number, F_SETFL, O_NONBLOCK)
-        let connection = ServerSideConnection(eventLoop: self.eventLoop)
+        let connection = ServerSideConnection(eventLoop: self.eventLoop, greetsClient: self.greetsClients)
         connection.assumeIsolated { $0.open(number) }
-        if self.waiters.isEmpty {
-            self.arrivals.append(connection)
-        } else {
-            self.waiters.removeFirst().resume(returning: connection)
-        }
+        self.arrivals.append(connection)
+        self.wakeAll()
     }
 
     /// A port that is free at this moment.
@@ -111,14 +128,18 @@ actor ServerSideConnection {
     private var channel: StreamConnection?
     private var number: Int32 = -1
     private var decoder = GearmanPacketDecoder()
-    private var text: [UInt8] = []
-    private var isText = false
+    /// What came and was not looked at: packets or lines, as the test will ask.
+    private var inbox: [UInt8] = []
     private var isClosed = false
     /// A worker takes it ill if there are more answers than grabs.
     private var unansweredGrabs = 0
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    init(eventLoop: GearmanEventLoop) {
+    /// The greeting is still to be answered, without the test.
+    private var owesGreeting: Bool
+
+    init(eventLoop: GearmanEventLoop, greetsClient: Bool) {
+        self.owesGreeting = greetsClient
         self.eventLoop = eventLoop
     }
 
@@ -133,28 +154,53 @@ actor ServerSideConnection {
 
     private func happened(_ event: StreamEvent) {
         switch event {
-        case .received(let bytes): if self.isText { self.text += bytes } else { self.decoder.append(bytes) }
+        case .received(let bytes):
+            self.inbox += bytes
+            self.greetIfOwed()
         case .closed: self.isClosed = true
         case .connected, .progressed, .drained: return
         }
+        self.wakeAll()
+    }
+
+    private func greetIfOwed() {
+        var encoder = GearmanPacketEncoder()
+        guard self.owesGreeting, (try? encoder.append(.request, .optionRequest, bytes("exceptions"))) != nil,
+            self.inbox.starts(with: encoder.take()),
+            (try? encoder.append(.response, .optionResponse, bytes("exceptions"))) != nil
+        else { return }
+        self.owesGreeting = false
+        let answer = encoder.take()
+        self.inbox.removeFirst(answer.count)
+        self.sendRaw(answer)
+    }
+
+    private func wakeAll() {
         let waiters = self.waiters
         self.waiters = []
         for waiter in waiters { waiter.resume() }
     }
 
-    private func somethingHappens() async {
-        await withCheckedContinuation { self.waiters.append($0) }
+    private func somethingHappens() async throws {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { self.waiters.append($0) }
+        } onCancel: {
+            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+        }
+        try Task.checkCancellation()
     }
 
     /// The next packet; nil if the peer closes the connection instead.
     func next() async throws -> GearmanPacket? {
         while true {
+            self.decoder.append(self.inbox)
+            self.inbox = []
             if let packet = try self.decoder.next() {
                 if packet.type == .grabJobUnique { self.unansweredGrabs += 1 }
                 return packet
             }
             if self.isClosed { return nil }
-            await self.somethingHappens()
+            try await self.somethingHappens()
         }
     }
 
@@ -168,27 +214,22 @@ actor ServerSideConnection {
         return try #require(packet, sourceLocation: sourceLocation)
     }
 
-    /// Text commands come from now on.
-    func expectText() {
-        self.isText = true
-    }
-
     /// The next line, without its end; nil if the peer closes the connection instead.
-    func nextLine() async -> String? {
+    func nextLine() async throws -> String? {
         while true {
-            if let end = self.text.firstIndex(of: 0x0a) {
-                let line = String(decoding: self.text[..<end], as: UTF8.self)
-                self.text.removeSubrange(...end)
+            if let end = self.inbox.firstIndex(of: 0x0a) {
+                let line = String(decoding: self.inbox[..<end], as: UTF8.self)
+                self.inbox.removeSubrange(...end)
                 return line
             }
             if self.isClosed { return nil }
-            await self.somethingHappens()
+            try await self.somethingHappens()
         }
     }
 
     /// Returns when the connection is closed, whatever comes before.
-    func closed() async {
-        while !self.isClosed { await self.somethingHappens() }
+    func closed() async throws {
+        while !self.isClosed { try await self.somethingHappens() }
     }
 
     func send(_ type: GearmanPacketType, _ arguments: [UInt8]..., data: [UInt8] = []) throws {

@@ -19,7 +19,7 @@ struct GearmanWorkerTests {
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await body(peer)
             group.addTask { await worker.drain() }
             try await peer.refuseGrabsUntilClosed()
@@ -159,7 +159,7 @@ struct GearmanWorkerTests {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await peer.expect(.canDo)
             try await peer.expect(.grabJobUnique)
             try await self.assign(peer, handle: "H:1")
@@ -182,7 +182,7 @@ struct GearmanWorkerTests {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await peer.expect(.canDo)
             try await peer.expect(.grabJobUnique)
             try await self.assign(peer, handle: "H:1")
@@ -206,7 +206,7 @@ struct GearmanWorkerTests {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await peer.expect(.canDo)
             try await peer.expect(.grabJobUnique)
             try await self.assign(peer, handle: "H:1")
@@ -230,7 +230,7 @@ struct GearmanWorkerTests {
         }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
-            let peer = await self.server.accept()
+            let peer = try await self.server.accept()
             try await peer.expect(.canDo)
             try await peer.expect(.grabJobUnique)
             try await self.assign(peer, handle: "H:1")

@@ -9,6 +9,7 @@ import GearclockSQLite
 /// - `stored ID`: the task was inserted.
 /// - `completing ID`: the next call removes the task. It was or was not removed when nothing follows.
 /// - `completed ID`: the task was removed, by this writer.
+/// - `failed TEXT`: a call failed in this way, and the writer ends.
 ///
 /// `gearclock-store-writer PATH SEED`
 @main
@@ -20,8 +21,17 @@ struct StoreWriter {
             FileHandle.standardError.write(Data("usage: gearclock-store-writer PATH SEED\n".utf8))
             exit(2)
         }
+        do {
+            try await self.write(to: CommandLine.arguments[1], seed: seed)
+        } catch {
+            self.say(["failed \(error)"])
+            exit(1)
+        }
+    }
+
+    private static func write(to path: String, seed: UInt64) async throws {
         var random = SeededGenerator(seed: seed)
-        let store = try SQLiteTaskStore(path: CommandLine.arguments[1])
+        let store = try SQLiteTaskStore(path: path)
         let owner = OwnerID(using: &random)
         while true {
             try await self.insert(into: store, using: &random)

@@ -70,6 +70,8 @@ extension TaskStoreConformance {
             _ = try await store.settle(Settlement(again[0].claim, .complete(keepUntil: nil)))
             try await store.insert(Sample.fullTask(1))
             try expect(try await store.existing(1), is: TaskRecord(Sample.fullTask(1)), "the new task")
+            try expect(try await store.claim().map(\.claim.attempt), is: [1], "the number of its first attempt")
+            try expect(try await store.existing(1).history, is: [], "its history")
         },
         TaskStoreConformanceCase("an empty batch is answered by nothing") { store in
             try await store.insert(Sample.task(1))

@@ -49,12 +49,12 @@ extension TaskStoreConformance {
         TaskStoreConformanceCase("leases that ended first are taken back first, up to the limit") { store in
             for number in [3, 1, 4, 2] as [UInt64] {
                 try await store.insert(Sample.task(number))
-                _ = try await store.claim(lease: .seconds(number == 2 ? 5 : 10 * Int64(number)))
+                _ = try await store.claim(lease: .seconds(number == 3 ? 5 : 10 * Int64(number)))
             }
             let later = Sample.now + .seconds(35)
             try expect(try await store.rescueExpired(endedBefore: later, limit: 2, now: later), is: 2, "the first two")
             var states = try await store.records(of: Sample.ids(1...4)).map { $0?.state }
-            try expect(states, is: [.scheduled, .scheduled, .running, .running], "the states after two")
+            try expect(states, is: [.scheduled, .running, .scheduled, .running], "the states after two")
             try expect(try await store.rescueExpired(endedBefore: later, limit: 2, now: later), is: 1, "the next")
             states = try await store.records(of: Sample.ids(1...4)).map { $0?.state }
             try expect(states, is: [.scheduled, .scheduled, .scheduled, .running], "the states after all")

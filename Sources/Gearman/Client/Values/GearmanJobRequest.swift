@@ -63,10 +63,16 @@ package struct GearmanPipelinedJob: Hashable, Sendable {
     package var request: GearmanJobRequest
     /// The server only confirms a background job; of its run nothing comes back.
     package var isBackground: Bool
+    /// The server that has this job already, and by its unique joins the request to it. It is preferred to the one that
+    /// the unique hashes to, as long as it can be reached.
+    package var server: GearmanServerAddress?
 
-    package init(id: UInt64, request: GearmanJobRequest, isBackground: Bool = false) {
+    package init(
+        id: UInt64, request: GearmanJobRequest, isBackground: Bool = false, server: GearmanServerAddress? = nil
+    ) {
         self.id = id
         self.request = request
         self.isBackground = isBackground
+        self.server = server
     }
 }

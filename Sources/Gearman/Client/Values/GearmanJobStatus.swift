@@ -31,3 +31,10 @@ public struct GearmanJobStatus: Hashable, Sendable {
         self.waitingClients = waitingClients
     }
 }
+
+/// What the job servers know about a unique ID, and which of them knows it.
+package struct GearmanJobLocation: Hashable, Sendable {
+    package var status: GearmanJobStatus
+    /// Nil: none of them.
+    package var server: GearmanServerAddress?
+}

@@ -1,0 +1,79 @@
+import Foundation
+import Gearman
+import Synchronization
+import Testing
+
+/// A gearmand of its own for a test, on a free port of loopback.
+final class GearmandProcess: Sendable {
+    /// Where the package of the distribution puts it.
+    static let path = "/usr/sbin/gearmand"
+
+    /// False where the program is missing and that is allowed: a build machine must have it.
+    static let shouldRun =
+        FileManager.default.isExecutableFile(atPath: path) || ProcessInfo.processInfo.environment["CI"] == "true"
+
+    let address: GearmanServerAddress
+    private let number: pid_t
+    private let ended: Signals<Void>
+
+    /// - Parameter port: a port that is free; nil to find one.
+    init(port: Int? = nil) async throws {
+        try #require(
+            FileManager.default.isExecutableFile(atPath: Self.path),
+            "gearmand is missing: install the package gearman-job-server")
+        self.address = GearmanServerAddress(
+            host: "127.0.0.1", port: try port ?? InProcessGearmanServer.freePort())
+        let log = Pipe()
+        let ended = Signals<Void>()
+        let listening = Signals<Bool>()
+        let process = Process()
+        process.executableURL = URL(filePath: Self.path)
+        process.arguments = [
+            "--listen=127.0.0.1", "--port=\(self.address.port)", "--log-file=stderr", "--verbose=INFO", "--threads=1",
+        ]
+        process.standardError = log
+        process.standardOutput = FileHandle.nullDevice
+        process.terminationHandler = { _ in
+            listening.send(false)
+            ended.send(())
+        }
+        // It says so when it listens; the rest of its log is read and dropped, so that the pipe never fills.
+        let start = StartOfLog()
+        log.fileHandleForReading.readabilityHandler = { handle in
+            let data = handle.availableData
+            if data.isEmpty { handle.readabilityHandler = nil }
+            if start.add(data, contains: "Adding event for listening socket") { listening.send(true) }
+        }
+        try process.run()
+        self.number = process.processIdentifier
+        self.ended = ended
+        try #require(await listening.next() == true, "gearmand ended before it listened")
+    }
+
+    deinit {
+        kill(self.number, SIGKILL)
+    }
+
+    /// Ends it without a chance to say goodbye, and returns when it is gone.
+    func killAndWait() async {
+        kill(self.number, SIGKILL)
+        await self.ended.next()
+    }
+
+    /// Stops it where it is: its connections stay, and nothing answers.
+    func freeze() { kill(self.number, SIGSTOP) }
+    func thaw() { kill(self.number, SIGCONT) }
+}
+
+/// The log up to the line that a test waits for.
+private final class StartOfLog: Sendable {
+    private let text = Mutex("")
+
+    func add(_ data: Data, contains line: String) -> Bool {
+        self.text.withLock { text in
+            guard text.utf8.count < 10_000 else { return false }
+            text += String(decoding: data, as: UTF8.self)
+            return text.contains(line)
+        }
+    }
+}
