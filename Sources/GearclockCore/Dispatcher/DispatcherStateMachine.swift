@@ -151,13 +151,16 @@ package struct DispatcherStateMachine: Sendable {
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
         guard let tasks = self.handOvers.removeValue(forKey: id) else { preconditionFailure("No hand-over \(id)") }
-        var isDeferred = false
+        var (isAccepted, isDeferred) = (false, false)
         switch reply {
         case .success(let answers):
             for (index, task) in tasks.enumerated() {
                 // An answer that is too short is a controller's mistake: nobody knows what it means.
                 switch index < answers.count ? answers[index] : .stale {
-                case .accepted, .stale:
+                case .accepted:
+                    isAccepted = true
+                    self.letGo(task)
+                case .stale:
                     self.letGo(task)
                 case .deferred:
                     isDeferred = true
@@ -174,7 +177,8 @@ package struct DispatcherStateMachine: Sendable {
             // A second hand-over might run them twice. If nobody has them, their leases run out.
             for task in tasks { self.letGo(task) }
         }
-        self.deferrals = isDeferred ? min(self.deferrals + 1, 6) : 0
+        // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
+        self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
         self.pausedUntil = isDeferred ? now.monotonic.advanced(by: pause) : nil
         return self.proceed(now)

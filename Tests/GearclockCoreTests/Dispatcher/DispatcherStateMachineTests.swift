@@ -144,6 +144,14 @@ import Testing
         #expect(self.dispatcher.inHand == 1)
     }
 
+    @Test mutating func `a controller that accepts some is asked again after the shortest pause`() {
+        self.handOver(count: 2)
+        _ = self.handedOver(.success([.deferred, .deferred]))
+        _ = self.dispatcher.timerFired(now: Sample.now(0.02))
+        _ = self.handedOver(.success([.accepted, .deferred]), id: 1, at: 0.02)
+        #expect(self.dispatcher.timerFired(now: Sample.now(0.04)).contains { $0.isHandOver })
+    }
+
     @Test mutating func `a task whose function is at its limit goes back to the store for some seconds`() throws {
         self.handOver()
         let actions = self.handedOver(.success([.deferredFunction]))

@@ -186,9 +186,11 @@ final class Ledger {
 
     /// Once all is healed: what is missing until every acknowledged task has ended; `nil` if nothing.
     func unfinished() -> String? {
-        for (index, entry) in self.entries.enumerated() {
-            guard let shadow = entry.shadow else {
-                if entry.isAcknowledged, entry.end == nil { return "\(self.name(index)) was acknowledged and is gone" }
+        for index in self.entries.indices {
+            guard let shadow = self.entries[index].shadow else {
+                if self.entries[index].isAcknowledged, self.entries[index].end == nil {
+                    return "\(self.name(index)) was acknowledged and is gone"
+                }
                 continue
             }
             if !shadow.state.isFinal {

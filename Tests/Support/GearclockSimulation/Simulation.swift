@@ -34,7 +34,7 @@ package enum Simulation {
 
     /// - Parameter trace: called with a line for everything that happens.
     package static func run(seed: UInt64, canary: Canary? = nil, trace: ((String) -> Void)? = nil) -> Report {
-        let world = World(seed: seed, canary: canary, trace: trace)
+        var world = World(seed: seed, canary: canary, trace: trace)
         let failure = world.run()
         return Report(
             seed: seed, failure: failure, digest: world.digest, events: world.events, time: world.time,

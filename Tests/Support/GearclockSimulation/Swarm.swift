@@ -57,6 +57,11 @@ struct Swarm {
     /// The share of tasks that go to a custom controller.
     var customs = 0.0
 
+    /// Whether clocks differ no more than the lease's margins cover.
+    var isClockBounded: Bool {
+        2 * self.clockLimit <= self.controller.lease.rescueMargin.microseconds
+    }
+
     /// Whether a controller may be unable to reach a job server that lives.
     var separatesServers: Bool {
         [Fault.cutConnection, .partition, .killServer].contains { self.faults[$0.rawValue] > 0 }

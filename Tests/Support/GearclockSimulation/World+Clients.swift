@@ -39,7 +39,7 @@ struct ClientRequest {
 }
 
 extension World {
-    func plan(_ clients: [Int]) {
+    mutating func plan(_ clients: [Int]) {
         for index in 0..<self.swarm.requests {
             let hasOwnIDs = self.dice.chance(0.6)
             let tasks = (0..<(self.dice.chance(0.7) ? 1 : 1 + self.dice.below(5))).map { _ in
@@ -50,7 +50,7 @@ extension World {
         }
     }
 
-    private func drawTemplate(hasOwnIDs: Bool) -> TaskTemplate {
+    private mutating func drawTemplate(hasOwnIDs: Bool) -> TaskTemplate {
         let letter = UInt8(97 + self.dice.below(self.swarm.functions))
         let isCustom = self.dice.chance(self.swarm.customs)
         return TaskTemplate(
@@ -64,7 +64,7 @@ extension World {
             isCustom: isCustom, isCancelled: self.dice.chance(self.swarm.cancels))
     }
 
-    private func drawRetry(isCustom: Bool) -> RetryPolicy {
+    private mutating func drawRetry(isCustom: Bool) -> RetryPolicy {
         let attempts: UInt32? = self.dice.chance(0.3) ? nil : UInt32(1 + self.dice.below(5))
         if isCustom {
             return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 0, pause: .seconds(3)))
@@ -83,7 +83,7 @@ extension World {
 
     // MARK: - Events
 
-    func clientSubmits(_ index: Int) {
+    mutating func clientSubmits(_ index: Int) {
         guard !self.requests[index].isOver else { return }
         let connections = self.open(self.requests[index].client)
         guard !connections.isEmpty else { return self.schedule(.clientSubmits(index), after: 200_000) }
@@ -97,7 +97,7 @@ extension World {
         self.send(.submit(job, .submission(index, try: attempt)), on: connection)
     }
 
-    func submitterReceived(_ message: EndpointMessage, on connection: ConnectionID) {
+    mutating func submitterReceived(_ message: EndpointMessage, on connection: ConnectionID) {
         guard case .ended(.submission(let index, let attempt), .stored(_, let result)) = message else { return }
         guard self.requests[index].tries == attempt, !self.requests[index].isOver else { return }
         switch result {
@@ -111,7 +111,7 @@ extension World {
         }
     }
 
-    func submitterLost(_ connection: ConnectionID) {
+    mutating func submitterLost(_ connection: ConnectionID) {
         for index in self.requests.indices
         where self.requests[index].connection == connection && !self.requests[index].isOver {
             self.requests[index].connection = nil
@@ -119,11 +119,11 @@ extension World {
         }
     }
 
-    private func repeatLater(_ index: Int) {
+    private mutating func repeatLater(_ index: Int) {
         self.schedule(.clientSubmits(index), after: self.dice.between(10_000, 2_000_000))
     }
 
-    func clientCancels(_ index: Int) {
+    mutating func clientCancels(_ index: Int) {
         self.ask(.cancel([self.ledger[index].id], removeAt: self.trueNow.advanced(by: .seconds(86_400))))
     }
 }

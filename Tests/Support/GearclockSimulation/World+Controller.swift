@@ -5,7 +5,7 @@ extension World {
     // MARK: - Tasks from dispatchers
 
     /// Tasks came as a job: the answer leaves before anything is performed.
-    func takeOver(_ tasks: [ClaimedTask], _ handle: Handle, on connection: ConnectionID, _ node: Int) {
+    mutating func takeOver(_ tasks: [ClaimedTask], _ handle: Handle, on connection: ConnectionID, _ node: Int) {
         guard self.nodes[node].controller != nil, !self.nodes[node].stopped.contains(.controller) else { return }
         let (answers, actions) = self.accept(tasks, node)
         self.send(.result(handle, .handedOver(answers)), on: connection)
@@ -14,14 +14,14 @@ extension World {
     }
 
     /// Tasks came by a function call.
-    func handedOver(_ tasks: [ClaimedTask], _ node: Int) -> [HandOverAnswer] {
+    mutating func handedOver(_ tasks: [ClaimedTask], _ node: Int) -> [HandOverAnswer] {
         if self.nodes[node].stopped.contains(.controller) { return tasks.map { _ in .deferred } }
         let (answers, actions) = self.accept(tasks, node)
         self.perform(actions, node)
         return answers
     }
 
-    private func accept(
+    private mutating func accept(
         _ tasks: [ClaimedTask], _ node: Int
     ) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action]) {
         let (answers, actions) = self.nodes[node].controller!.handedOver(tasks, now: self.dueNow(node))
@@ -36,7 +36,7 @@ extension World {
 
     // MARK: - Actions
 
-    func perform(_ actions: [ControllerStateMachine.Action], _ node: Int) {
+    mutating func perform(_ actions: [ControllerStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
             case .submit(let submissions): for submission in submissions { self.submit(submission, node) }
@@ -52,7 +52,7 @@ extension World {
         }
     }
 
-    private func submit(_ submission: ControllerStateMachine.JobSubmission, _ node: Int) {
+    private mutating func submit(_ submission: ControllerStateMachine.JobSubmission, _ node: Int) {
         let payload = submission.customController?.definition.payload ?? submission.payload
         let index = Int(payload.reduce(0) { $0 << 8 | UInt32($1) })
         if let claimed = self.nodes[node].claims[index] {
@@ -89,7 +89,7 @@ extension World {
         return nil
     }
 
-    private func ask(_ question: ControllerStateMachine.StatusQuestion, _ node: Int) {
+    private mutating func ask(_ question: ControllerStateMachine.StatusQuestion, _ node: Int) {
         let connections = self.open(self.nodes[node].clientEndpoint)
         guard self.canary != .shortLease, !connections.isEmpty else { return self.report(.status(question.run), node) }
         let function = self.function(of: question, node)
@@ -108,7 +108,7 @@ extension World {
         return Function(claimed.definition.function)
     }
 
-    private func check(_ run: ControllerStateMachine.RunID, _ node: Int) {
+    private mutating func check(_ run: ControllerStateMachine.RunID, _ node: Int) {
         guard let job = self.nodes[node].runs[run], let handle = job.handle,
             self.connections[job.connection].isOpenAtEndpoint
         else { return self.report(.checked(run), node) }
@@ -117,13 +117,17 @@ extension World {
 
     // MARK: - Events
 
-    func jobCreated(_ run: ControllerStateMachine.RunID, _ handle: Handle, on connection: ConnectionID, _ node: Int) {
+    mutating func jobCreated(
+        _ run: ControllerStateMachine.RunID, _ handle: Handle, on connection: ConnectionID, _ node: Int
+    ) {
         guard self.nodes[node].runs[run]?.connection == connection else { return }
         self.nodes[node].runs[run]!.handle = handle
         self.perform(self.nodes[node].controller!.jobCreated(run, now: self.dueNow(node)), node)
     }
 
-    func jobEnded(_ run: ControllerStateMachine.RunID, _ result: JobResult, on connection: ConnectionID, _ node: Int) {
+    mutating func jobEnded(
+        _ run: ControllerStateMachine.RunID, _ result: JobResult, on connection: ConnectionID, _ node: Int
+    ) {
         guard self.nodes[node].runs[run]?.connection == connection else { return }
         let outcome: ControllerStateMachine.JobOutcome
         switch result {
@@ -135,7 +139,7 @@ extension World {
         self.jobEnded(run, outcome, node)
     }
 
-    func jobsLost(_ connection: ConnectionID, _ node: Int) {
+    mutating func jobsLost(_ connection: ConnectionID, _ node: Int) {
         for run in self.nodes[node].runs.keys.sorted() where self.nodes[node].runs[run]?.connection == connection {
             self.jobEnded(run, self.canary == .lostIsSuccess ? .completed : .lost, node)
             guard self.nodes[node].controller != nil else { return }
@@ -143,11 +147,11 @@ extension World {
         for run in self.nodes[node].questions.keys.sorted() { self.statusReplied(run, nil, on: connection, node) }
     }
 
-    func runRefused(_ run: ControllerStateMachine.RunID, _ node: Int) {
+    mutating func runRefused(_ run: ControllerStateMachine.RunID, _ node: Int) {
         self.jobEnded(run, .refused, node)
     }
 
-    private func jobEnded(
+    private mutating func jobEnded(
         _ run: ControllerStateMachine.RunID, _ outcome: ControllerStateMachine.JobOutcome, _ node: Int
     ) {
         self.nodes[node].runs[run] = nil
@@ -156,14 +160,14 @@ extension World {
         self.perform(self.nodes[node].controller!.jobEnded(run, outcome, now: now, using: &self.dice), node)
     }
 
-    func jobChecked(_ run: ControllerStateMachine.RunID, isKnown: Bool?, _ node: Int) {
+    mutating func jobChecked(_ run: ControllerStateMachine.RunID, isKnown: Bool?, _ node: Int) {
         let now = self.dueNow(node)
         let actions = self.nodes[node].controller!.jobChecked(run, isKnown: isKnown, now: now, using: &self.dice)
         self.perform(actions, node)
     }
 
     /// Every server is asked; a running job goes before a waiting one. `nil`: the connection was lost.
-    func statusReplied(
+    mutating func statusReplied(
         _ run: ControllerStateMachine.RunID, _ status: ControllerStateMachine.JobStatus?, on connection: ConnectionID,
         _ node: Int
     ) {
@@ -186,7 +190,7 @@ extension World {
         self.questionAnswered(run, question.best?.isKnown == true || isComplete ? question.best : nil, node)
     }
 
-    func questionAnswered(
+    mutating func questionAnswered(
         _ run: ControllerStateMachine.RunID, _ status: ControllerStateMachine.JobStatus?, _ node: Int
     ) {
         self.note("process \(node): status of run \(run): \(status.map { "\($0)" } ?? "unknown")")

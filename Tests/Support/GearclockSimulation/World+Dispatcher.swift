@@ -2,7 +2,7 @@ internal import GearclockCore
 
 /// What `DispatcherService` does.
 extension World {
-    func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
+    mutating func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
             case .askNextDue: self.ask(.nextDue, .nextDue, node)
@@ -17,7 +17,7 @@ extension World {
         }
     }
 
-    private func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
+    private mutating func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
             self.ledger.fail("Process \(node) hands a task over before it is due")
         }
@@ -37,13 +37,13 @@ extension World {
         self.send(.submit(job, .handOver(id)), on: connection)
     }
 
-    func handOverEnded(_ id: DispatcherStateMachine.HandOverID, _ result: JobResult, _ node: Int) {
+    mutating func handOverEnded(_ id: DispatcherStateMachine.HandOverID, _ result: JobResult, _ node: Int) {
         guard self.nodes[node].handOvers.removeValue(forKey: id) != nil else { return }
         guard case .handedOver(let answers) = result else { preconditionFailure("Another answer was expected") }
         self.handOverReplied(id, .success(answers), node)
     }
 
-    func handOversLost(_ connection: ConnectionID, _ node: Int) {
+    mutating func handOversLost(_ connection: ConnectionID, _ node: Int) {
         for id in self.nodes[node].handOvers.keys.sorted() where self.nodes[node].handOvers[id] == connection {
             self.nodes[node].handOvers[id] = nil
             self.handOverReplied(id, .failure(.unknown), node)
@@ -51,7 +51,7 @@ extension World {
         }
     }
 
-    func handOverReplied(
+    mutating func handOverReplied(
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {

@@ -2,12 +2,12 @@ internal import GearclockCore
 
 /// What goes wrong, and how all of it ends.
 extension World {
-    func scheduleFault() {
+    mutating func scheduleFault() {
         let mean = self.swarm.faultInterval
         self.schedule(.fault, after: self.dice.between(mean / 8, mean * 15 / 8))
     }
 
-    func strike() {
+    mutating func strike() {
         guard self.phase == .faults, let kind = self.dice.weighted(self.swarm.faults) else { return }
         self.scheduleFault()
         let node = self.dice.below(self.nodes.count)
@@ -51,7 +51,7 @@ extension World {
     }
 
     /// Nothing passes between an endpoint and a server for a while; it may outlast the connection or not.
-    private func partition() {
+    private mutating func partition() {
         let endpoint = self.dice.below(self.endpoints.count)
         let server = self.dice.below(self.servers.count)
         let duration = self.dice.between(200_000, 10_000_000)
@@ -63,7 +63,7 @@ extension World {
     }
 
     /// From here on nothing goes wrong: what died starts, what froze thaws, what was apart is joined.
-    func heal() {
+    mutating func heal() {
         self.phase = .healed
         self.note("everything heals")
         self.store.awayUntil = self.time

@@ -2,7 +2,7 @@ internal import GearclockCore
 
 /// What `IntakeService` does.
 extension World {
-    func takeIn(_ request: Int, _ handle: Handle, on connection: ConnectionID, _ node: Int) {
+    mutating func takeIn(_ request: Int, _ handle: Handle, on connection: ConnectionID, _ node: Int) {
         guard self.nodes[node].intake != nil, !self.nodes[node].stopped.contains(.intake) else { return }
         let now = self.now(node)
         var definitions: [TaskDefinition] = []
@@ -24,7 +24,7 @@ extension World {
         self.perform(self.nodes[node].intake!.submitted([(submission, definitions)], now: now), node)
     }
 
-    func insertReplied(_ reply: Result<[InsertOutcome], TaskStoreError>, _ node: Int) {
+    mutating func insertReplied(_ reply: Result<[InsertOutcome], TaskStoreError>, _ node: Int) {
         let now = self.now(node)
         let inserted = self.nodes[node].inserting
         let actions = self.nodes[node].intake!.insertReplied(reply, now: now, using: &self.dice)
@@ -35,7 +35,7 @@ extension World {
         }
     }
 
-    func perform(_ actions: [IntakeStateMachine.Action], _ node: Int) {
+    mutating func perform(_ actions: [IntakeStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
             case .insert(let definitions):
@@ -52,7 +52,9 @@ extension World {
         }
     }
 
-    private func answer(_ id: IntakeStateMachine.SubmissionID, _ result: IntakeStateMachine.Result, _ node: Int) {
+    private mutating func answer(
+        _ id: IntakeStateMachine.SubmissionID, _ result: IntakeStateMachine.Result, _ node: Int
+    ) {
         guard let submission = self.nodes[node].submissions.removeValue(forKey: id) else {
             return self.ledger.fail("Process \(node) answers submission \(id) twice")
         }
@@ -64,7 +66,7 @@ extension World {
     }
 
     /// The planted bug: it does not wait for the store.
-    private func answerEarly(_ node: Int) {
+    private mutating func answerEarly(_ node: Int) {
         for id in self.nodes[node].submissions.keys.sorted() {
             let count = self.nodes[node].submissions[id]!.tasks.count
             let tasks = self.nodes[node].submissions[id]!.tasks

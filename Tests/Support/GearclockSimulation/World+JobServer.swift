@@ -2,7 +2,7 @@ internal import GearclockCore
 
 /// What the simulated job servers do with what they receive.
 extension World {
-    func serverReceived(_ message: ServerMessage, on connection: ConnectionID) {
+    mutating func serverReceived(_ message: ServerMessage, on connection: ConnectionID) {
         guard self.connections[connection].isOpenAtServer, !self.connections[connection].isCut else { return }
         let server = self.connections[connection].server
         switch message {
@@ -31,7 +31,7 @@ extension World {
         }
     }
 
-    private func serverReceivedResult(
+    private mutating func serverReceivedResult(
         _ result: JobResult, of handle: Handle, _ server: Int, on connection: ConnectionID
     ) {
         // A job that was given to another worker in the meantime is not found.
@@ -54,7 +54,7 @@ extension World {
     }
 
     /// Gives waiting jobs to workers that want one; of several workers, any.
-    private func giveOut(_ server: Int, _ function: Function) {
+    private mutating func giveOut(_ server: Int, _ function: Function) {
         let kind = function.kind.rawValue
         while self.servers[server].hasWaiting(function) {
             let workers = self.endpoints.compactMap { $0.worker(at: server) }.filter {
@@ -79,7 +79,7 @@ extension World {
         self.swarm.servers == 1 || !self.swarm.separatesServers
     }
 
-    func serverLost(_ connection: ConnectionID) {
+    mutating func serverLost(_ connection: ConnectionID) {
         guard self.connections[connection].isOpenAtServer else { return }
         self.connections[connection].isOpenAtServer = false
         let server = self.connections[connection].server
@@ -92,7 +92,7 @@ extension World {
         for (_, job) in stopped { self.giveOut(server, job.key.function) }
     }
 
-    func killServer(_ server: Int) {
+    mutating func killServer(_ server: Int) {
         guard self.servers[server].isUp else { return }
         self.note("server \(server) dies")
         for handle in self.servers[server].jobs.keys.sorted() {

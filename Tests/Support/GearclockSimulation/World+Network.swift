@@ -48,11 +48,13 @@ struct Connection {
 }
 
 extension World {
-    var latency: Int64 { self.dice.between(self.phase == .faults ? self.swarm.network : 50...500) }
+    var latency: Int64 {
+        mutating get { self.dice.between(self.phase == .faults ? self.swarm.network : 50...500) }
+    }
 
     // MARK: - Connecting
 
-    func startEndpoint(_ endpoint: Int) {
+    mutating func startEndpoint(_ endpoint: Int) {
         guard let incarnation = self.incarnation(of: endpoint) else { return }
         for server in self.servers.indices {
             self.endpoints[endpoint].isTried[server] = false
@@ -70,7 +72,7 @@ extension World {
         }
     }
 
-    func connect(_ endpoint: Int, _ incarnation: Int, _ server: Int) {
+    mutating func connect(_ endpoint: Int, _ incarnation: Int, _ server: Int) {
         guard self.incarnation(of: endpoint) == incarnation, self.endpoints[endpoint].current[server] == nil else {
             return
         }
@@ -101,7 +103,7 @@ extension World {
     // MARK: - Sending
 
     /// - Precondition: the connection is open at its endpoint.
-    func send(_ message: ServerMessage, on connection: ConnectionID) {
+    mutating func send(_ message: ServerMessage, on connection: ConnectionID) {
         precondition(self.connections[connection].isOpenAtEndpoint)
         let endpoint = self.connections[connection].endpoint
         let arrival = max(
@@ -111,7 +113,7 @@ extension World {
         self.queue.insert(.toServer(connection, message), at: arrival)
     }
 
-    func send(_ message: EndpointMessage, on connection: ConnectionID) {
+    mutating func send(_ message: EndpointMessage, on connection: ConnectionID) {
         guard self.connections[connection].isOpenAtServer else { return }
         let endpoint = self.connections[connection].endpoint
         let arrival = max(
@@ -121,7 +123,7 @@ extension World {
         self.queue.insert(.toEndpoint(connection, message), at: arrival)
     }
 
-    func endpointReceived(_ message: EndpointMessage, on connection: ConnectionID) {
+    mutating func endpointReceived(_ message: EndpointMessage, on connection: ConnectionID) {
         guard self.connections[connection].isOpenAtEndpoint, !self.connections[connection].isCut else { return }
         switch self.endpoints[self.connections[connection].endpoint].owner {
         case .worker(let node): self.workerReceived(message, on: connection, node)
@@ -134,7 +136,7 @@ extension World {
     // MARK: - Losing
 
     /// Cuts a connection; each end notices within so long.
-    func cut(_ connection: ConnectionID, noticedWithin: Int64) {
+    mutating func cut(_ connection: ConnectionID, noticedWithin: Int64) {
         guard !self.connections[connection].isCut else { return }
         self.connections[connection].isCut = true
         self.note("connection \(connection) is cut")
@@ -143,7 +145,7 @@ extension World {
     }
 
     /// Its process died or left: what it sent before still arrives, then the end.
-    func closeFromEndpoint(_ connection: ConnectionID, noticedWithin: Int64) {
+    mutating func closeFromEndpoint(_ connection: ConnectionID, noticedWithin: Int64) {
         let server = self.connections[connection].server
         self.connections[connection].isOpenAtEndpoint = false
         self.endpoints[self.connections[connection].endpoint].current[server] = nil
@@ -151,7 +153,7 @@ extension World {
         self.queue.insert(.serverNotices(connection), at: notice)
     }
 
-    func endpointLost(_ connection: ConnectionID) {
+    mutating func endpointLost(_ connection: ConnectionID) {
         guard self.connections[connection].isOpenAtEndpoint else { return }
         let (endpoint, server) = (self.connections[connection].endpoint, self.connections[connection].server)
         self.connections[connection].isOpenAtEndpoint = false

@@ -11,7 +11,7 @@ extension World {
         return now
     }
 
-    func startNode(_ node: Int) {
+    mutating func startNode(_ node: Int) {
         guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
         self.nodes[node].incarnation += 1
         self.nodes[node].status = .up
@@ -32,7 +32,7 @@ extension World {
     }
 
     /// - Parameter noticedWithin: how long the servers may take to notice.
-    func killNode(_ node: Int, noticedWithin: Int64) {
+    mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
         self.note("process \(node) dies")
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
@@ -42,7 +42,7 @@ extension World {
     }
 
     /// Asks a process to stop. It takes nothing new and finishes what it has.
-    func shutDown(_ node: Int, deadline: Int64?) {
+    mutating func shutDown(_ node: Int, deadline: Int64?) {
         guard self.nodes[node].status == .up else { return }
         self.note("process \(node) is asked to stop")
         self.nodes[node].status = .draining
@@ -61,7 +61,7 @@ extension World {
     }
 
     /// Patience is at an end: the controller gives back what still runs; a second later the process is ended.
-    func drainDeadlinePassed(_ node: Int, _ incarnation: Int) {
+    mutating func drainDeadlinePassed(_ node: Int, _ incarnation: Int) {
         guard self.nodes[node].incarnation == incarnation, self.nodes[node].status == .draining else { return }
         self.note("process \(node) has had its time to stop")
         let now = self.now(node)
@@ -76,7 +76,7 @@ extension World {
     }
 
     /// One of a process's machines has nothing left to do; the last one ends the process.
-    func machineStopped(_ machine: Machine, _ node: Int) {
+    mutating func machineStopped(_ machine: Machine, _ node: Int) {
         self.nodes[node].stopped.insert(machine)
         var all = 0
         if self.nodes[node].intake != nil { all += 1 }
@@ -89,7 +89,7 @@ extension World {
     }
 
     /// All that a frozen process missed reaches it at once.
-    func thaw(_ node: Int) {
+    mutating func thaw(_ node: Int) {
         guard self.nodes[node].frozenUntil <= self.time else { return }
         for event in self.nodes[node].missed { self.schedule(event, after: 0) }
         self.nodes[node].missed = []
@@ -97,7 +97,7 @@ extension World {
 
     // MARK: - Timers
 
-    func setTimer(_ machine: Machine, _ instant: MonotonicInstant, _ node: Int) {
+    mutating func setTimer(_ machine: Machine, _ instant: MonotonicInstant, _ node: Int) {
         let at = max(self.time, self.nodes[node].clock.time(of: instant))
         self.nodes[node].timers[machine.rawValue] = at
         // An event that comes too early looks again; so a timer that is moved back costs nothing.
@@ -107,7 +107,7 @@ extension World {
         self.schedule(.timer(node: node, incarnation: incarnation, machine), at: at)
     }
 
-    func timerFired(_ node: Int, _ incarnation: Int, _ machine: Machine) {
+    mutating func timerFired(_ node: Int, _ incarnation: Int, _ machine: Machine) {
         guard self.nodes[node].incarnation == incarnation, self.nodes[node].isRunning else { return }
         guard self.nodes[node].plannedTimers[machine.rawValue] <= self.time else { return }
         self.nodes[node].plannedTimers[machine.rawValue] = .max
@@ -129,13 +129,13 @@ extension World {
 
     // MARK: - Connections of a process
 
-    func workerConnected(_ node: Int, _ connection: ConnectionID) {
+    mutating func workerConnected(_ node: Int, _ connection: ConnectionID) {
         guard self.nodes[node].status == .up else { return }
         if self.nodes[node].roles.contains(.intake) { self.send(.grab(.submit, 8), on: connection) }
         if self.nodes[node].roles.contains(.controller) { self.send(.grab(.handOver, 2), on: connection) }
     }
 
-    func workerReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
+    mutating func workerReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
         guard case .assigned(let handle, _, let workload) = message else { return }
         switch workload {
         case .submission(let request): self.takeIn(request, handle, on: connection, node)
@@ -144,11 +144,11 @@ extension World {
         }
     }
 
-    func workerLost(_ connection: ConnectionID, _ node: Int) {
+    mutating func workerLost(_ connection: ConnectionID, _ node: Int) {
         // What was not answered over it is given to another worker daemon; an answer of ours finds no way.
     }
 
-    func clientReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
+    mutating func clientReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {
         switch message {
         case .created(.run(let run), let handle): self.jobCreated(run, handle, on: connection, node)
         case .ended(.run(let run), let result): self.jobEnded(run, result, on: connection, node)
@@ -159,19 +159,19 @@ extension World {
         }
     }
 
-    func clientLost(_ connection: ConnectionID, _ node: Int) {
+    mutating func clientLost(_ connection: ConnectionID, _ node: Int) {
         self.connectivityChanged(node)
         if self.nodes[node].dispatcher != nil { self.handOversLost(connection, node) }
         if self.nodes[node].controller != nil { self.jobsLost(connection, node) }
     }
 
-    func connectivityChanged(_ node: Int) {
+    mutating func connectivityChanged(_ node: Int) {
         let endpoint = self.endpoints[self.nodes[node].clientEndpoint]
         let isConnected = endpoint.isTried.allSatisfy { $0 } && endpoint.current.contains { $0 != nil }
         self.nodes[node].controller?.connectivityChanged(isConnected: isConnected)
     }
 
-    func reported(_ node: Int, _ incarnation: Int, _ report: LocalReport) {
+    mutating func reported(_ node: Int, _ incarnation: Int, _ report: LocalReport) {
         guard self.nodes[node].incarnation == incarnation, self.nodes[node].isRunning else { return }
         switch report {
         case .handOver(let id, let reply): self.handOverReplied(id, reply, node)
@@ -181,7 +181,7 @@ extension World {
         }
     }
 
-    func report(_ report: LocalReport, _ node: Int) {
+    mutating func report(_ report: LocalReport, _ node: Int) {
         let incarnation = self.nodes[node].incarnation
         self.schedule(.local(node: node, incarnation: incarnation, report), after: 0)
     }

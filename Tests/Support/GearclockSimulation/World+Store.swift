@@ -2,18 +2,18 @@ internal import GearclockCore
 
 /// The way to the store and back.
 extension World {
-    func ask(_ question: StoreCaller.Question, _ request: StoreRequest, _ node: Int) {
+    mutating func ask(_ question: StoreCaller.Question, _ request: StoreRequest, _ node: Int) {
         let caller = StoreCaller(node: node, incarnation: self.nodes[node].incarnation, question: question)
         self.send(StoreCall(caller: caller, request: request, now: self.now(node).wall))
     }
 
     /// On behalf of a client: a worker daemon asks, and dies no sooner than it has the answer.
-    func ask(_ request: StoreRequest) {
+    mutating func ask(_ request: StoreRequest) {
         let caller = StoreCaller(node: -1, incarnation: 0, question: .client)
         self.send(StoreCall(caller: caller, request: request, now: self.trueNow))
     }
 
-    private func send(_ call: StoreCall) {
+    private mutating func send(_ call: StoreCall) {
         let isCalm = self.phase != .faults
         var delay = self.dice.between(isCalm ? 200...2000 : self.swarm.store) / 2
         if self.time < self.store.slowUntil { delay += self.dice.between(0, self.store.slowness) }
@@ -21,7 +21,7 @@ extension World {
         self.schedule(.storeReached(call, fate: StoreFate(rawValue: fate)!), after: delay)
     }
 
-    func storeReached(_ call: StoreCall, _ fate: StoreFate) {
+    mutating func storeReached(_ call: StoreCall, _ fate: StoreFate) {
         let isCalm = self.phase != .faults
         let delay = self.dice.between(isCalm ? 200...2000 : self.swarm.store) / 2
         if self.store.isAway(at: self.time) {
@@ -49,12 +49,12 @@ extension World {
         }
     }
 
-    private func reply(to call: StoreCall, _ reply: Result<StoreReply, TaskStoreError>, after delay: Int64) {
+    private mutating func reply(to call: StoreCall, _ reply: Result<StoreReply, TaskStoreError>, after delay: Int64) {
         guard call.caller.node >= -1 else { return }
         self.schedule(.storeReplied(call.caller, reply), after: delay)
     }
 
-    private func apply(_ call: StoreCall) -> StoreReply {
+    private mutating func apply(_ call: StoreCall) -> StoreReply {
         var request = call.request
         if let canary = self.canary {
             request = request.sabotaged(by: canary, self.store.model, &self.dice)
@@ -68,7 +68,7 @@ extension World {
         return reply
     }
 
-    func storeReplied(_ caller: StoreCaller, _ reply: Result<StoreReply, TaskStoreError>) {
+    mutating func storeReplied(_ caller: StoreCaller, _ reply: Result<StoreReply, TaskStoreError>) {
         guard caller.node >= 0 else { return }
         let node = caller.node
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }

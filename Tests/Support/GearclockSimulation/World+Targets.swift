@@ -16,7 +16,7 @@ struct Target {
 }
 
 extension World {
-    func startTarget(_ target: Int) {
+    mutating func startTarget(_ target: Int) {
         guard !self.targets[target].isUp else { return }
         self.targets[target].isUp = true
         self.targets[target].incarnation += 1
@@ -24,7 +24,7 @@ extension World {
         self.startEndpoint(self.targets[target].endpoint)
     }
 
-    func killTarget(_ target: Int) {
+    mutating func killTarget(_ target: Int) {
         guard self.targets[target].isUp else { return }
         self.note("target \(target) dies")
         for connection in self.open(self.targets[target].endpoint) {
@@ -35,7 +35,7 @@ extension World {
         self.schedule(.startTarget(target), after: self.dice.between(10_000, 3_000_000))
     }
 
-    func targetReceived(_ message: EndpointMessage, on connection: ConnectionID, _ target: Int) {
+    mutating func targetReceived(_ message: EndpointMessage, on connection: ConnectionID, _ target: Int) {
         guard case .assigned(let handle, _, .task(let index)) = message else { return }
         if let due = self.ledger[index].dueOfAttempt.min(),
             due > self.trueNow.advanced(by: .microseconds(self.swarm.clockLimit))
@@ -59,7 +59,7 @@ extension World {
         }
     }
 
-    func jobDone(
+    mutating func jobDone(
         _ target: Int, _ incarnation: Int, _ connection: ConnectionID, _ handle: Handle, _ verdict: Verdict,
         _ index: Int
     ) {
@@ -85,7 +85,7 @@ extension World {
     }
 
     /// A custom controller has run the task in its own way, and says so, or forgets to.
-    func customControllerActs(_ index: Int, fails: Bool) {
+    mutating func customControllerActs(_ index: Int, fails: Bool) {
         if fails { return }
         self.ledger[index].isEjected = true
         self.ask(.eject([self.ledger[index].id]))
