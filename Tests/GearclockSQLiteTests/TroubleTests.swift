@@ -50,6 +50,17 @@ import Testing
         }
         #expect(outcomes == Array(repeating: .inserted, count: 40))
         #expect(try await stores[0].counts(now: StoredTask.now).scheduled == 40)
+        // A change that looks before it writes waits as well: it has the lock before it looks.
+        let cancelled = try await withThrowingTaskGroup(of: [CancelOutcome].self) { group in
+            for number in UInt64(0)..<40 {
+                group.addTask {
+                    try await stores[Int(number % 4)].cancel(
+                        [StoredTask.task(number).id], removeAt: StoredTask.now, now: StoredTask.now)
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(cancelled == Array(repeating: .cancelled, count: 40))
         for store in stores { try store.close() }
     }
 
