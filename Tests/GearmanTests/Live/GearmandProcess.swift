@@ -21,15 +21,29 @@ final class GearmandProcess: Sendable {
         try #require(
             FileManager.default.isExecutableFile(atPath: Self.path),
             "gearmand is missing: install the package gearman-job-server")
-        self.address = GearmanServerAddress(
-            host: "127.0.0.1", port: try port ?? InProcessGearmanServer.freePort())
+        var attempts = port == nil ? 5 : 1
+        var started = try await Self.start(port: port ?? InProcessGearmanServer.freePort())
+        while !started.isListening, attempts > 1 {
+            // Somebody took the port between the search for a free one and its use.
+            attempts -= 1
+            started = try await Self.start(port: InProcessGearmanServer.freePort())
+        }
+        try #require(started.isListening, "gearmand ended before it listened")
+        self.address = GearmanServerAddress(host: "127.0.0.1", port: started.port)
+        self.number = started.number
+        self.ended = started.ended
+    }
+
+    private static func start(
+        port: Int
+    ) async throws -> (port: Int, number: pid_t, ended: Signals<Void>, isListening: Bool) {
         let log = Pipe()
         let ended = Signals<Void>()
         let listening = Signals<Bool>()
         let process = Process()
         process.executableURL = URL(filePath: Self.path)
         process.arguments = [
-            "--listen=127.0.0.1", "--port=\(self.address.port)", "--log-file=stderr", "--verbose=INFO", "--threads=1",
+            "--listen=127.0.0.1", "--port=\(port)", "--log-file=stderr", "--verbose=INFO", "--threads=1",
         ]
         process.standardError = log
         process.standardOutput = FileHandle.nullDevice
@@ -45,9 +59,7 @@ final class GearmandProcess: Sendable {
             if start.add(data, contains: "Adding event for listening socket") { listening.send(true) }
         }
         try process.run()
-        self.number = process.processIdentifier
-        self.ended = ended
-        try #require(await listening.next() == true, "gearmand ended before it listened")
+        return (port, process.processIdentifier, ended, await listening.next() == true)
     }
 
     deinit {
