@@ -37,7 +37,12 @@ let package = Package(
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
 
-        // A memory
+        // Two memories
+        .systemLibrary(name: "CMariaDB"),
+        .target(
+            name: "GearclockMariaDB",
+            dependencies: ["CMariaDB", "DispatchExecutor", "GearclockCore", "GearclockEnvironment", log],
+            swiftSettings: settings),
         .target(
             name: "GearclockSQLite",
             dependencies: [
@@ -66,7 +71,7 @@ let package = Package(
             name: "gearclock",
             dependencies: [
                 "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
-                "GearclockSQLite",
+                "GearclockMariaDB", "GearclockSQLite",
                 "GearclockWorker", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
@@ -91,7 +96,7 @@ let package = Package(
         .executableTarget(
             name: "gearclock-bench",
             dependencies: [
-                "GearclockCore", "GearclockSQLite", "Gearman", log,
+                "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite", "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -111,6 +116,13 @@ let package = Package(
             dependencies: [
                 "GearclockCore", "GearclockSQLite", "TaskStoreConformance", "gearclock-store-writer",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GearclockMariaDBTests",
+            dependencies: [
+                "CMariaDB", "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB",
+                "TaskStoreConformance", log,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -41,8 +41,11 @@ package final class SQLiteTaskStore: TaskStore {
 
     // MARK: - Changes
 
-    package func insert(_ tasks: [TaskDefinition], now: Timestamp) async throws(TaskStoreError) -> [InsertOutcome] {
-        try await self.change { try $0.insert(tasks) }
+    package func insert(
+        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+    ) async throws(TaskStoreError) -> InsertReply {
+        try copies.requireOneCopy()
+        return InsertReply(try await self.change { try $0.insert(tasks) }, nodes: ["sqlite"])
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {

@@ -43,7 +43,10 @@ extension IntakeService {
         switch pending.form {
         case .gearsloth:
             switch result {
-            case .stored:
+            case .stored(let outcomes):
+                if case .tooLarge(let limit) = outcomes[0] {
+                    return self.refuse(pending.job, Array(GearslothError(.tooLargeForStore(limit)).message.utf8))
+                }
                 self.reply(pending.job, .complete(Array(pending.tasks[0].id.description.utf8)))
             case .unavailable(let text):
                 self.refuse(pending.job, Array(GearslothError(TaskError(.unavailable(text))).message.utf8))
@@ -73,6 +76,7 @@ extension IntakeService {
                 defer { valid += 1 }
                 switch result {
                 case .stored(let outcomes):
+                    if case .tooLarge(let limit) = outcomes[valid] { return .failure(.tooLargeForStore(limit)) }
                     return .success(Receipt(task, outcomes[valid], store: self.storeName))
                 case .unavailable(let text):
                     return .failure(TaskError(.unavailable(text)))

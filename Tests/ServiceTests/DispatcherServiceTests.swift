@@ -41,9 +41,9 @@ import Testing
             environment: ServiceEnvironment(clock: clock, logger: logger, seed: 1))
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a task is handed over at its time, and not before`() async {
+    @Test(.timeLimit(.minutes(1))) func `a task is handed over at its time, and not before`() async throws {
         let (store, controller, clock) = (InMemoryTaskStore(), Controller(), ManualClock(wall: Self.start))
-        _ = await store.insert([Self.task(1, dueIn: .milliseconds(1500))], now: Self.start)
+        _ = try await store.insert([Self.task(1, dueIn: .milliseconds(1500))], now: Self.start)
         let service = Self.service(store, controller, clock)
         await withTaskGroup { group in
             group.addTask { await service.run() }
@@ -62,7 +62,7 @@ import Testing
 
     @Test(.timeLimit(.minutes(1))) func `a stopping dispatcher gives back what it claimed ahead`() async throws {
         let (store, controller, clock) = (InMemoryTaskStore(), Controller(), ManualClock(wall: Self.start))
-        _ = await store.insert([Self.task(1, dueIn: .seconds(1))], now: Self.start)
+        _ = try await store.insert([Self.task(1, dueIn: .seconds(1))], now: Self.start)
         let service = Self.service(store, controller, clock)
         await withTaskGroup { group in
             group.addTask { await service.run() }
@@ -79,7 +79,7 @@ import Testing
     func `a task whose hand-over has an unknown outcome is left to its lease`() async throws {
         let (store, controller) = (InMemoryTaskStore(), Controller(.failure(.unknown)))
         let clock = ManualClock(wall: Self.start)
-        _ = await store.insert([Self.task(1, dueIn: .zero)], now: Self.start)
+        _ = try await store.insert([Self.task(1, dueIn: .zero)], now: Self.start)
         let service = Self.service(store, controller, clock)
         await withTaskGroup { group in
             group.addTask { await service.run() }

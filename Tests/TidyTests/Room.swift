@@ -28,6 +28,7 @@ enum Room: CaseIterable {
         ("Sources/Gearman/", .gearman),
         ("Sources/GearclockCore/", .core),
         ("Sources/GearclockSQLite/", .stores),
+        ("Sources/GearclockMariaDB/", .stores),
         ("Sources/GearclockEnvironment/", .environment),
         ("Sources/GearclockWorker/", .daemons),
         ("Sources/GearclockDispatcher/", .daemons),
@@ -65,6 +66,13 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
     ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),
+    (
+        "Sources/GearclockMariaDB/",
+        [
+            "CMariaDB", "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Glibc", "Musl", "Logging",
+            "Synchronization",
+        ]
+    ),
     ("Sources/GearclockEnvironment/", ["GearclockCore", "Glibc", "Musl", "Logging", "Synchronization"]),
     ("Sources/GearclockWorker/", daemonImports),
     ("Sources/GearclockDispatcher/", daemonImports),
@@ -72,7 +80,8 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     (
         "Sources/gearclock/",
         daemonImports.union([
-            "GearclockSQLite", "GearclockWorker", "GearclockDispatcher", "GearclockController", "ArgumentParser",
+            "GearclockMariaDB", "GearclockSQLite", "GearclockWorker", "GearclockDispatcher", "GearclockController",
+            "ArgumentParser",
             "Configuration", "ServiceLifecycle", "UnixSignals", "Foundation", "SystemPackage", "Glibc", "Musl",
         ])
     ),

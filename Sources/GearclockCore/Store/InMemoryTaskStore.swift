@@ -5,8 +5,11 @@ package actor InMemoryTaskStore: TaskStore {
 
     package init() {}
 
-    package func insert(_ tasks: [TaskDefinition], now: Timestamp) -> [InsertOutcome] {
-        self.model.insert(tasks)
+    package func insert(
+        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+    ) throws(TaskStoreError) -> InsertReply {
+        try copies.requireOneCopy()
+        return InsertReply(self.model.insert(tasks), nodes: ["memory"])
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) -> [ClaimedTask] {

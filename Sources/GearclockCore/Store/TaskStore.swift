@@ -4,11 +4,15 @@
 /// transaction; each change of a claimed task passes its ``Claim``. All stores pass one conformance suite, and
 /// ``InMemoryTaskStore`` is the reference.
 package protocol TaskStore: Sendable {
-    /// Stores new tasks. When it returns, they are durable.
+    /// Stores new tasks. When it returns, they are durable, and proven to stand on as many data nodes as is said.
     ///
     /// A task whose id is there already is left as it is, whatever state it is in: repeating an insert is harmless.
-    /// - Returns: one outcome for each task, in their order. Two tasks with one id in one batch: the first is stored.
-    func insert(_ tasks: [TaskDefinition], now: Timestamp) async throws(TaskStoreError) -> [InsertOutcome]
+    /// - Parameter copies: with how many copies the caller is content.
+    /// - Throws: `unavailable` if there are too few nodes to begin with; `outcomeUnknown` if the tasks may stand, but
+    ///   on fewer nodes than was demanded.
+    func insert(
+        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+    ) async throws(TaskStoreError) -> InsertReply
 
     /// Claims scheduled tasks that are due by `request.dueBy`, earliest first.
     ///
@@ -64,11 +68,49 @@ package enum TaskStoreError: Error, Equatable, Sendable {
     case outcomeUnknown(String)
 }
 
+extension TaskStore {
+    /// Stores new tasks with as many copies as the store is configured for.
+    package func insert(_ tasks: [TaskDefinition], now: Timestamp) async throws(TaskStoreError) -> [InsertOutcome] {
+        try await self.insert(tasks, copies: .configured, now: now).outcomes
+    }
+}
+
+/// On how many data nodes tasks must be seen before their client is told that they are stored.
+package enum CopiesDemand: Hashable, Sendable {
+    /// As many as the configuration of the store says.
+    case configured
+    /// At least so many, whatever the configuration says.
+    case atLeast(Int)
+
+    /// What a store says that has one node and no other.
+    package func requireOneCopy() throws(TaskStoreError) {
+        switch self {
+        case .configured, .atLeast(...1): break
+        case .atLeast(let count): throw .unavailable("\(count) copies were asked for, and this store keeps one")
+        }
+    }
+}
+
+/// What became of tasks that were to be stored.
+package struct InsertReply: Equatable, Sendable {
+    /// One outcome for each task, in their order. Two tasks with one id in one batch: the first is stored.
+    package var outcomes: [InsertOutcome]
+    /// The names of the data nodes on which all of them were seen; the one that committed is the first.
+    package var nodes: [String]
+
+    package init(_ outcomes: [InsertOutcome], nodes: [String]) {
+        self.outcomes = outcomes
+        self.nodes = nodes
+    }
+}
+
 /// What became of one task that was to be stored.
 package enum InsertOutcome: Equatable, Sendable {
     case inserted
     /// The id was there already, in this state.
     case exists(TaskState)
+    /// It is larger than what the database takes at once, and not stored; nor will it be if it is repeated.
+    case tooLarge(limitBytes: Int)
 }
 
 /// What a dispatcher asks for.

@@ -19,7 +19,11 @@ package struct Receipt: Equatable, Sendable {
 
     package init(_ task: TaskDefinition, _ outcome: InsertOutcome, store: String, copies: Int = 1) {
         self.init(id: task.id, store: store, copies: copies, dueAt: task.dueAt)
-        if case .exists(let state) = outcome { self.duplicate = state }
+        switch outcome {
+        case .inserted: break
+        case .exists(let state): self.duplicate = state
+        case .tooLarge: preconditionFailure("What is not stored has no receipt")
+        }
     }
 
     /// `{"id","stored":"yes","store","copies","due_at"}`, and for a task that was there already

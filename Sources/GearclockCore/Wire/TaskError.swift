@@ -107,6 +107,11 @@ package struct TaskError: Error, Equatable, Sendable {
         }
     }
 
+    /// A task that the database cannot take.
+    package static func tooLargeForStore(_ limitBytes: Int) -> TaskError {
+        TaskError(.tooLarge, "The task is larger than the \(limitBytes) bytes that the store takes at once")
+    }
+
     /// Why a text is no request.
     package init(_ error: JSONError) {
         switch error.code {

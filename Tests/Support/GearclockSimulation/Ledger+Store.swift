@@ -85,6 +85,8 @@ extension Ledger {
             if self[index].shadow?.state != state {
                 self.fail("\(self.name(index)) exists as \(state), and should not")
             }
+        case .tooLarge:
+            self.fail("\(self.name(index)) is too large, and no task here is")
         }
         self.compare(index, model)
     }
