@@ -48,6 +48,11 @@ enum ConnectionOptions {
             handle, node.host, configuration.user, configuration.password?.text ?? "", database, UInt32(node.port),
             nil, UInt(CLIENT_FOUND_ROWS))
         guard connected != nil else { throw MariaDBFailure(handle, step: .connect) }
+        // "Enforced" is not enough for Connector/C: without verification it goes on in clear text if the server cannot
+        // encrypt.
+        guard configuration.tls == .off || mysql_get_ssl_cipher(handle) != nil else {
+            throw MariaDBFailure(code: 2026, message: "The server does not encrypt", step: .connect)
+        }
         // SET and SHOW are answered by nodes that are not ready, too.
         let (access, autocommit) = purpose == .reading ? ("READ ONLY", 1) : ("READ WRITE", 0)
         for statement in [

@@ -91,14 +91,16 @@ package final class MariaDBStatement {
     /// on a server that has no bulk. Within a transaction the result is the same.
     ///
     /// A statement that commits by itself must not be run so.
+    ///
+    /// - Parameter asBulk: `false` to go row by row in any case. Default: as the server can.
     /// - Returns: the affected rows of all of them.
     @discardableResult
-    package func runBatch() throws(MariaDBFailure) -> Int {
+    package func runBatch(asBulk: Bool? = nil) throws(MariaDBFailure) -> Int {
         precondition(!self.connection.autocommit, "A batch is one transaction")
         defer { self.batch.clear() }
         try self.connection.requireOpen()
         self.batch.resolve()
-        let isBulk = self.connection.facts.supportsBulk && self.batch.parameters > 0
+        let isBulk = asBulk ?? self.connection.facts.supportsBulk && self.batch.parameters > 0
         var affected = 0
         var row = 0
         while row < self.batch.rows {
@@ -176,11 +178,9 @@ package final class MariaDBStatement {
     }
 
     private func bindColumns() throws(MariaDBFailure) {
-        // The server may have prepared it anew, with other columns, because a table was altered.
-        if self.columns == nil || self.columns!.count != Int(mysql_stmt_field_count(self.handle)) {
-            self.columns = ResultColumns(of: self.handle)
-        }
-        guard self.columns!.bind(to: self.handle) else { throw self.failure(.statement) }
+        let columns = self.columns ?? ResultColumns(of: self.handle)
+        self.columns = columns
+        guard columns.bind(to: self.handle) else { throw self.failure(.statement) }
     }
 
     private func fetch() throws(MariaDBFailure) -> Bool {
