@@ -1,10 +1,10 @@
 # Sourced: MariaDB servers that are one Galera cluster, each with its folder $GALERA_DIR/K (K from 1).
 #
-# A folder has `my.cnf`, `data`, `socket`, `address` (HOST:PORT for clients), `pid` and `log`, so that any process that
-# knows GALERA_DIR can stop, start and cut off nodes. $GALERA_DIR/password is that of the account `gearclock`, which may
-# do everything; `root` has none, and comes in through the socket only. Needs project.sh.
-
+# A folder has `my.cnf`, `data`, `socket`, `address` (HOST:PORT for clients), `pid` and `mariadbd.log`, so that any process
+# that knows GALERA_DIR can stop, start and cut off nodes. $GALERA_DIR/password is that of the account `gearclock`, which
+# may do everything; `root` has none, and comes in through the socket only. Needs project.sh.
 # What the next start_galera builds.
+
 galera_options() {
     # One server without Galera.
     galera_plain=
@@ -31,12 +31,12 @@ start_galera() {
     # Somebody else may take a port after it was found to be free.
     for attempt in 1 2 3; do
         if build_galera "$1" 2>"$GALERA_DIR/errors"; then return 0; fi
-        grep -qs 'Address already in use' "$GALERA_DIR"/*/log || break
+        grep -qs 'Address already in use' "$GALERA_DIR"/*/mariadbd.log || break
         stop_galera
         rm -rf "${GALERA_DIR:?}"/[1-9]
     done
     cat "$GALERA_DIR/errors" >&2
-    for attempt in "$GALERA_DIR"/*/log; do
+    for attempt in "$GALERA_DIR"/*/mariadbd.log; do
         echo "-- ${attempt#"$GALERA_DIR/"}" >&2
         grep -E 'ERROR|Aborting' "$attempt" | tail -n 5 >&2 || true
     done
@@ -190,7 +190,7 @@ datadir=$home/data
 tmpdir=$home/tmp
 socket=$home/socket
 pid-file=$home/mariadbd.pid
-log-error=$home/log
+log-error=$home/mariadbd.log
 bind-address=${address%:*}
 port=${address##*:}
 skip-name-resolve
@@ -254,7 +254,7 @@ await_node() {
     until node_is_ready "$1"; do
         if ! node_is_alive "$1"; then
             echo "node $1 ended; its log:" >&2
-            grep -E 'ERROR' "$GALERA_DIR/$1/log" | tail -n 5 >&2 || true
+            grep -E 'ERROR' "$GALERA_DIR/$1/mariadbd.log" | tail -n 5 >&2 || true
             return 1
         fi
         if ((SECONDS >= deadline)); then
@@ -324,9 +324,9 @@ restart_node() {
 # UUID:SEQNO
 recovered_position() {
     local home=$GALERA_DIR/$1
-    mariadbd --defaults-file="$home/my.cnf" --wsrep-recover --log-error="$home/recovery" --skip-networking \
+    mariadbd --defaults-file="$home/my.cnf" --wsrep-recover --log-error="$home/recovery.log" --skip-networking \
         </dev/null >/dev/null 2>&1 || true
-    sed -n 's/.*WSREP: Recovered position: *//p' "$home/recovery" | tail -n 1
+    sed -n 's/.*WSREP: Recovered position: *//p' "$home/recovery.log" | tail -n 1
 }
 
 # Makes it the Primary Component: alive, with those that it still sees; or dead, alone with its own data.
