@@ -3,8 +3,8 @@
 # A folder has `my.cnf`, `data`, `socket`, `address` (HOST:PORT for clients), `pid` and `mariadbd.log`, so that any process
 # that knows GALERA_DIR can stop, start and cut off nodes. $GALERA_DIR/password is that of the account `gearclock`, which
 # may do everything; `root` has none, and comes in through the socket only. Needs project.sh.
-# What the next start_galera builds.
 
+# What the next start_galera builds.
 galera_options() {
     # One server without Galera.
     galera_plain=
