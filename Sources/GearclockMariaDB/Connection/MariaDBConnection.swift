@@ -39,6 +39,7 @@ package final class MariaDBConnection {
     var isCausal = false
     private var statements: [String: MariaDBStatement] = [:]
     private var isClosed = false
+    private var isCausal: Bool?
     /// Set by a failure after which nothing can be asked any more.
     package private(set) var isBroken = false
 
@@ -132,6 +133,14 @@ package final class MariaDBConnection {
 
     /// Whether something was changed or read since the latest commit or rollback.
     package var isInTransaction: Bool { self.handle.pointee.server_status & UInt32(SERVER_STATUS_IN_TRANS) != 0 }
+
+    /// Whether the first statement of a transaction, if it reads, waits until this node has applied what was committed
+    /// anywhere before. It means nothing without Galera.
+    package func setCausal(_ isOn: Bool) throws(MariaDBFailure) {
+        guard self.isCausal != isOn, self.facts.isWSREPOn else { return }
+        try self.execute("SET SESSION wsrep_sync_wait = \(isOn ? 1 : 0)")
+        self.isCausal = isOn
+    }
 
     // MARK: - For statements
 
