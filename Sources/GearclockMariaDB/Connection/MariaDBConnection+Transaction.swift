@@ -29,13 +29,3 @@ extension MariaDBConnection {
         }
     }
 }
-
-extension MariaDBConnection {
-    /// Whether reads wait until this node has applied what any node had committed when they began. The server looks at
-    /// it when a transaction begins, so it is set before the first statement of one. Without Galera it changes nothing.
-    package func setCausal(_ isOn: Bool) throws(MariaDBFailure) {
-        guard self.facts.hasWSREP, self.isCausal != isOn else { return }
-        try self.execute("SET SESSION wsrep_sync_wait = \(isOn ? 1 : 0)")
-        self.isCausal = isOn
-    }
-}

@@ -35,8 +35,6 @@ package final class MariaDBConnection {
     /// The socket, for ``SocketCutter``.
     let descriptor: CInt
     private let handle: UnsafeMutablePointer<MYSQL>
-    /// What the session's `wsrep_sync_wait` is.
-    var isCausal = false
     private var statements: [String: MariaDBStatement] = [:]
     private var isClosed = false
     private var isCausal: Bool?
