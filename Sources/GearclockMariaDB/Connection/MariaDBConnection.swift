@@ -39,6 +39,11 @@ package final class MariaDBConnection {
     private var isClosed = false
     /// Set by a failure after which nothing can be asked any more.
     package private(set) var isBroken = false
+    /// Reading waits until this node has applied all that the other nodes had committed before.
+    package private(set) var isCausal = false
+    /// What is known about the scans for due tasks and for ended leases on this connection.
+    package var dueScan = ScanBound()
+    package var leaseScan = ScanBound()
 
     /// Connects and logs in; takes up to the connect timeout, rounded up to seconds, for each of the two.
     package init(
@@ -127,6 +132,16 @@ package final class MariaDBConnection {
 
     /// Whether something was changed or read since the latest commit or rollback.
     package var isInTransaction: Bool { self.handle.pointee.server_status & UInt32(SERVER_STATUS_IN_TRANS) != 0 }
+
+    // MARK: - Causality
+
+    /// Lets the statements that read, from the next transaction on, wait until this node has applied all that the other
+    /// nodes had committed before, or lets them read what this node has. Without Galera there is nothing to wait for.
+    package func setCausal(_ isOn: Bool) throws(MariaDBFailure) {
+        guard self.isCausal != isOn else { return }
+        if self.facts.isWSREPOn { try self.execute("SET SESSION wsrep_sync_wait = \(isOn ? 1 : 0)") }
+        self.isCausal = isOn
+    }
 
     // MARK: - For statements
 

@@ -107,6 +107,7 @@ package final class MariaDBServer: Sendable {
             "--bind-address=127.0.0.1", "--port=\(port)", "--skip-log-bin", "--skip-name-resolve",
             // Tests end with the server, so nothing has to outlive it.
             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M",
+            "--max-allowed-packet=64M",
         ]
     }
 
