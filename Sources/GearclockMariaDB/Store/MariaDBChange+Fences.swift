@@ -14,9 +14,11 @@ extension MariaDBChange {
 
     /// Changes rows whose claims hold.
     ///
-    /// - Parameter change: changes the rows of these claims, no id twice, and returns how many it found.
+    /// - Parameters:
+    ///   - now: rows that break a rule are set aside; `nil`: they are left where they are, and their claims are stale.
+    ///   - change: changes the rows of these claims, no id twice, and returns how many it found.
     func fenced(
-        _ claims: [Claim], now: Timestamp, _ change: (_ claims: [Claim]) throws(MariaDBFailure) -> Int
+        _ claims: [Claim], now: Timestamp?, _ change: (_ claims: [Claim]) throws(MariaDBFailure) -> Int
     ) throws(MariaDBFailure) -> [FencedOutcome] {
         if claims.isEmpty { return [] }
         if Set(claims.lazy.map(\.id)).count == claims.count {
@@ -25,7 +27,10 @@ extension MariaDBChange {
             } catch  where error.meaning == .ruleViolation {}
             try self.connection.rollback()
         }
-        var standing = try self.lockedWithoutForeign(claims.map(\.id), now: now)
+        var standing = try self.locked(claims.map(\.id))
+        let foreign = standing.values.filter(\.breaksRule)
+        if let now { try self.setAside(foreign, now: now) }
+        for row in foreign { standing[row.record.id] = nil }
         let holds = claims.map { claim in
             guard let row = standing[claim.id], row.holds(claim) else { return false }
             // The same claim a second time finds what the first left.

@@ -15,7 +15,7 @@ package struct MariaDBChange {
     /// Measures how long scans take.
     let clock: any GearclockClock
 
-    package init(_ connection: MariaDBConnection, clock: any GearclockClock) {
+    package init(_ connection: MariaDBConnection, clock: any GearclockClock = SystemClock()) {
         self.connection = connection
         self.clock = clock
     }
@@ -88,6 +88,7 @@ package struct MariaDBChange {
     }
 
     package func prune(limit: Int, now: Timestamp) throws(MariaDBFailure) -> Int {
+        try self.connection.setCausal(false)
         let limit = Int64(max(0, limit))
         let old = try self.connection.statement(SQL.old)
         for state in 0..<4 {

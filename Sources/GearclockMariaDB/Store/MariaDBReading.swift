@@ -8,7 +8,7 @@ package struct MariaDBReading {
     /// Measures how long scans take.
     let clock: any GearclockClock
 
-    package init(_ connection: MariaDBConnection, clock: any GearclockClock) {
+    package init(_ connection: MariaDBConnection, clock: any GearclockClock = SystemClock()) {
         self.connection = connection
         self.clock = clock
     }
@@ -29,12 +29,13 @@ package struct MariaDBReading {
         return rows
     }
 
-    package func nextDue() throws(MariaDBFailure) -> Timestamp? {
+    /// - Parameter notBefore: tasks that are due earlier are not seen.
+    package func nextDue(notBefore: Timestamp = .distantPast) throws(MariaDBFailure) -> Timestamp? {
         try self.connection.setCausal(false)
         let next = try self.connection.statement(SQL.nextDue)
         let began = self.clock.now.monotonic
         let start = self.connection.dueScan.start(now: began)
-        next.bind(1, start)
+        next.bind(1, max(start, notBefore))
         let due = try next.firstRow { $0.timestamp(0) }
         let ended = self.clock.now.monotonic
         try self.connection.noteDueScan(

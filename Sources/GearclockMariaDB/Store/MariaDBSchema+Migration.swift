@@ -1,104 +1,92 @@
 extension MariaDBSchema {
-    /// What a database has of the schema.
-    package enum Condition: Equatable, Sendable {
-        /// This program can work with it; its version may be a later one.
-        case usable(version: Int)
-        /// None of our tables is there.
+    /// What a database has.
+    package enum Found: Equatable, Sendable {
+        /// No tables of ours.
         case missing
-        /// Migrations are missing.
-        case older(version: Int)
-        /// A later program made it, and programs before that cannot work with it.
-        case newer(version: Int, compatibleFrom: Int)
-        /// There is a table `task`, and it is not ours.
-        case foreign
+        /// The version, and from which version on programs work with it.
+        case version(Int, compatibleFrom: Int)
 
-        /// Why this program cannot work with it; `nil` if it can.
-        package var problem: String? {
+        /// What has to be done before this program works with it; `nil`: nothing.
+        package var defect: Defect? {
             switch self {
-            case .usable: nil
-            case .missing: "The database has no schema: run `gearclock store migrate`"
+            case .missing: .missing
+            case .version(let version, _) where version < MariaDBSchema.version: .older(version)
+            case .version(let version, let compatibleFrom) where compatibleFrom > MariaDBSchema.version:
+                .newer(version)
+            case .version: nil
+            }
+        }
+    }
+
+    /// Why a database does not fit this program.
+    package enum Defect: Equatable, Sendable, CustomStringConvertible {
+        case missing
+        case older(Int)
+        case newer(Int)
+
+        package var description: String {
+            switch self {
+            case .missing:
+                "the database has no tables of Gearclock: run 'gearclock store migrate'"
             case .older(let version):
-                "The database has schema \(version), this program needs \(MariaDBSchema.version):"
-                    + " run `gearclock store migrate`"
-            case .newer(let version, let compatibleFrom):
-                "The database has schema \(version), for programs that know \(compatibleFrom) or later, and this one"
-                    + " knows \(MariaDBSchema.version): use a newer program"
-            case .foreign: "The database has a table `task` of some other program"
+                "the database has schema \(version), this program needs \(MariaDBSchema.version): run "
+                    + "'gearclock store migrate'"
+            case .newer(let version):
+                "the database has schema \(version), this program knows up to \(MariaDBSchema.version): use a newer "
+                    + "program"
             }
         }
     }
 
-    /// What the database of a connection has. It needs a node that is ready.
-    package static func condition(on connection: MariaDBConnection) throws(MariaDBFailure) -> Condition {
+    /// Which version a database has.
+    package static func find(on connection: MariaDBConnection) throws(MariaDBFailure) -> Found {
         do {
-            let rows = try connection.textRows("SELECT version, compatible_from FROM gearclock_schema")
-            let versions = rows.map { row in row.map { $0.flatMap { Int($0) } ?? 0 } }
-            return self.condition(
-                version: versions.map { $0[0] }.max() ?? 0, compatibleFrom: versions.map { $0[1] }.max() ?? 0)
-        } catch  where error.code == self.noSuchTable {
-            // First `task`, then the other one again, which is made before it: somebody may be migrating.
-            guard try self.exists("task", on: connection) else { return .missing }
-            return try self.exists("gearclock_schema", on: connection) ? .older(version: 0) : .foreign
-        }
-    }
-
-    static func condition(version: Int, compatibleFrom: Int) -> Condition {
-        if version < self.version { return .older(version: version) }
-        if compatibleFrom > self.version { return .newer(version: version, compatibleFrom: compatibleFrom) }
-        return .usable(version: version)
-    }
-
-    /// Brings a database to the schema of this program, if it has an older one or none.
-    ///
-    /// Any number of processes may do so at once, on any nodes of a cluster: every statement may be repeated, Galera
-    /// runs data definitions one after the other everywhere, and the row that says that a migration is done is written
-    /// after it, once. `GET_LOCK` would hold on one node only.
-    /// - Returns: what the database has afterwards; it is not usable if it is foreign or too new.
-    package static func migrate(_ connection: MariaDBConnection) throws(MariaDBFailure) -> Condition {
-        for attempt in 1... {
-            do {
-                return try self.migrateOnce(connection)
-            } catch {
-                try? connection.rollback()
-                // Somebody else's data definition stopped our transaction, or the other way round.
-                guard error.meaning == .conflict || error.meaning == .duplicateKey, attempt < self.mostAttempts else {
-                    throw error
-                }
+            let rows = try connection.textRows("SELECT max(version), max(compatible_from) FROM gearclock_schema")
+            guard let row = rows.first, row.count == 2, let version = row[0].flatMap({ Int($0) }) else {
+                return .missing
             }
+            return .version(version, compatibleFrom: row[1].flatMap { Int($0) } ?? version)
+        } catch  where error.code == 1146 {
+            return .missing
         }
-        preconditionFailure("The loop ends by itself")
     }
 
-    private static func migrateOnce(_ connection: MariaDBConnection) throws(MariaDBFailure) -> Condition {
-        try connection.setCausal(true)
-        let condition = try self.condition(on: connection)
-        // What was read is no part of what follows.
-        try connection.rollback()
-        let version: Int
-        switch condition {
-        case .usable, .newer, .foreign: return condition
-        case .missing: version = 0
-        case .older(let found): version = found
-        }
+    /// Brings a database to the current schema. Any number of daemons may do so at once, on any nodes: Galera puts data
+    /// definitions in one order for all nodes, and each of them may be repeated.
+    ///
+    /// - Returns: the names of the migrations that this call made.
+    package static func migrate(on connection: MariaDBConnection) throws(MariaDBFailure) -> [String] {
         try connection.execute(self.versions)
-        for (number, migration) in zip((version + 1)..., self.migrations[version...]) {
+        let found = try self.find(on: connection)
+        try connection.rollback()
+        var present = 0
+        if case .version(let version, _) = found { present = version }
+        var made: [String] = []
+        for (index, migration) in self.migrations.enumerated().dropFirst(present) {
             for statement in migration.statements { try connection.execute(statement) }
-            try connection.execute(
-                """
-                INSERT INTO gearclock_schema (version, name, compatible_from)
-                VALUES (\(number), '\(migration.name)', \(migration.compatibleFrom))
-                """)
-            try connection.commit()
+            if try self.note(migration, version: index + 1, on: connection) { made.append(migration.name) }
         }
-        return try self.condition(on: connection)
+        return made
     }
 
-    private static func exists(_ table: String, on connection: MariaDBConnection) throws(MariaDBFailure) -> Bool {
-        try !connection.textRows("SHOW TABLES LIKE '\(table)'").isEmpty
+    /// - Returns: whether this call noted it, and not somebody else at the same time.
+    private static func note(
+        _ migration: Migration, version: Int, on connection: MariaDBConnection
+    ) throws(MariaDBFailure) -> Bool {
+        let note = try connection.statement(
+            "INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (?, ?, ?)")
+        note.bind(1, Int64(version))
+        note.bind(2, text: migration.name)
+        note.bind(3, Int64(migration.compatibleFrom))
+        do {
+            try note.run()
+            try connection.commit()
+            return true
+        } catch {
+            // On another node the same row shows as a conflict.
+            guard error.meaning == .duplicateKey || error.meaning == .conflict else { throw error }
+            try connection.rollback()
+            return false
+        }
     }
-
-    /// ER_NO_SUCH_TABLE.
-    private static let noSuchTable = 1146
-    /// More than daemons that start at once: each conflict means that another one got further.
-    private static let mostAttempts = 100
 }
