@@ -176,7 +176,7 @@ extension TaskStoreError {
     /// What happened, for a client and for a log.
     package var text: String {
         switch self {
-        case .unavailable(let text), .outcomeUnknown(let text): text
+        case .unavailable(let text, _), .outcomeUnknown(let text): text
         case .conflict: "another writer held the same rows"
         }
     }
