@@ -58,8 +58,8 @@ package struct TaskError: Error, Equatable, Sendable {
         package static let notFound = Code(.notFound)
         /// `store_unavailable`: the store cannot be reached. Nothing happened; repeat the request after a while.
         package static let storeUnavailable = Code(.storeUnavailable)
-        /// `too_few_copies`: fewer data nodes are well than copies were asked for. Nothing is stored; repeat the request
-        /// after a while, or ask for fewer `copies`.
+        /// `too_few_copies`: fewer data nodes are well than copies were asked for. Nothing is stored; repeat the
+        /// request after a while, or ask for fewer `copies`.
         package static let tooFewCopies = Code(.tooFewCopies)
         /// `outcome_unknown`: the request was given to the store, and its answer was lost. Repeat it with the same
         /// `id`: that is harmless. Without an `id` of your own a repetition may store the task twice.
