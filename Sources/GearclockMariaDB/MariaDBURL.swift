@@ -35,10 +35,10 @@ package struct MariaDBURL: Equatable, Sendable, CustomStringConvertible {
             parameters.append("connections=\(self.configuration.connections)")
         }
         if self.configuration.connectTimeout != standard.connectTimeout {
-            parameters.append("connect_timeout=\(self.configuration.connectTimeout.wholeSeconds)")
+            parameters.append("connect_timeout=\(self.configuration.connectTimeout.inWholeSeconds)")
         }
         if self.configuration.statementTimeout != standard.statementTimeout {
-            parameters.append("statement_timeout=\(self.configuration.statementTimeout.wholeSeconds)")
+            parameters.append("statement_timeout=\(self.configuration.statementTimeout.inWholeSeconds)")
         }
         if let passwordFile { parameters.append("password_file=\(PercentEncoding.encode(passwordFile))") }
         return parameters.isEmpty ? text : text + "?" + parameters.joined(separator: "&")
@@ -80,7 +80,7 @@ extension MariaDBConfiguration.Node {
 
 extension Duration {
     /// The connector counts its timeouts in seconds.
-    fileprivate var wholeSeconds: Int64 { self.components.seconds }
+    fileprivate var inWholeSeconds: Int64 { self.components.seconds }
 }
 
 /// `%` and two hexadecimal digits for a byte, as in URLs.
