@@ -115,5 +115,11 @@ package actor NodeConnection {
         return poll(&question, 1, 0) != 0
     }
 
-    private static let cancelled = MariaDBFailure(code: 1317, message: "The call was cancelled", step: .connect)
+    private static let cancelled = MariaDBFailure(
+        code: 1317, sqlState: "GC000", message: "The call was cancelled", step: .connect)
+}
+
+extension MariaDBFailure {
+    /// The caller did not want it any more; the node has no part in it.
+    var isCancellation: Bool { self.sqlState == "GC000" }
 }
