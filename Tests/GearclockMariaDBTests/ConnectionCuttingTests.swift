@@ -65,7 +65,10 @@ import Testing
         await connection.close()
     }
 
-    @Test func `a cut commit has an unknown outcome`() async throws {
+    @Test(arguments: MariaDBConnection.Boundary.allCases)
+    func `a cut before the commit stores nothing, and a cut commit has an unknown outcome`(
+        _ cutAt: MariaDBConnection.Boundary
+    ) async throws {
         let configuration = try await MariaDBServer.shared().makeDatabase()
         let connection = NodeConnection(to: configuration.nodes[0], configuration: configuration)
         let cutter = connection.cutter
@@ -74,13 +77,12 @@ import Testing
         }
         await #expect {
             try await connection.perform { (connection) throws(MariaDBFailure) in
-                try connection.transaction(boundary: { (boundary) throws(MariaDBFailure) in
-                    if boundary == .beforeCommit { cutter.cut() }
-                }) { (connection) throws(MariaDBFailure) in
+                try connection.transaction(boundary: { if $0 == cutAt { cutter.cut() } }) {
+                    (connection) throws(MariaDBFailure) in
                     try connection.execute("INSERT INTO sample VALUES (1)")
                 }
             }
-        } throws: { ($0 as? MariaDBFailure)?.outcomeIsUnknown == true }
+        } throws: { ($0 as? MariaDBFailure)?.outcomeIsUnknown == (cutAt != .begin) }
         await connection.close()
     }
 

@@ -1,27 +1,26 @@
 extension MariaDBConnection {
-    /// A point in the life of a transaction, for tests that make it fail there.
+    /// A point in the life of a transaction, for tests that cut the connection there.
     package enum Boundary: Equatable, Sendable, CaseIterable {
         /// The first statement is not sent yet.
         case begin
         /// All statements are done, `COMMIT` is not sent.
         case beforeCommit
-        /// `COMMIT` was answered.
-        case afterCommit
+        /// `COMMIT` is sent and not answered.
+        case commitSent
     }
 
     /// Runs `body` and commits; if anything fails, nothing of it stays behind on this connection.
     ///
-    /// - Parameter boundary: called at each ``Boundary``; it may throw instead of the server.
+    /// - Parameter boundary: called at each ``Boundary``.
     package func transaction<Value>(
-        boundary: ((Boundary) throws(MariaDBFailure) -> Void)? = nil,
+        boundary: (Boundary) -> Void = { _ in },
         _ body: (MariaDBConnection) throws(MariaDBFailure) -> Value
     ) throws(MariaDBFailure) -> Value {
         do {
-            try boundary?(.begin)
+            boundary(.begin)
             let value = try body(self)
-            try boundary?(.beforeCommit)
-            try self.commit()
-            try boundary?(.afterCommit)
+            boundary(.beforeCommit)
+            try self.commit { boundary(.commitSent) }
             return value
         } catch {
             // If this fails, the connection is broken, and the server takes everything back when it sees that.

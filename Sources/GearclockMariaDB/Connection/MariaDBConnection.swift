@@ -3,8 +3,8 @@ internal import CMariaDB
 /// One connection to one node, through MariaDB Connector/C.
 ///
 /// Its calls block until the server answers or the time for it is over, so it is used only inside an actor with an
-/// executor of its own (``NodeConnection``). Transactions begin by themselves where changes are made: `autocommit` is off.
-/// Affected rows are those that a condition *found*, whether or not they looked the same before.
+/// executor of its own (``NodeConnection``). Where changes are made, `autocommit` is off and transactions begin by
+/// themselves. Affected rows are those that a condition *found*, whether or not they looked the same before.
 package final class MariaDBConnection {
     /// What is asked of the server once, when the connection is made.
     package struct ServerFacts: Equatable, Sendable {
@@ -37,6 +37,7 @@ package final class MariaDBConnection {
     private let handle: UnsafeMutablePointer<MYSQL>
     private var statements: [String: MariaDBStatement] = [:]
     private var isClosed = false
+    private var isCausal: Bool?
     /// Set by a failure after which nothing can be asked any more.
     package private(set) var isBroken = false
 
@@ -104,9 +105,12 @@ package final class MariaDBConnection {
 
     // MARK: - Transactions
 
-    package func commit() throws(MariaDBFailure) {
+    /// - Parameter sent: called when `COMMIT` is on its way and nothing came back yet.
+    package func commit(sent: () -> Void = {}) throws(MariaDBFailure) {
         try self.requireOpen()
-        guard mysql_commit(self.handle) == 0 else { throw self.failure(.commit) }
+        guard mysql_send_query(self.handle, "COMMIT", 6) == 0 else { throw self.failure(.commit) }
+        sent()
+        guard mysql_read_query_result(self.handle) == 0 else { throw self.failure(.commit) }
     }
 
     package func rollback() throws(MariaDBFailure) {
@@ -127,6 +131,14 @@ package final class MariaDBConnection {
 
     /// Whether something was changed or read since the latest commit or rollback.
     package var isInTransaction: Bool { self.handle.pointee.server_status & UInt32(SERVER_STATUS_IN_TRANS) != 0 }
+
+    /// Whether the first statement of a transaction, if it reads, waits until this node has applied what was committed
+    /// anywhere before. It means nothing without Galera.
+    package func setCausal(_ isOn: Bool) throws(MariaDBFailure) {
+        guard self.isCausal != isOn, self.facts.isWSREPOn else { return }
+        try self.execute("SET SESSION wsrep_sync_wait = \(isOn ? 1 : 0)")
+        self.isCausal = isOn
+    }
 
     // MARK: - For statements
 

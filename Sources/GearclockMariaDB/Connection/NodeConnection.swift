@@ -43,13 +43,19 @@ package actor NodeConnection {
     package nonisolated func perform<Value: Sendable>(
         _ body: @escaping @Sendable (MariaDBConnection) throws(MariaDBFailure) -> Value
     ) async throws(MariaDBFailure) -> Value {
+        try await self.result(body).get()
+    }
+
+    /// The same, as a value.
+    nonisolated func result<Value: Sendable>(
+        _ body: @escaping @Sendable (MariaDBConnection) throws(MariaDBFailure) -> Value
+    ) async -> Result<Value, MariaDBFailure> {
         let ticket = self.cutter.issueTicket()
-        let result = await withTaskCancellationHandler {
+        return await withTaskCancellationHandler {
             await self.run(ticket, body)
         } onCancel: {
             self.cutter.cut(ticket)
         }
-        return try result.get()
     }
 
     /// Closes the connection; the next call makes a new one.
@@ -109,5 +115,11 @@ package actor NodeConnection {
         return poll(&question, 1, 0) != 0
     }
 
-    private static let cancelled = MariaDBFailure(code: 1317, message: "The call was cancelled", step: .connect)
+    private static let cancelled = MariaDBFailure(
+        code: 1317, sqlState: "GC000", message: "The call was cancelled", step: .connect)
+}
+
+extension MariaDBFailure {
+    /// The caller did not want it any more; the node has no part in it.
+    var isCancellation: Bool { self.sqlState == "GC000" }
 }

@@ -111,7 +111,9 @@ package final class MariaDBServer: Sendable {
             "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
             "--bind-address=127.0.0.1", "--port=\(port)", "--skip-log-bin", "--skip-name-resolve",
             // Tests end with the server, so nothing has to outlive it.
-            "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M",
+            "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=256M",
+            // The largest payload is 16 MiB, and a packet is a little more.
+            "--max-allowed-packet=64M",
         ]
     }
 

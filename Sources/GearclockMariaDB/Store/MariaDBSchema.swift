@@ -1,0 +1,89 @@
+/// The tables, and the steps by which a database gets to them.
+///
+/// A released migration is never edited. A change of the schema adds one, and touches `Fixtures/schemas` and the
+/// migration test in the same commit. Each statement may be repeated: data definitions are no transactions, and two
+/// daemons may migrate at once.
+package enum MariaDBSchema {
+    package struct Migration: Sendable {
+        package let name: String
+        package let statements: [String]
+        /// Programs that know this version of the schema, or a later one, work with a database that has the migration.
+        package let compatibleFrom: Int
+    }
+
+    /// In their order; the version of a database is the number of those that it has.
+    package static let migrations = [
+        Migration(name: "tasks", statements: [tasks, attempts], compatibleFrom: 1)
+    ]
+
+    package static var version: Int { self.migrations.count }
+
+    /// Which migrations a database has.
+    package static let versions = """
+        CREATE TABLE IF NOT EXISTS gearclock_schema (
+            version INT NOT NULL,
+            name VARCHAR(64) NOT NULL,
+            compatible_from INT NOT NULL,
+            migrated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+            PRIMARY KEY (version)
+        ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+        """
+
+    /// Tasks. Times are microseconds since 1970, spans are microseconds. States: 0 scheduled, 1 running, 2 completed,
+    /// 3 discarded, 4 cancelled, 5 expired. `retry` is NULL for the standard policy.
+    ///
+    /// The key is the id, which is ordered by time, so that new rows go to the end whatever their due times are: a
+    /// table that is clustered by due time is as fast while it fits into memory, and ten times slower when not.
+    /// `wake_at` is what the only other index needs: when a scheduled task is due, when the lease of a running one
+    /// ends, when a final one may be removed. One index for three questions is one less to write.
+    private static let tasks = """
+        CREATE TABLE IF NOT EXISTS task (
+            id BINARY(16) NOT NULL,
+            state TINYINT NOT NULL,
+            wake_at BIGINT NOT NULL,
+            due_at BIGINT NOT NULL,
+            priority TINYINT NOT NULL,
+            attempt BIGINT NOT NULL,
+            failures BIGINT NOT NULL,
+            owner BIGINT,
+            finished_at BIGINT,
+            created_at BIGINT NOT NULL,
+            expires_at BIGINT,
+            timeout BIGINT,
+            retain BIGINT NOT NULL,
+            retry VARBINARY(4096),
+            function VARBINARY(512) NOT NULL,
+            controller VARBINARY(512),
+            payload LONGBLOB NOT NULL,
+            document LONGBLOB,
+            PRIMARY KEY (id),
+            KEY task_wake (state, wake_at),
+            CONSTRAINT task_state CHECK (state BETWEEN 0 AND 5),
+            CONSTRAINT task_priority CHECK (priority BETWEEN 0 AND 2),
+            CONSTRAINT task_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT task_failures CHECK (failures BETWEEN 0 AND 4294967295),
+            CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
+            CONSTRAINT task_finished_when_final CHECK ((state >= 2) = (finished_at IS NOT NULL)),
+            CONSTRAINT task_wake_when_due CHECK (state <> 0 OR wake_at = due_at),
+            CONSTRAINT task_function CHECK (length(function) >= 1),
+            CONSTRAINT task_controller CHECK (
+                controller IS NULL OR (length(controller) >= 1 AND document IS NOT NULL))
+        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+        """
+
+    /// What became of the attempts of a task. `number` is the claim that the attempt had: each has one entry at most.
+    private static let attempts = """
+        CREATE TABLE IF NOT EXISTS attempt (
+            task_id BINARY(16) NOT NULL,
+            number BIGINT NOT NULL,
+            attempt BIGINT NOT NULL,
+            started_at BIGINT NOT NULL,
+            ended_at BIGINT NOT NULL,
+            outcome TINYINT NOT NULL,
+            message VARBINARY(1024) NOT NULL,
+            PRIMARY KEY (task_id, number),
+            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
+        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+        """
+}
