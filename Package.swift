@@ -139,7 +139,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log],
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "GearclockMariaDB", "Gearman", log],
             swiftSettings: settings),
     ]
 )

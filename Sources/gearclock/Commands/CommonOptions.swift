@@ -63,7 +63,8 @@ struct DaemonOptions: ParsableArguments {
 struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where tasks are kept: [NAME=]sqlite:PATH. (default: gearclock.sqlite in $XDG_STATE_HOME/gearclock; "
+            "Where tasks are kept: [NAME=]sqlite:PATH or [NAME=]mariadb://USER@HOST,HOST/DATABASE; may be repeated, "
+                + "then each with a name and ?number=N. (default: gearclock.sqlite in $XDG_STATE_HOME/gearclock; "
                 + "without that variable in /var/lib/gearclock for root, in ~/.local/state/gearclock for others)",
             valueName: "store"))
     var store: [String] = []

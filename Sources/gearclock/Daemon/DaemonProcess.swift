@@ -1,7 +1,6 @@
 internal import Foundation
 internal import GearclockCore
 internal import GearclockEnvironment
-internal import GearclockSQLite
 internal import Gearman
 internal import Logging
 internal import ServiceLifecycle
@@ -21,7 +20,7 @@ struct DaemonProcess {
     static func run(_ roles: Set<DaemonRole>, name: String, settings: Settings) async throws {
         // A reader of our log or of a socket that goes away is no reason to die.
         signal(SIGPIPE, SIG_IGN)
-        try settings.store.value.prepareDirectory()
+        for location in settings.stores.value { try location.prepareDirectory() }
         let clock = SystemClock()
         Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: clock)
         let process = DaemonProcess(
@@ -40,10 +39,16 @@ struct DaemonProcess {
             metadata: [
                 "version": "\(gearclockVersion)", "pid": "\(getpid())", "seed": "\(seed)",
                 "servers": "\(self.settings.gearman.value.map(\.description).joined(separator: ","))",
-                "store": "\(self.settings.store.value)",
+                "store": "\(self.settings.stores.value.map(\.description).joined(separator: ","))",
             ])
-        let store = try self.openStore()
-        let wiring = DaemonWiring(settings: self.settings, store: store, clock: self.clock, seed: seed)
+        if self.settings.hasVisiblePassword {
+            self.logger.warning(
+                "A password on the command line can be read by all users of this machine",
+                metadata: ["instead": "GEARCLOCK_STORE_PASSWORD, or a file named by password_file"])
+        }
+        let stores = try self.settings.stores.value.map { try OpenStore.open($0) }
+        var wiring = DaemonWiring(
+            settings: self.settings, clusters: stores.map(\.cluster), clock: self.clock, seed: seed)
         var configuration = ServiceGroupConfiguration(
             services: wiring.services(roles), gracefulShutdownSignals: [], logger: Logger(label: "gearclock.lifecycle"))
         // The controller keeps the drain time itself; this is for whatever hangs after it.
@@ -56,21 +61,8 @@ struct DaemonProcess {
         } catch {
             throw CommandFailure(.failed, "A daemon ended by itself: \(error)")
         }
-        do {
-            try store.close()
-        } catch {
-            self.logger.warning("The store was not closed well", metadata: ["error": "\(error.text)"])
-        }
+        for store in stores { await store.close(logger: self.logger) }
         self.logger.info("Stopped")
-    }
-
-    private func openStore() throws -> SQLiteTaskStore {
-        let location = self.settings.store.value
-        do {
-            return try SQLiteTaskStore(path: location.path)
-        } catch {
-            throw CommandFailure(.failed, "The store \(location) cannot be opened: \(error.text)")
-        }
     }
 
     private func supervise(_ services: ServiceGroup, signals: UnixSignalsSequence) async throws {
@@ -138,7 +130,10 @@ struct DaemonProcess {
         self.logger.info("Ready")
         try self.readyFile?.create()
         let servers = self.settings.gearman.value.map(\.description).joined(separator: ", ")
-        Terminal.write("gearclock \(self.name) is ready (job servers: \(servers); store: \(self.settings.store.value))")
+        let stores = self.settings.stores.value.map(\.description).joined(separator: ", ")
+        Terminal.write(
+            "gearclock \(self.name) is ready (job servers: \(servers); "
+                + (self.settings.stores.value.count == 1 ? "store: " : "stores: ") + stores + ")")
     }
 }
 

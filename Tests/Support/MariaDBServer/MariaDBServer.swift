@@ -3,7 +3,8 @@ package import GearclockMariaDB
 import Synchronization
 
 /// A MariaDB for tests: one that they start themselves, or the server or cluster that `GEARCLOCK_TEST_MARIADB` names
-/// (`HOST:PORT[,HOST:PORT…]`, user root without a password).
+/// (`HOST:PORT[,HOST:PORT…]`; the user is `GEARCLOCK_TEST_MARIADB_USER`, by default root, with the password
+/// `GEARCLOCK_TEST_MARIADB_PASSWORD`, by default none).
 ///
 /// A server that was started ends with the process that started it, however that ends: a shell stands between them,
 /// and stops the server and removes its directory when its standard input is closed.
@@ -58,9 +59,13 @@ package final class MariaDBServer: Sendable {
         return configuration
     }
 
-    /// As root, without a password, on all nodes.
+    /// As a user who may do everything, on all nodes.
     package func configuration(database: String) -> MariaDBConfiguration {
-        MariaDBConfiguration(nodes: self.nodes, database: database, user: "root")
+        // The account of a server that was started here is always the same.
+        let named = self.directory == nil ? ProcessInfo.processInfo.environment : [:]
+        return MariaDBConfiguration(
+            nodes: self.nodes, database: database, user: named["GEARCLOCK_TEST_MARIADB_USER"] ?? "root",
+            password: named["GEARCLOCK_TEST_MARIADB_PASSWORD"].map { MariaDBConfiguration.Secret($0) })
     }
 
     /// Stops the process where it is; its sockets stay, and nothing answers.
