@@ -6,6 +6,8 @@ struct TransactionAttempt<Value: Sendable>: Sendable {
     var value: Value?
     /// `nil`: it is committed.
     var failure: MariaDBFailure?
+    /// By which number the server knows the connection.
+    var session: UInt?
 }
 
 extension MariaDBConnection {
@@ -21,7 +23,7 @@ extension MariaDBConnection {
             }
             return TransactionAttempt(value: value, failure: nil)
         } catch {
-            return TransactionAttempt(value: value, failure: error)
+            return TransactionAttempt(value: value, failure: error, session: self.session)
         }
     }
 
