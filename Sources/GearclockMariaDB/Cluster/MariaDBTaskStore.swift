@@ -45,7 +45,13 @@ package final class MariaDBTaskStore: TaskStore {
         self.cluster = MariaDBCluster(
             configuration: configuration, clock: clock, logger: logger, seed: seed &+ 1, policy: nodePolicy
         ) { (connection) throws(MariaDBFailure) in
-            try MariaDBSchema.find(on: connection).defect?.description
+            guard try MariaDBSchema.find(on: connection).defect != nil else { return nil }
+            // Somebody may have migrated on another node just now. Only then it is worth waiting for what others did:
+            // a probe must be answered while a cluster stands still, too.
+            try connection.setCausal(true)
+            let defect = try MariaDBSchema.find(on: connection).defect
+            try connection.setCausal(false)
+            return defect?.description
         }
     }
 

@@ -6,7 +6,7 @@ extension MariaDBChange {
     package func claimDue(
         _ request: ClaimRequest, notBefore: Timestamp = .distantPast, now: Timestamp
     ) throws(MariaDBFailure) -> [ClaimedTask] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let ids = try self.due(SQL.due, request, notBefore, now: now)
         if ids.isEmpty { return [] }
         do {
@@ -133,7 +133,7 @@ extension MariaDBChange {
     private func expired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let expired = try self.connection.statement(SQL.expiredLeases)
         let began = self.clock.now.monotonic
         let start = self.connection.leaseScan.start(now: began)
