@@ -31,7 +31,9 @@ extension MariaDBTaskStore {
                 await self.cluster.probeForCaller(node, deadline: deadline)
             case .tooFew(let count, let complaint):
                 if plan.acceptsFewer { return CopiesPlan(count: max(1, count), acceptsFewer: true) }
-                throw .unavailable("\(plan.count) copies are demanded, \(count) can be made: \(complaint)")
+                throw .unavailable(
+                    "\(plan.count) copies are demanded, \(count) can be made: \(complaint)",
+                    count == 0 ? .away : .tooFewCopies)
             }
             if Task.isCancelled { throw .unavailable("the call was cancelled") }
         }
