@@ -21,7 +21,8 @@ package final class MariaDBTaskStore: TaskStore {
     let cluster: MariaDBCluster
     let configuration: MariaDBConfiguration
     let clock: any GearclockClock
-    let callPolicy: ClusterCallPolicy
+    let copiesPolicy: CopiesPolicy
+    private let callPolicy: ClusterCallPolicy
     private let random: Mutex<SeededGenerator>
     private let faults: Faults?
 
@@ -36,6 +37,8 @@ package final class MariaDBTaskStore: TaskStore {
     ) {
         self.configuration = configuration
         self.clock = clock
+        self.copiesPolicy = CopiesPolicy(
+            copies: configuration.copies, acceptsFewer: configuration.tooFewCopies == .accept)
         self.callPolicy = ClusterCallPolicy(statementLimit: configuration.statementTimeout)
         self.random = Mutex(SeededGenerator(seed: seed))
         self.faults = faults
@@ -62,17 +65,17 @@ package final class MariaDBTaskStore: TaskStore {
     package func insert(
         _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
-        let demand = try await self.copies(copies)
+        let plan = try await self.plan(copies)
         let (outcomes, node) = try await self.change(InsertOperation(tasks)) {
             (operation, change) throws(MariaDBFailure) in try change.insert(operation.openTasks)
         }
-        let ids = zip(tasks, outcomes).filter { $0.1.isStored }.map { $0.0.id }
-        return InsertReply(outcomes, nodes: try await self.prove(ids, demand, seenOn: node))
+        let stored = zip(tasks, outcomes).filter { $0.1.isStored }.map(\.0)
+        return InsertReply(outcomes, nodes: try await self.prove(stored, plan, seenOn: node))
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
         try await self.change(ClaimOperation(request)) { (operation, change) throws(MariaDBFailure) in
-            try change.claimDue(operation.request, notBefore: .distantPast, now: now)
+            try change.claimDue(operation.request, now: now)
         }.0
     }
 
@@ -125,9 +128,7 @@ package final class MariaDBTaskStore: TaskStore {
 
     package func nextDue() async throws(TaskStoreError) -> Timestamp? {
         // Where claims are made: there it is seen at once what they left.
-        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in
-            try reading.nextDue(notBefore: .distantPast)
-        }
+        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in try reading.nextDue() }
     }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
@@ -159,7 +160,7 @@ package final class MariaDBTaskStore: TaskStore {
                 connection.attempt { boundary in
                     if let faults, faults(FaultPoint(node: name, boundary: boundary)) { cutter.cut() }
                 } body: { (connection) throws(MariaDBFailure) in
-                    try body(operation, MariaDBChange(connection))
+                    try body(operation, MariaDBChange(connection, clock: self.clock))
                 }
             }
         }
@@ -171,7 +172,7 @@ package final class MariaDBTaskStore: TaskStore {
     ) async throws(TaskStoreError) -> Value {
         try await self.call(RepeatableOperation<Value>(purpose)) { _, node, deadline in
             await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
-                connection.reading(body)
+                connection.reading(self.clock, body)
             }
         }.0
     }
@@ -219,7 +220,7 @@ package final class MariaDBTaskStore: TaskStore {
         _ node: NodeIndex, _ ids: [TaskID], deadline: MonotonicInstant
     ) async -> Result<[StandingTask], NodeFailure> {
         let attempt = await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
-            connection.reading { (reading) throws(MariaDBFailure) in
+            connection.reading(self.clock) { (reading) throws(MariaDBFailure) in
                 try reading.standing(ids).values.map { StandingTask($0) }
             }
         }

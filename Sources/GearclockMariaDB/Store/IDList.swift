@@ -5,8 +5,9 @@ package import GearclockCore
 /// The list is filled up to a power of two by repeating its last id, which changes nothing, so that a connection
 /// prepares ten statements of a kind and not a thousand.
 package struct IDList {
-    package static let capacity = 1024
-    private static let texts: [String] = (0...10).map { exponent in
+    /// From a thousand on, MariaDB makes a temporary table of a list (`in_predicate_conversion_threshold`).
+    package static let capacity = 512
+    private static let texts: [String] = (0...9).map { exponent in
         Array(repeating: "?", count: 1 << exponent).joined(separator: ", ")
     }
 

@@ -1,22 +1,79 @@
 package import GearclockCore
+internal import GearclockEnvironment
 
 extension MariaDBChange {
-    /// - Parameter notBefore: the scan begins here; tasks that are due earlier are not seen.
-    package func claimDue(
-        _ request: ClaimRequest, notBefore: Timestamp, now: Timestamp
-    ) throws(MariaDBFailure) -> [ClaimedTask] {
+    package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         try self.connection.setCausal(false)
-        var ids = try self.due(SQL.due, request, notBefore)
-        if try self.claim(ids, request) < ids.count {
-            // Somebody took some of them after we looked. Which ones only locks can tell.
-            try self.connection.rollback()
-            ids = try self.due(SQL.dueLocked, request, notBefore)
-            guard try self.claim(ids, request) == ids.count else { throw .conflict(.statement) }
+        let ids = try self.due(SQL.due, request, now: now)
+        if ids.isEmpty { return [] }
+        do {
+            // Fewer rows than ids: somebody took some of them after we looked.
+            if try self.claim(ids, request) == ids.count {
+                return try self.claimed(self.readable(ids, now: now), request)
+            }
+        } catch  where error.meaning == .ruleViolation {}
+        try self.connection.rollback()
+        return try self.claimCarefully(request, now: now)
+    }
+
+    /// Locks what is due, without what others hold, and looks at it before it claims it.
+    private func claimCarefully(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
+        var ids: [TaskID] = []
+        var request = request
+        let limit = request.limit
+        while true {
+            request.limit = limit - ids.count
+            let found = try self.due(SQL.dueLocked, request, now: now)
+            let rows = try self.rows(SQL.lock, found)
+            // A row of ours is due when the index says so.
+            let foreign = rows.values.filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
+            try self.setAside(foreign, now: now)
+            let strange = Set(foreign.map(\.record.id))
+            let good = found.filter { !strange.contains($0) }
+            guard try self.claim(good, request) == good.count else { throw .conflict(.statement) }
+            ids += good
+            // Other tasks may stand behind those that were set aside.
+            if foreign.isEmpty || ids.count >= limit { break }
         }
-        let rows = try self.rows(ids)
+        return try self.claimed(self.readable(ids, now: now), request)
+    }
+
+    private func due(
+        _ sql: String, _ request: ClaimRequest, now: Timestamp
+    ) throws(MariaDBFailure) -> [TaskID] {
+        let due = try self.connection.statement(sql)
+        let began = self.clock.now.monotonic
+        let start = self.connection.dueScan.start(now: began)
+        due.bind(1, start)
+        due.bind(2, request.dueBy)
+        due.bind(3, Int64(max(0, request.limit)))
+        let found = try self.found(by: due)
+        let ended = self.clock.now.monotonic
+        try self.connection.noteDueScan(
+            from: start, head: found.first?.at ?? request.dueBy, present: now, took: began.duration(to: ended),
+            now: ended)
+        return found.map(\.id)
+    }
+
+    private func claim(_ ids: [TaskID], _ request: ClaimRequest) throws(MariaDBFailure) -> Int {
+        try self.run(SQL.claim, ids, parameters: 4) { statement in
+            statement.bind(1, request.leaseUntil)
+            statement.bind(2, request.owner)
+            statement.bind(3, request.dueBy)
+            statement.bind(4, request.dueBy)
+        }
+    }
+
+    /// The rows that were just claimed, without those that nobody can run: these are discarded.
+    private func readable(_ ids: [TaskID], now: Timestamp) throws(MariaDBFailure) -> [TaskRow] {
+        let rows = try self.rows(SQL.tasks, ids).values
         let unreadable = rows.filter { $0.defect != nil }
-        if !unreadable.isEmpty { try self.quarantine(unreadable, now: now) }
-        return rows.filter { $0.defect == nil }.map { row in
+        try self.setAside(unreadable, now: now)
+        return unreadable.isEmpty ? Array(rows) : rows.filter { $0.defect == nil }
+    }
+
+    private func claimed(_ rows: [TaskRow], _ request: ClaimRequest) -> [ClaimedTask] {
+        rows.map { row in
             ClaimedTask(
                 definition: row.record.definition,
                 claim: Claim(id: row.record.id, owner: request.owner, attempt: row.record.attempt),
@@ -24,57 +81,14 @@ extension MariaDBChange {
         }.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
     }
 
-    private func due(
-        _ sql: String, _ request: ClaimRequest, _ notBefore: Timestamp
-    ) throws(MariaDBFailure) -> [TaskID] {
-        let due = try self.connection.statement(sql)
-        due.bind(1, notBefore)
-        due.bind(2, request.dueBy)
-        due.bind(3, Int64(max(0, request.limit)))
-        return try self.ids(from: due)
-    }
-
-    private func claim(_ ids: [TaskID], _ request: ClaimRequest) throws(MariaDBFailure) -> Int {
-        try self.run(SQL.claim, ids, parameters: 2) { statement in
-            statement.bind(1, request.leaseUntil)
-            statement.bind(2, request.owner)
-        }
-    }
-
-    private func rows(_ ids: [TaskID]) throws(MariaDBFailure) -> [TaskRow] {
-        var rows: [TaskRow] = []
-        rows.reserveCapacity(ids.count)
-        for list in IDList.lists(of: ids) {
-            let tasks = try self.connection.statement(SQL.tasks(list))
-            list.bind(to: tasks)
-            try tasks.forEachRow { rows.append(TaskRow($0)) }
-        }
-        return rows
-    }
-
-    /// Sets aside tasks that were just claimed and cannot be run: discarded, with the reason in their history.
-    private func quarantine(_ rows: [TaskRow], now: Timestamp) throws(MariaDBFailure) {
-        let removeAt = now.advanced(by: RetentionPolicy().failed)
-        try self.end(rows.map(\.record.id), .discarded, now: now, removeAt: removeAt)
-        try self.append(
-            rows.map { row in
-                let text = "Discarded by the store: \(row.defect ?? "")"
-                return (
-                    row.record.id, row.record.attempt,
-                    AttemptRecord(
-                        attempt: row.record.attempt, startedAt: now, endedAt: now, outcome: .failed,
-                        message: Array(text.utf8))
-                )
-            })
-    }
-
     // MARK: - Leases
 
-    package func extend(_ claims: [Claim], leaseUntil: Timestamp) throws(MariaDBFailure) -> [FencedOutcome] {
-        // The same claim twice is extended once and holds both times.
-        var seen: Set<Claim> = []
-        let distinct = claims.filter { seen.insert($0).inserted }
-        let outcomes = try self.fenced(distinct) { (claims) throws(MariaDBFailure) in
+    package func extend(
+        _ claims: [Claim], leaseUntil: Timestamp
+    ) throws(MariaDBFailure) -> [FencedOutcome] {
+        // Twice the same claim is no harm here.
+        let distinct = Array(Set(claims))
+        let outcomes = try self.fenced(distinct, now: nil) { (claims) throws(MariaDBFailure) in
             var affected = 0
             for (fence, ids) in Self.byFence(claims) {
                 affected += try self.run(SQL.extend, ids, parameters: 3) { statement in
@@ -85,60 +99,47 @@ extension MariaDBChange {
             }
             return affected
         }
-        let outcomeByClaim = Dictionary(zip(distinct, outcomes), uniquingKeysWith: { first, _ in first })
-        return claims.map { outcomeByClaim[$0] ?? .stale }
+        let byClaim = Dictionary(uniqueKeysWithValues: zip(distinct, outcomes))
+        return claims.map { byClaim[$0] ?? .stale }
     }
 
     package func rescueExpired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
     ) throws(MariaDBFailure) -> Int {
+        try self.setUnknownStatesAside(now: now)
+        let ids = try self.expired(endedBefore: endedBefore, limit: limit, now: now)
+        // Who holds one of them is settling, extending or rescuing it.
+        let rows = try self.rows(SQL.lockFree, ids).values.filter {
+            $0.record.state == .running && $0.wakeAt < endedBefore
+        }
+        let foreign = rows.filter(\.breaksRule)
+        try self.setAside(foreign, now: now)
+        let records = rows.filter { !$0.breaksRule }.map(\.record)
+        try self.run(SQL.rescue, records.map(\.id))
+        try self.append(
+            records.map { record in
+                let entry = AttemptRecord(
+                    attempt: record.attempt, startedAt: record.leaseUntil ?? now, endedAt: now, outcome: .leaseExpired)
+                return (record.id, Int64(record.attempt), entry)
+            })
+        return rows.count
+    }
+
+    private func expired(
+        endedBefore: Timestamp, limit: Int, now: Timestamp
+    ) throws(MariaDBFailure) -> [TaskID] {
         try self.connection.setCausal(false)
         let expired = try self.connection.statement(SQL.expiredLeases)
-        expired.bind(1, endedBefore)
-        expired.bind(2, Int64(max(0, limit)))
-        var entries: [(TaskID, UInt32, AttemptRecord)] = []
-        try expired.forEachRow { row in
-            guard let id = row.taskID(0) else { return }
-            let attempt = UInt32(clamping: row.integer(1))
-            let entry = AttemptRecord(
-                attempt: attempt, startedAt: row.timestamp(2), endedAt: now, outcome: .leaseExpired)
-            entries.append((id, attempt, entry))
-        }
-        try self.run(SQL.rescue, entries.map(\.0))
-        try self.append(entries)
-        return entries.count
-    }
-
-    // MARK: - Fences
-
-    struct Fence: Hashable {
-        let owner: OwnerID
-        let attempt: UInt32
-    }
-
-    /// Claims by what their rows have in common: mostly one group, because one owner claims new tasks.
-    static func byFence(_ claims: some Sequence<Claim>) -> [Fence: [TaskID]] {
-        Dictionary(grouping: claims) { Fence(owner: $0.owner, attempt: $0.attempt) }.mapValues { $0.map(\.id) }
-    }
-
-    /// Changes rows whose claims hold.
-    ///
-    /// - Parameter change: changes the rows of these claims, no id twice, and returns how many it found.
-    func fenced(
-        _ claims: [Claim], _ change: (_ claims: [Claim]) throws(MariaDBFailure) -> Int
-    ) throws(MariaDBFailure) -> [FencedOutcome] {
-        let isDistinct = Set(claims.map(\.id)).count == claims.count
-        if isDistinct, try change(claims) == claims.count { return claims.map { _ in .done } }
-        if self.connection.isInTransaction { try self.connection.rollback() }
-        var standing = try self.locked(claims.map(\.id))
-        let holds = claims.map { claim in
-            guard let row = standing[claim.id], row.holds(claim) else { return false }
-            // The same claim a second time finds what the first left.
-            standing[claim.id] = nil
-            return true
-        }
-        let holding = zip(claims, holds).filter { $0.1 }.map { $0.0 }
-        guard try change(holding) == holding.count else { throw .conflict(.statement) }
-        return holds.map { $0 ? .done : .stale }
+        let began = self.clock.now.monotonic
+        let start = self.connection.leaseScan.start(now: began)
+        expired.bind(1, start)
+        expired.bind(2, endedBefore)
+        expired.bind(3, Int64(max(0, limit)))
+        let found = try self.found(by: expired)
+        let ended = self.clock.now.monotonic
+        try self.connection.noteLeaseScan(
+            from: start, head: found.first?.at ?? endedBefore, present: now, took: began.duration(to: ended),
+            now: ended)
+        return found.map(\.id)
     }
 }

@@ -4,7 +4,7 @@ extension MariaDBChange {
     package func settle(_ settlements: [Settlement], now: Timestamp) throws(MariaDBFailure) -> [FencedOutcome] {
         // Of two settlements of one task the second finds what the first left: mostly nothing that it holds.
         let firstByID = Dictionary(settlements.map { ($0.claim, $0) }, uniquingKeysWith: { first, _ in first })
-        return try self.fenced(settlements.map(\.claim)) { (claims) throws(MariaDBFailure) in
+        return try self.fenced(settlements.map(\.claim), now: now) { (claims) throws(MariaDBFailure) in
             try self.change(claims.compactMap { firstByID[$0] }, now: now)
         }
     }
@@ -14,7 +14,7 @@ extension MariaDBChange {
         var completed: [Claim] = []
         var rescheduled: [(claim: Claim, at: Timestamp, failures: Int64)] = []
         var finished: [(claim: Claim, state: TaskState, removeAt: Timestamp, failures: Int64)] = []
-        var entries: [(TaskID, UInt32, AttemptRecord)] = []
+        var entries: [(TaskID, Int64, AttemptRecord)] = []
         for settlement in settlements {
             let claim = settlement.claim
             switch settlement.change {
@@ -22,11 +22,11 @@ extension MariaDBChange {
             case .complete(let keepUntil?): finished.append((claim, .completed, keepUntil, 0))
             case .retry(let at, let entry):
                 rescheduled.append((claim, at, 1))
-                entries.append((claim.id, claim.attempt, entry))
+                entries.append((claim.id, Int64(claim.attempt), entry))
             case .release(let at): rescheduled.append((claim, at, 0))
             case .discard(let keepUntil, let entry):
                 finished.append((claim, .discarded, keepUntil, 1))
-                entries.append((claim.id, claim.attempt, entry))
+                entries.append((claim.id, Int64(claim.attempt), entry))
             case .expire(let keepUntil): finished.append((claim, .expired, keepUntil, 0))
             }
         }
@@ -88,12 +88,12 @@ extension MariaDBChange {
     // MARK: - History
 
     /// Adds entries to histories, each under the attempt number of the claim that it is about.
-    func append(_ entries: [(id: TaskID, number: UInt32, entry: AttemptRecord)]) throws(MariaDBFailure) {
+    func append(_ entries: [(id: TaskID, number: Int64, entry: AttemptRecord)]) throws(MariaDBFailure) {
         guard !entries.isEmpty else { return }
         let add = try self.connection.statement(SQL.addAttempt)
         for (id, number, entry) in entries {
             add.bind(1, id)
-            add.bind(2, Int64(number))
+            add.bind(2, number)
             add.bind(3, Int64(entry.attempt))
             add.bind(4, entry.startedAt)
             add.bind(5, entry.endedAt)
@@ -103,7 +103,7 @@ extension MariaDBChange {
         }
         try add.runBatch()
         let trim = try self.connection.statement(SQL.trimHistory)
-        for (id, number, _) in entries where number > Limits.historyEntries {
+        for (id, number, _) in entries where number > Int64(Limits.historyEntries) {
             trim.bind(1, id)
             trim.bind(2, id)
             trim.bind(3, Int64(Limits.historyEntries))

@@ -1,11 +1,16 @@
 package import GearclockCore
+package import GearclockEnvironment
 
-/// What is read on one connection.
+/// What is read on one connection. Each statement sees what is committed when it begins, so that a task and its history
+/// may be one change apart.
 package struct MariaDBReading {
     let connection: MariaDBConnection
+    /// Measures how long scans take.
+    let clock: any GearclockClock
 
-    package init(_ connection: MariaDBConnection) {
+    package init(_ connection: MariaDBConnection, clock: any GearclockClock) {
         self.connection = connection
+        self.clock = clock
     }
 
     /// What stands of these tasks, after all that any node has committed.
@@ -24,12 +29,18 @@ package struct MariaDBReading {
         return rows
     }
 
-    /// - Parameter notBefore: the scan begins here; tasks that are due earlier are not seen.
-    package func nextDue(notBefore: Timestamp) throws(MariaDBFailure) -> Timestamp? {
+    package func nextDue() throws(MariaDBFailure) -> Timestamp? {
         try self.connection.setCausal(false)
         let next = try self.connection.statement(SQL.nextDue)
-        next.bind(1, notBefore)
-        return try next.firstRow { $0.timestamp(0) }
+        let began = self.clock.now.monotonic
+        let start = self.connection.dueScan.start(now: began)
+        next.bind(1, start)
+        let due = try next.firstRow { $0.timestamp(0) }
+        let ended = self.clock.now
+        try self.connection.noteDueScan(
+            from: start, head: due ?? .distantFuture, present: ended.wall,
+            took: began.duration(to: ended.monotonic), now: ended.monotonic)
+        return due
     }
 
     package func records(of ids: [TaskID]) throws(MariaDBFailure) -> [TaskRecord?] {

@@ -1,8 +1,9 @@
 /// The tables, and the steps by which a database gets to them.
 ///
 /// A released migration is never edited. A change of the schema adds one, and touches `Fixtures/schemas` and the
-/// migration test in the same commit. Each statement may be repeated: data definitions are no transactions, and two
-/// daemons may migrate at once.
+/// migration test in the same commit. Each statement may be repeated (`IF NOT EXISTS`), because data definitions are no
+/// transactions, and many daemons may migrate at once. It must be `INSTANT`, or the whole cluster waits for it: Galera
+/// runs data definitions on all nodes at the same place of the order of commits.
 package enum MariaDBSchema {
     package struct Migration: Sendable {
         package let name: String
@@ -16,17 +17,21 @@ package enum MariaDBSchema {
         Migration(name: "tasks", statements: [tasks, attempts], compatibleFrom: 1)
     ]
 
+    /// The version that this program makes.
     package static var version: Int { self.migrations.count }
 
-    /// Which migrations a database has.
+    /// Our tables, for grants and for the verification.
+    package static let tables = ["task", "attempt", "gearclock_schema"]
+
+    /// Which migrations a database has. This table is made first: `task` without it is somebody else's.
     package static let versions = """
         CREATE TABLE IF NOT EXISTS gearclock_schema (
-            version INT NOT NULL,
-            name VARCHAR(64) NOT NULL,
-            compatible_from INT NOT NULL,
+            version INT UNSIGNED NOT NULL,
+            name VARBINARY(64) NOT NULL,
+            compatible_from INT UNSIGNED NOT NULL,
             migrated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
             PRIMARY KEY (version)
-        ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+        ) ENGINE=InnoDB DEFAULT CHARACTER SET binary
         """
 
     /// Tasks. Times are microseconds since 1970, spans are microseconds. States: 0 scheduled, 1 running, 2 completed,
@@ -39,12 +44,12 @@ package enum MariaDBSchema {
     private static let tasks = """
         CREATE TABLE IF NOT EXISTS task (
             id BINARY(16) NOT NULL,
-            state TINYINT NOT NULL,
+            state TINYINT UNSIGNED NOT NULL,
             wake_at BIGINT NOT NULL,
             due_at BIGINT NOT NULL,
-            priority TINYINT NOT NULL,
-            attempt BIGINT NOT NULL,
-            failures BIGINT NOT NULL,
+            priority TINYINT UNSIGNED NOT NULL,
+            attempt INT UNSIGNED NOT NULL,
+            failures INT UNSIGNED NOT NULL,
             owner BIGINT,
             finished_at BIGINT,
             created_at BIGINT NOT NULL,
@@ -58,32 +63,31 @@ package enum MariaDBSchema {
             document LONGBLOB,
             PRIMARY KEY (id),
             KEY task_wake (state, wake_at),
-            CONSTRAINT task_state CHECK (state BETWEEN 0 AND 5),
-            CONSTRAINT task_priority CHECK (priority BETWEEN 0 AND 2),
-            CONSTRAINT task_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-            CONSTRAINT task_failures CHECK (failures BETWEEN 0 AND 4294967295),
+            CONSTRAINT task_state CHECK (state <= 5),
+            CONSTRAINT task_priority CHECK (priority <= 2),
             CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
             CONSTRAINT task_finished_when_final CHECK ((state >= 2) = (finished_at IS NOT NULL)),
-            CONSTRAINT task_wake_when_due CHECK (state <> 0 OR wake_at = due_at),
-            CONSTRAINT task_function CHECK (length(function) >= 1),
+            CONSTRAINT task_wakes_when_due CHECK (state <> 0 OR wake_at = due_at),
+            CONSTRAINT task_function CHECK (length(function) >= 1 AND locate(x'00', function) = 0),
             CONSTRAINT task_controller CHECK (
-                controller IS NULL OR (length(controller) >= 1 AND document IS NOT NULL))
-        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+                controller IS NULL
+                OR (length(controller) >= 1 AND locate(x'00', controller) = 0 AND document IS NOT NULL))
+        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary
         """
 
-    /// What became of the attempts of a task. `number` is the claim that the attempt had: each has one entry at most.
+    /// What became of the attempts of a task. `number` is the number of the claim that an entry is about: each has one
+    /// entry at most.
     private static let attempts = """
         CREATE TABLE IF NOT EXISTS attempt (
             task_id BINARY(16) NOT NULL,
             number BIGINT NOT NULL,
-            attempt BIGINT NOT NULL,
+            attempt INT UNSIGNED NOT NULL,
             started_at BIGINT NOT NULL,
             ended_at BIGINT NOT NULL,
-            outcome TINYINT NOT NULL,
+            outcome TINYINT UNSIGNED NOT NULL,
             message VARBINARY(1024) NOT NULL,
             PRIMARY KEY (task_id, number),
-            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
-        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET ascii COLLATE ascii_bin
+            CONSTRAINT attempt_outcome CHECK (outcome <= 4)
+        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary
         """
 }

@@ -36,18 +36,32 @@ package enum SQL {
         "SELECT id, state, owner, attempt, failures, due_at, wake_at FROM task WHERE id IN (\(ids.placeholders))"
     }
 
-    /// The same, locked until the transaction ends.
+    /// What ``TaskRow`` reads to see whether a row keeps the rules: no payload, and of the document whether there is one.
+    package static let ruleColumns = """
+        id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
+        retain, retry, function, controller, '', IF(document IS NULL, NULL, '')
+        """
+
+    /// Looks at tasks and locks them until the transaction ends.
     /// - Parameters: ids.
-    /// - Returns: as ``standing(_:)``.
+    /// - Returns: the columns of ``ruleColumns``, in any order.
     /// - Index: `PRIMARY`.
-    package static func lock(_ ids: IDList) -> String { self.standing(ids) + " FOR UPDATE" }
+    package static func lock(_ ids: IDList) -> String {
+        "SELECT \(self.ruleColumns) FROM task WHERE id IN (\(ids.placeholders)) FOR UPDATE"
+    }
+
+    /// The same, without those that others hold at this moment.
+    /// - Parameters: ids.
+    /// - Returns: as ``lock(_:)``.
+    /// - Index: `PRIMARY`.
+    package static func lockFree(_ ids: IDList) -> String { self.lock(ids) + " SKIP LOCKED" }
 
     /// Finds the scheduled tasks that are due first; reads the index only.
     /// - Parameters: 1 not due before, 2 due by, 3 limit.
-    /// - Returns: id, in the order of due time and id.
+    /// - Returns: id, due at; in the order of due time and id.
     /// - Index: `task_wake`.
     package static let due = """
-        SELECT id FROM task FORCE INDEX (task_wake)
+        SELECT id, wake_at FROM task FORCE INDEX (task_wake)
         WHERE state = 0 AND wake_at BETWEEN ? AND ? ORDER BY wake_at, id LIMIT ?
         """
 
@@ -57,14 +71,16 @@ package enum SQL {
     /// - Index: `task_wake`.
     package static let dueLocked = due + " FOR UPDATE SKIP LOCKED"
 
-    /// Claims tasks that are scheduled. As many affected rows as ids: all of them were, and are ours now.
-    /// - Parameters: 1 lease until, 2 owner, then ids.
+    /// Claims tasks that are scheduled and due. As many affected rows as ids: all of them were, and are ours now. Error
+    /// 4025: one of them breaks a rule that this does not ask for.
+    /// - Parameters: 1 lease until, 2 owner, 3 and 4 due by, then ids.
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
     package static func claim(_ ids: IDList) -> String {
         """
         UPDATE task SET state = 1, wake_at = ?, owner = ?, attempt = LEAST(attempt + 1, 4294967295)
-        WHERE state + 0 = 0 AND id IN (\(ids.placeholders))
+        WHERE state + 0 = 0 AND wake_at <= ? AND due_at <= ? AND owner IS NULL AND finished_at IS NULL
+            AND id IN (\(ids.placeholders))
         """
     }
 
@@ -114,25 +130,45 @@ package enum SQL {
         WHERE id = ? AND owner = ? AND attempt = ? AND state + 0 = 1
         """
 
-    /// Brings tasks to a final state without a claim: a cancellation, or a row that cannot be run.
-    /// - Parameters: 1 state, 2 finished at, 3 remove at, then ids.
+    /// Cancels tasks, running or not.
+    /// - Parameters: 1 finished at, 2 remove at, then ids.
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
-    package static func end(_ ids: IDList) -> String {
+    package static func cancel(_ ids: IDList) -> String {
         """
-        UPDATE task SET state = ?, owner = NULL, finished_at = ?, wake_at = ?
+        UPDATE task SET state = 4, owner = NULL, finished_at = ?, wake_at = ?
         WHERE state + 0 IN (0, 1) AND id IN (\(ids.placeholders))
         """
     }
 
-    /// Finds running tasks whose lease ended, longest ago first, and locks them; leaves out what others hold.
-    /// - Parameters: 1 ended before, 2 limit.
-    /// - Returns: id, attempt, lease until.
+    /// Finds running tasks whose lease ended, longest ago first; reads the index only.
+    /// - Parameters: 1 not before, 2 ended before, 3 limit.
+    /// - Returns: id, lease until.
     /// - Index: `task_wake`.
     package static let expiredLeases = """
-        SELECT id, attempt, wake_at FROM task FORCE INDEX (task_wake)
-        WHERE state = 1 AND wake_at < ? ORDER BY wake_at, id LIMIT ? FOR UPDATE SKIP LOCKED
+        SELECT id, wake_at FROM task FORCE INDEX (task_wake)
+        WHERE state = 1 AND wake_at >= ? AND wake_at < ? ORDER BY wake_at, id LIMIT ?
         """
+
+    /// Finds rows with a state that there is not: only a program that does not know the rules can have written them.
+    /// - Parameters: 1 limit.
+    /// - Returns: id.
+    /// - Index: `task_wake`.
+    package static let unknownStates = "SELECT id FROM task FORCE INDEX (task_wake) WHERE state > 5 LIMIT ?"
+
+    /// Discards rows that break a rule or cannot be read, and puts something neutral where a rule is broken.
+    /// - Parameters: 1 finished at, 2 remove at, then ids.
+    /// - Returns: nothing.
+    /// - Index: `PRIMARY`.
+    package static func setAside(_ ids: IDList) -> String {
+        """
+        UPDATE task SET state = 3, owner = NULL, finished_at = ?, wake_at = ?, priority = IF(priority <= 2, priority, 1),
+            function = IF(length(function) >= 1 AND locate(x'00', function) = 0, function, '?'),
+            controller = IF(
+                length(controller) >= 1 AND locate(x'00', controller) = 0 AND document IS NOT NULL, controller, NULL)
+        WHERE id IN (\(ids.placeholders))
+        """
+    }
 
     /// Takes back running tasks that are locked: due as before.
     /// - Parameters: ids.
@@ -145,14 +181,17 @@ package enum SQL {
         """
     }
 
-    /// Finds final tasks whose time to be kept has passed.
-    /// - Parameters: 1 now, 2 limit.
-    /// - Returns: id.
+    /// Finds final tasks whose time to be kept has passed; each state is a range of the index.
+    /// - Parameters: for each of the four final states now and limit, then limit.
+    /// - Returns: id, remove at.
     /// - Index: `task_wake`.
-    package static let old = """
-        SELECT id FROM task FORCE INDEX (task_wake)
-        WHERE state IN (2, 3, 4, 5) AND wake_at <= ? ORDER BY wake_at, id LIMIT ?
-        """
+    package static let old =
+        (2...5).map { state in
+            """
+            (SELECT id, wake_at FROM task FORCE INDEX (task_wake)
+            WHERE state = \(state) AND wake_at <= ? ORDER BY wake_at, id LIMIT ?)
+            """
+        }.joined(separator: " UNION ALL ") + " ORDER BY wake_at, id LIMIT ?"
 
     /// Removes final tasks.
     /// - Parameters: ids.

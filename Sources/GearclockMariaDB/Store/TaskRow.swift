@@ -1,4 +1,4 @@
-package import GearclockCore
+internal import GearclockCore
 
 /// A row of the table `task`, read.
 ///
@@ -8,7 +8,13 @@ struct TaskRow {
     /// Without its history.
     var record: TaskRecord
     /// Why this task must not be run; `nil` if nothing is wrong.
-    var defect: String?
+    private(set) var defect: String?
+    /// It breaks a rule of the schema, see ``MariaDBSchema``.
+    let breaksRule: Bool
+    /// The due time, the end of the lease, or when it may be removed, as the state says.
+    let wakeAt: Timestamp
+
+    static let brokenRule = "it broke a rule of the schema"
 
     /// - Parameter row: the columns of ``SQL/taskColumns``, in their order.
     init(_ row: MariaDBStatement) {
@@ -45,7 +51,19 @@ struct TaskRow {
         case .running: self.record.leaseUntil = row.timestamp(2)
         case .completed, .discarded, .cancelled, .expired: self.record.removeAt = row.timestamp(2)
         }
+        self.wakeAt = row.timestamp(2)
+        let isRunning = self.record.state == .running
+        self.breaksRule =
+            state == nil || priority == nil || function == nil
+            || controller.map { $0 == nil || document == nil } == true
+            || isRunning != (self.record.owner != nil) || self.record.state.isFinal != (self.record.finishedAt != nil)
+            || (self.record.state == .scheduled && self.wakeAt != self.record.definition.dueAt)
+        if self.breaksRule { defects.append(Self.brokenRule) }
         self.defect = defects.isEmpty ? nil : defects.joined(separator: ", ")
+    }
+
+    func holds(_ claim: Claim) -> Bool {
+        self.record.state == .running && self.record.owner == claim.owner && self.record.attempt == claim.attempt
     }
 
     private static let unknownFunction: FunctionName = {
@@ -71,34 +89,12 @@ struct TaskRow {
         statement.endRow()
     }
 
-    /// What a row takes in a packet besides payload and document: names, policy, numbers and their frame.
+    /// What a row takes in a packet besides payload and document, at most: names, policy, numbers and their frame.
     static let overheadBytes = 8192
-}
 
-/// What stands of a task, as far as it decides what became of a change.
-package struct StandingRow: Equatable, Sendable {
-    package var id: TaskID
-    package var state: TaskState
-    package var owner: OwnerID?
-    package var attempt: UInt32
-    package var failures: UInt32
-    package var dueAt: Timestamp
-    /// The due time, the end of the lease, or when it may be removed, as the state says.
-    package var wakeAt: Timestamp
-
-    /// - Parameter row: the columns of ``SQL/standing(_:)``, in their order.
-    init(_ row: MariaDBStatement) {
-        self.id = row.taskID(0) ?? TaskID(high: 0, low: 0)
-        self.state = UInt8(exactly: row.integer(1)).flatMap(TaskState.init(rawValue:)) ?? .discarded
-        self.owner = row.optionalInteger(2).map { OwnerID(value: UInt64(bitPattern: $0)) }
-        self.attempt = UInt32(clamping: row.integer(3))
-        self.failures = UInt32(clamping: row.integer(4))
-        self.dueAt = row.timestamp(5)
-        self.wakeAt = row.timestamp(6)
-    }
-
-    func holds(_ claim: Claim) -> Bool {
-        self.state == .running && self.owner == claim.owner && self.attempt == claim.attempt
+    /// What a row takes in a packet for payload and document.
+    static func largeBytes(of task: TaskDefinition) -> Int {
+        task.payload.count + (task.gearsloth?.document.count ?? 0)
     }
 }
 
