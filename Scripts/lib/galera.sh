@@ -21,7 +21,7 @@ galera_options
 
 galera_provider=/usr/lib/galera/libgalera_smm.so
 galera_fast_options='evs.keepalive_period=PT0.2S;evs.inactive_check_period=PT0.2S;evs.suspect_timeout=PT1S'
-galera_fast_options+=';evs.inactive_timeout=PT2S;evs.install_timeout=PT2S;evs.join_retrans_period=PT0.3S'
+galera_fast_options+=';evs.inactive_timeout=PT2S;evs.join_retrans_period=PT0.3S'
 
 # --- a cluster
 

@@ -37,11 +37,7 @@ actor MariaDBCluster {
         self.machine = ClusterStateMachine(
             names: configuration.nodes.map(\.description), policy: policy, using: &random)
         self.random = random
-        self.pools = configuration.nodes.map { node in
-            NodePool(connections: configuration.connections) { purpose in
-                NodeConnection(to: node, configuration: configuration, for: purpose)
-            }
-        }
+        self.pools = configuration.nodes.map { NodePool(of: $0, configuration) }
     }
 
     private nonisolated var now: MonotonicInstant { self.clock.now.monotonic }
@@ -150,23 +146,27 @@ actor MariaDBCluster {
         if self.probing[node] != nil { self.probing[node] = [] }
     }
 
+    /// Asks a node how it is, until the deadline. Cancelling the caller changes nothing: others wait for the answer, and
+    /// a question that was not put to its end says nothing about the node.
     private nonisolated func ask(
         _ watcher: NodeConnection, deadline: MonotonicInstant
     ) async -> Result<NodeReport, NodeFailure> {
-        await withTaskGroup(of: Result<NodeReport, NodeFailure>.self) { group in
+        await withTaskGroup(of: Result<NodeReport, NodeFailure>?.self) { group in
             group.addTask { [schemaProblem = self.schemaProblem] in
-                await watcher.result { (connection) throws(MariaDBFailure) in
+                await watcher.uncancellableResult { (connection) throws(MariaDBFailure) in
                     try NodeProbe.ask(connection, schemaProblem: schemaProblem)
                 }.mapError { $0.ofNode ?? .refusing($0.description) }
             }
             group.addTask { [clock = self.clock] in
-                let isOver = (try? await clock.sleep(until: deadline)) != nil
-                return .failure(isOver ? .timedOut("no answer to a probe in time") : .connectionLost("cancelled"))
+                guard (try? await clock.sleep(until: deadline)) != nil else { return nil }
+                watcher.cutter.cut()
+                return .failure(.timedOut("no answer to a probe in time"))
             }
-            let first = await group.next()
-            // The sleep ends, or the connection is cut.
-            group.cancelAll()
-            return first ?? .failure(.connectionLost("cancelled"))
+            for await case let result? in group {
+                group.cancelAll()
+                return result
+            }
+            preconditionFailure("A question has an answer, or a failure")
         }
     }
 

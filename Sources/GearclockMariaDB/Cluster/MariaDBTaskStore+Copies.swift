@@ -1,37 +1,34 @@
 internal import GearclockCore
+internal import GearclockEnvironment
 
-/// The proof of copies: rows that were committed on one node are read on others, before anybody is told that they are
-/// safe.
+/// The proof of copies: performs `CopiesProof` (GearclockCore).
 extension MariaDBTaskStore {
-    /// How many nodes must have the tasks of a call, and whether fewer will do.
-    struct CopiesPlan {
-        var count: Int
-        /// Then fewer are named, and that is all.
-        var acceptsFewer: Bool
+    /// How many copies the tasks of one call get.
+    struct CopiesPlan: Equatable {
+        /// As many are aimed at.
+        var wanted: Int
+        /// With fewer the call fails.
+        var needed: Int
     }
 
-    /// What is demanded, checked against the nodes that are well now.
-    /// - Throws: `unavailable` if they are too few, and fewer will not do. Nothing is stored then.
-    func copies(_ demand: CopiesDemand) async throws(TaskStoreError) -> CopiesPlan {
-        let plan =
-            switch demand {
-            case .configured:
-                CopiesPlan(
-                    count: self.configuration.copies, acceptsFewer: self.configuration.tooFewCopies == .accept)
-            // Whoever names a number means it.
-            case .atLeast(let count): CopiesPlan(count: max(1, count), acceptsFewer: false)
-            }
+    /// What is demanded, compared with the nodes that are well now.
+    /// - Throws: `unavailable` if they are too few. Nothing is stored then.
+    func plan(_ demand: CopiesDemand) async throws(TaskStoreError) -> CopiesPlan {
+        var plan = CopiesPlan(wanted: self.copiesPolicy.wanted(demand), needed: self.copiesPolicy.needed(demand))
         // One node is needed in any case, and whoever inserts finds out whether there is one.
-        guard plan.count > 1 else { return plan }
+        guard plan.wanted > 1 else { return plan }
         while true {
-            switch await self.cluster.readiness(forCopies: plan.count) {
+            switch await self.cluster.readiness(forCopies: plan.wanted) {
             case .enough:
                 return plan
             case .probe(let node, let deadline):
                 await self.cluster.probeForCaller(node, deadline: deadline)
             case .tooFew(let count, let complaint):
-                if plan.acceptsFewer { return CopiesPlan(count: max(1, count), acceptsFewer: true) }
-                throw .unavailable("\(plan.count) copies are demanded, \(count) can be made: \(complaint)")
+                guard count >= plan.needed || plan.needed == 1 else {
+                    throw .unavailable("\(plan.needed) copies are demanded, \(count) can be made: \(complaint)")
+                }
+                plan.wanted = max(1, count)
+                return plan
             }
             if Task.isCancelled { throw .unavailable("the call was cancelled") }
         }
@@ -41,86 +38,47 @@ extension MariaDBTaskStore {
     ///
     /// - Parameter node: a node on which all of them were seen.
     /// - Returns: the names of the nodes that have them, that one first.
-    /// - Throws: `outcomeUnknown` if there are fewer of them.
+    /// - Throws: `outcomeUnknown` if they are too few.
     func prove(
-        _ ids: [TaskID], _ plan: CopiesPlan, seenOn node: NodeIndex?
+        _ tasks: [TaskDefinition], _ plan: CopiesPlan, seenOn node: NodeIndex?
     ) async throws(TaskStoreError) -> [String] {
-        var proven = node.map { [$0] } ?? []
-        var avoided = Set(proven)
-        var complaint = ""
-        let deadline = self.now.advanced(by: self.callPolicy.lookLimit)
-        while proven.count < plan.count, self.now < deadline, !Task.isCancelled {
-            let (chosen, text) = await self.nodesForProof(plan.count - proven.count, avoiding: avoided)
-            if chosen.isEmpty {
-                complaint = text
-                break
-            }
-            avoided.formUnion(chosen)
-            let results = await self.prove(ids, on: chosen, comparedWith: proven.first, deadline: deadline)
-            // In their order, so that a receipt does not depend on who was faster.
-            for node in chosen {
-                switch results[node] {
-                case nil: proven.append(node)
-                case let text?: complaint = "\(self.configuration.nodes[node]): \(text)"
+        let subjects = tasks.map { CopiesProof.Subject(id: $0.id, dueAt: $0.dueAt) }
+        var proof = CopiesProof(subjects, seenOn: node, wanted: plan.wanted, now: self.now)
+        var action = proof.started(now: self.now)
+        while true {
+            switch action {
+            case .choose(let purpose, let avoided):
+                action = proof.chosen(await self.cluster.choose(for: purpose, avoiding: avoided), now: self.now)
+            case .probe(let node, let deadline):
+                await self.cluster.probeForCaller(node, deadline: deadline)
+                action = proof.probed(now: self.now)
+            case .look(let node, let ids, let deadline):
+                let rows = await self.look(node, ids, deadline: deadline)
+                let now = self.clock.now
+                action = proof.seen(rows.map { Set($0.map(\.id)) }, now: now.monotonic, wall: now.wall)
+            case .finish(.proven(let nodes)):
+                return self.names(nodes)
+            case .finish(.tooFew(let nodes, let complaint)):
+                guard nodes.count >= plan.needed else {
+                    throw .outcomeUnknown(
+                        "the tasks are stored, and were seen on \(nodes.count) nodes instead of \(plan.needed): "
+                            + complaint)
                 }
+                return self.names(nodes)
             }
-        }
-        guard proven.count >= plan.count || (plan.acceptsFewer && !proven.isEmpty) else {
-            throw .outcomeUnknown(
-                "stored, and seen on \(proven.count) nodes instead of \(plan.count): \(complaint)")
-        }
-        return proven.map { self.configuration.nodes[$0].description }
-    }
-
-    private func nodesForProof(
-        _ count: Int, avoiding avoided: Set<NodeIndex>
-    ) async -> (nodes: [NodeIndex], complaint: String) {
-        var chosen: [NodeIndex] = []
-        while chosen.count < count {
-            switch await self.cluster.choose(for: .proof, avoiding: avoided.union(chosen)) {
-            case .node(let node): chosen.append(node)
-            case .probe(let node, let deadline): await self.cluster.probeForCaller(node, deadline: deadline)
-            case .unavailable(let text): return (chosen, text)
+            if Task.isCancelled, !action.isFinish {
+                throw .outcomeUnknown("the tasks are stored, and the call was cancelled before copies were proven")
             }
-        }
-        return (chosen, "")
-    }
-
-    /// On several nodes at once.
-    /// - Returns: why a node does not prove them; nothing for those that do.
-    private func prove(
-        _ ids: [TaskID], on nodes: [NodeIndex], comparedWith witness: NodeIndex?, deadline: MonotonicInstant
-    ) async -> [NodeIndex: String] {
-        guard nodes.count > 1 else {
-            guard let node = nodes.first else { return [:] }
-            return await self.objection(ids, node, witness, deadline).map { [node: $0] } ?? [:]
-        }
-        return await withTaskGroup(of: (NodeIndex, String?).self) { group in
-            for node in nodes {
-                group.addTask { (node, await self.objection(ids, node, witness, deadline)) }
-            }
-            var objections: [NodeIndex: String] = [:]
-            for await (node, objection) in group { objections[node] = objection }
-            return objections
         }
     }
 
-    private func objection(
-        _ ids: [TaskID], _ node: NodeIndex, _ witness: NodeIndex?, _ deadline: MonotonicInstant
-    ) async -> String? {
-        switch await self.look(node, ids, deadline: deadline) {
-        case .failure(let failure):
-            return failure.text
-        case .success(let rows):
-            let present = Set(rows.map(\.id))
-            let missing = ids.filter { !present.contains($0) }
-            if missing.isEmpty { return nil }
-            // They may have been run and removed meanwhile; then they are gone everywhere.
-            guard let witness else { return "\(missing.count) tasks are not there" }
-            switch await self.look(witness, missing, deadline: deadline) {
-            case .failure(let failure): return failure.text
-            case .success(let rows): return rows.isEmpty ? nil : "\(rows.count) tasks are not there"
-            }
-        }
+    private func names(_ nodes: [NodeIndex]) -> [String] {
+        nodes.map { self.configuration.nodes[$0].description }
+    }
+}
+
+extension CopiesProof.Action {
+    fileprivate var isFinish: Bool {
+        if case .finish = self { true } else { false }
     }
 }

@@ -21,7 +21,8 @@ package final class MariaDBTaskStore: TaskStore {
     let cluster: MariaDBCluster
     let configuration: MariaDBConfiguration
     let clock: any GearclockClock
-    let callPolicy: ClusterCallPolicy
+    let copiesPolicy: CopiesPolicy
+    private let callPolicy: ClusterCallPolicy
     private let random: Mutex<SeededGenerator>
     private let faults: Faults?
 
@@ -36,6 +37,8 @@ package final class MariaDBTaskStore: TaskStore {
     ) {
         self.configuration = configuration
         self.clock = clock
+        self.copiesPolicy = CopiesPolicy(
+            copies: configuration.copies, acceptsFewer: configuration.tooFewCopies == .accept)
         self.callPolicy = ClusterCallPolicy(statementLimit: configuration.statementTimeout)
         self.random = Mutex(SeededGenerator(seed: seed))
         self.faults = faults
@@ -62,12 +65,12 @@ package final class MariaDBTaskStore: TaskStore {
     package func insert(
         _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
-        let demand = try await self.copies(copies)
+        let plan = try await self.plan(copies)
         let (outcomes, node) = try await self.change(InsertOperation(tasks)) {
             (operation, change) throws(MariaDBFailure) in try change.insert(operation.openTasks)
         }
-        let ids = zip(tasks, outcomes).filter { $0.1.isStored }.map { $0.0.id }
-        return InsertReply(outcomes, nodes: try await self.prove(ids, demand, seenOn: node))
+        let stored = zip(tasks, outcomes).filter { $0.1.isStored }.map(\.0)
+        return InsertReply(outcomes, nodes: try await self.prove(stored, plan, seenOn: node))
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {

@@ -5,11 +5,18 @@ struct NodePool {
     private var changing: Lane
     private var reading: Lane
 
-    /// - Parameter make: a connection for a purpose; not connected yet.
-    init(connections: Int, make: @escaping @Sendable (MariaDBConnection.Purpose) -> NodeConnection) {
-        self.watcher = make(.reading)
-        self.changing = Lane(limit: connections) { make(.changing) }
-        self.reading = Lane(limit: connections) { make(.reading) }
+    /// Nothing is connected yet.
+    init(of node: MariaDBConfiguration.Node, _ configuration: MariaDBConfiguration) {
+        var impatient = configuration
+        // Whoever asks a node how it is gives up long before this; but somebody may have been cut off while connecting.
+        impatient.statementTimeout = configuration.connectTimeout
+        self.watcher = NodeConnection(to: node, configuration: impatient, for: .reading)
+        self.changing = Lane(limit: configuration.connections) {
+            NodeConnection(to: node, configuration: configuration, for: .changing)
+        }
+        self.reading = Lane(limit: configuration.connections) {
+            NodeConnection(to: node, configuration: configuration, for: .reading)
+        }
     }
 
     /// A connection that is free; `nil` if the caller has to wait.

@@ -52,10 +52,17 @@ package actor NodeConnection {
     ) async -> Result<Value, MariaDBFailure> {
         let ticket = self.cutter.issueTicket()
         return await withTaskCancellationHandler {
-            await self.run(ticket, body)
+            await self.run(ticket, isCancellable: true, body)
         } onCancel: {
             self.cutter.cut(ticket)
         }
+    }
+
+    /// The same, whatever becomes of the calling task meanwhile; only ``cutter`` ends it.
+    nonisolated func uncancellableResult<Value: Sendable>(
+        _ body: @escaping @Sendable (MariaDBConnection) throws(MariaDBFailure) -> Value
+    ) async -> Result<Value, MariaDBFailure> {
+        await self.run(self.cutter.issueTicket(), isCancellable: false, body)
     }
 
     /// Closes the connection; the next call makes a new one.
@@ -66,17 +73,17 @@ package actor NodeConnection {
     }
 
     private func run<Value: Sendable>(
-        _ ticket: SocketCutter.Ticket,
+        _ ticket: SocketCutter.Ticket, isCancellable: Bool,
         _ body: @Sendable (MariaDBConnection) throws(MariaDBFailure) -> Value
     ) -> Result<Value, MariaDBFailure> {
         self.cutter.begin(ticket)
         defer { self.cutter.end(ticket) }
-        guard !Task.isCancelled else { return .failure(Self.cancelled) }
+        guard !isCancellable || !Task.isCancelled else { return .failure(Self.cancelled) }
         mysql_thread_init()
         do {
             let connection = try self.usableConnection()
             // A cancellation from here on finds the socket and cuts it.
-            guard !Task.isCancelled else { return .failure(Self.cancelled) }
+            guard !isCancellable || !Task.isCancelled else { return .failure(Self.cancelled) }
             defer { if connection.isBroken { self.close() } }
             return .success(try body(connection))
         } catch {
