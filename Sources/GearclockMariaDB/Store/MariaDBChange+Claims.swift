@@ -3,7 +3,7 @@ internal import GearclockEnvironment
 
 extension MariaDBChange {
     package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let ids = try self.due(SQL.due, request, now: now)
         if ids.isEmpty { return [] }
         do {
@@ -128,7 +128,7 @@ extension MariaDBChange {
     private func expired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let expired = try self.connection.statement(SQL.expiredLeases)
         let began = self.clock.now.monotonic
         let start = self.connection.leaseScan.start(now: began)

@@ -88,7 +88,7 @@ package struct MariaDBChange {
     }
 
     package func prune(limit: Int, now: Timestamp) throws(MariaDBFailure) -> Int {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let limit = Int64(max(0, limit))
         let old = try self.connection.statement(SQL.old)
         for state in 0..<4 {
