@@ -21,7 +21,7 @@ galera_options
 
 galera_provider=/usr/lib/galera/libgalera_smm.so
 galera_fast_options='evs.keepalive_period=PT0.2S;evs.inactive_check_period=PT0.2S;evs.suspect_timeout=PT1S'
-galera_fast_options+=';evs.inactive_timeout=PT2S;evs.install_timeout=PT2S;evs.join_retrans_period=PT0.3S'
+galera_fast_options+=';evs.inactive_timeout=PT2S;evs.join_retrans_period=PT0.3S'
 
 # --- a cluster
 
@@ -199,6 +199,7 @@ max-connections=200
 innodb-buffer-pool-size=64M
 innodb-log-file-size=48M
 innodb-flush-log-at-trx-commit=1
+max-allowed-packet=64M
 innodb-autoinc-lock-mode=2
 binlog-format=ROW
 transaction-isolation=READ-COMMITTED

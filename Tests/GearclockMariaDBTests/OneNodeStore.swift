@@ -1,4 +1,5 @@
 import GearclockCore
+import GearclockEnvironment
 import GearclockMariaDB
 
 /// The operations of the store on one connection, without anything that makes up for failures: what the statements do.
@@ -31,7 +32,7 @@ struct OneNodeStore: TaskStore {
 
     func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
         try await self.change { (change) throws(MariaDBFailure) in
-            try change.claimDue(request, notBefore: Timestamp(microseconds: .min), now: now)
+            try change.claimDue(request, now: now)
         }
     }
 
@@ -53,7 +54,7 @@ struct OneNodeStore: TaskStore {
 
     func nextDue() async throws(TaskStoreError) -> Timestamp? {
         try await self.read { (reading) throws(MariaDBFailure) in
-            try reading.nextDue(notBefore: Timestamp(microseconds: .min))
+            try reading.nextDue()
         }
     }
 
@@ -92,7 +93,7 @@ struct OneNodeStore: TaskStore {
             do {
                 return try await self.changing.perform { (connection) throws(MariaDBFailure) in
                     try connection.transaction { (connection) throws(MariaDBFailure) in
-                        try body(MariaDBChange(connection))
+                        try body(MariaDBChange(connection, clock: SystemClock()))
                     }
                 }
             } catch {
@@ -107,7 +108,7 @@ struct OneNodeStore: TaskStore {
     ) async throws(TaskStoreError) -> Value {
         do {
             return try await self.reading.perform { (connection) throws(MariaDBFailure) in
-                try body(MariaDBReading(connection))
+                try body(MariaDBReading(connection, clock: SystemClock()))
             }
         } catch {
             throw .unavailable(error.description)

@@ -81,7 +81,7 @@ package final class MariaDBTaskStore: TaskStore {
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
         try await self.change(ClaimOperation(request)) { (operation, change) throws(MariaDBFailure) in
-            try change.claimDue(operation.request, notBefore: .distantPast, now: now)
+            try change.claimDue(operation.request, now: now)
         }.0
     }
 
@@ -134,9 +134,7 @@ package final class MariaDBTaskStore: TaskStore {
 
     package func nextDue() async throws(TaskStoreError) -> Timestamp? {
         // Where claims are made: there it is seen at once what they left.
-        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in
-            try reading.nextDue(notBefore: .distantPast)
-        }
+        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in try reading.nextDue() }
     }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
@@ -168,7 +166,7 @@ package final class MariaDBTaskStore: TaskStore {
                 connection.attempt { boundary in
                     if let faults, faults(FaultPoint(node: name, boundary: boundary)) { cutter.cut() }
                 } body: { (connection) throws(MariaDBFailure) in
-                    try body(operation, MariaDBChange(connection))
+                    try body(operation, MariaDBChange(connection, clock: self.clock))
                 }
             }
         }
@@ -180,7 +178,7 @@ package final class MariaDBTaskStore: TaskStore {
     ) async throws(TaskStoreError) -> Value {
         try await self.call(RepeatableOperation<Value>(purpose)) { _, node, deadline in
             await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
-                connection.reading(body)
+                connection.reading(self.clock, body)
             }
         }.0
     }
@@ -233,7 +231,7 @@ package final class MariaDBTaskStore: TaskStore {
         _ node: NodeIndex, _ ids: [TaskID], deadline: MonotonicInstant
     ) async -> Result<[StandingTask], NodeFailure> {
         let attempt = await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
-            connection.reading { (reading) throws(MariaDBFailure) in
+            connection.reading(self.clock) { (reading) throws(MariaDBFailure) in
                 try reading.standing(ids).values.map { StandingTask($0) }
             }
         }

@@ -1,4 +1,5 @@
 internal import GearclockCore
+internal import GearclockEnvironment
 
 /// What became of one transaction, or of one reading, on one connection.
 struct TransactionAttempt<Value: Sendable>: Sendable {
@@ -29,10 +30,10 @@ extension MariaDBConnection {
 
     /// Reads; there is nothing to commit.
     func reading<Value: Sendable>(
-        _ body: (MariaDBReading) throws(MariaDBFailure) -> Value
+        _ clock: any GearclockClock, _ body: (MariaDBReading) throws(MariaDBFailure) -> Value
     ) -> TransactionAttempt<Value> {
         do {
-            return TransactionAttempt(value: try body(MariaDBReading(self)), failure: nil)
+            return TransactionAttempt(value: try body(MariaDBReading(self, clock: clock)), failure: nil)
         } catch {
             return TransactionAttempt(value: nil, failure: error)
         }

@@ -2,12 +2,9 @@ package import GearclockCore
 internal import GearclockEnvironment
 
 extension MariaDBChange {
-    /// - Parameter notBefore: tasks that are due earlier are not seen.
-    package func claimDue(
-        _ request: ClaimRequest, notBefore: Timestamp = .distantPast, now: Timestamp
-    ) throws(MariaDBFailure) -> [ClaimedTask] {
+    package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         try self.connection.setCausal(true)
-        let ids = try self.due(SQL.due, request, notBefore, now: now)
+        let ids = try self.due(SQL.due, request, now: now)
         if ids.isEmpty { return [] }
         do {
             // Fewer rows than ids: somebody took some of them after we looked.
@@ -16,19 +13,17 @@ extension MariaDBChange {
             }
         } catch  where error.meaning == .ruleViolation {}
         try self.connection.rollback()
-        return try self.claimCarefully(request, notBefore, now: now)
+        return try self.claimCarefully(request, now: now)
     }
 
     /// Locks what is due, without what others hold, and looks at it before it claims it.
-    private func claimCarefully(
-        _ request: ClaimRequest, _ notBefore: Timestamp, now: Timestamp
-    ) throws(MariaDBFailure) -> [ClaimedTask] {
+    private func claimCarefully(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         var ids: [TaskID] = []
         var request = request
         let limit = request.limit
         while true {
             request.limit = limit - ids.count
-            let found = try self.due(SQL.dueLocked, request, notBefore, now: now)
+            let found = try self.due(SQL.dueLocked, request, now: now)
             let rows = try self.rows(SQL.lock, found)
             // A row of ours is due when the index says so.
             let foreign = rows.values.filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
@@ -44,12 +39,12 @@ extension MariaDBChange {
     }
 
     private func due(
-        _ sql: String, _ request: ClaimRequest, _ notBefore: Timestamp, now: Timestamp
+        _ sql: String, _ request: ClaimRequest, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
         let due = try self.connection.statement(sql)
         let began = self.clock.now.monotonic
         let start = self.connection.dueScan.start(now: began)
-        due.bind(1, max(start, notBefore))
+        due.bind(1, start)
         due.bind(2, request.dueBy)
         due.bind(3, Int64(max(0, request.limit)))
         let found = try self.found(by: due)

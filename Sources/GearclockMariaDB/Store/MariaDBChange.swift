@@ -15,7 +15,7 @@ package struct MariaDBChange {
     /// Measures how long scans take.
     let clock: any GearclockClock
 
-    package init(_ connection: MariaDBConnection, clock: any GearclockClock = SystemClock()) {
+    package init(_ connection: MariaDBConnection, clock: any GearclockClock) {
         self.connection = connection
         self.clock = clock
     }

@@ -3,7 +3,7 @@ internal import GearclockCore
 extension MariaDBConnection {
     /// Remembers a scan for due tasks, see ``ScanBound/scanned(from:head:present:took:now:purgeLag:)``.
     func noteDueScan(
-        from start: Timestamp, head: Timestamp, present: Timestamp?, took: Duration, now: MonotonicInstant
+        from start: Timestamp, head: Timestamp, present: Timestamp, took: Duration, now: MonotonicInstant
     ) throws(MariaDBFailure) {
         var scan = self.dueScan
         try scan.scanned(from: start, head: head, present: present, took: took, now: now, purgeLag: self.purgeLag)
@@ -12,7 +12,7 @@ extension MariaDBConnection {
 
     /// The same for a scan for ended leases.
     func noteLeaseScan(
-        from start: Timestamp, head: Timestamp, present: Timestamp?, took: Duration, now: MonotonicInstant
+        from start: Timestamp, head: Timestamp, present: Timestamp, took: Duration, now: MonotonicInstant
     ) throws(MariaDBFailure) {
         var scan = self.leaseScan
         try scan.scanned(from: start, head: head, present: present, took: took, now: now, purgeLag: self.purgeLag)

@@ -8,7 +8,7 @@ package struct MariaDBReading {
     /// Measures how long scans take.
     let clock: any GearclockClock
 
-    package init(_ connection: MariaDBConnection, clock: any GearclockClock = SystemClock()) {
+    package init(_ connection: MariaDBConnection, clock: any GearclockClock) {
         self.connection = connection
         self.clock = clock
     }
@@ -29,17 +29,17 @@ package struct MariaDBReading {
         return rows
     }
 
-    /// - Parameter notBefore: tasks that are due earlier are not seen.
-    package func nextDue(notBefore: Timestamp = .distantPast) throws(MariaDBFailure) -> Timestamp? {
+    package func nextDue() throws(MariaDBFailure) -> Timestamp? {
         try self.connection.setCausal(true)
         let next = try self.connection.statement(SQL.nextDue)
         let began = self.clock.now.monotonic
         let start = self.connection.dueScan.start(now: began)
-        next.bind(1, max(start, notBefore))
+        next.bind(1, start)
         let due = try next.firstRow { $0.timestamp(0) }
-        let ended = self.clock.now.monotonic
+        let ended = self.clock.now
         try self.connection.noteDueScan(
-            from: start, head: due ?? .distantFuture, present: nil, took: began.duration(to: ended), now: ended)
+            from: start, head: due ?? .distantFuture, present: ended.wall,
+            took: began.duration(to: ended.monotonic), now: ended.monotonic)
         return due
     }
 

@@ -38,55 +38,76 @@ extension MariaDBSchema {
         }
     }
 
-    /// Which version a database has.
+    /// Which version a database has. It needs a node that is ready.
+    /// - Throws: also if there is a table `task` of some other program.
     package static func find(on connection: MariaDBConnection) throws(MariaDBFailure) -> Found {
         do {
-            let rows = try connection.textRows("SELECT max(version), max(compatible_from) FROM gearclock_schema")
-            guard let row = rows.first, row.count == 2, let version = row[0].flatMap({ Int($0) }) else {
-                return .missing
-            }
-            return .version(version, compatibleFrom: row[1].flatMap { Int($0) } ?? version)
-        } catch  where error.code == 1146 {
-            return .missing
+            return try self.read(on: connection)
+        } catch  where error.code == self.noSuchTable {
+            // Ours is made after the other one, which is looked for again: somebody may be migrating.
+            guard try self.exists("task", on: connection) else { return .missing }
+            if try self.exists("gearclock_schema", on: connection) { return try self.read(on: connection) }
+            throw MariaDBFailure(
+                code: 1050, sqlState: "42S01", message: "The database has a table 'task' of some other program",
+                step: .statement)
         }
+    }
+
+    private static func read(on connection: MariaDBConnection) throws(MariaDBFailure) -> Found {
+        let rows = try connection.textRows("SELECT max(version), max(compatible_from) FROM gearclock_schema")
+        guard let row = rows.first, row.count == 2, let version = row[0].flatMap({ Int($0) }) else { return .missing }
+        return .version(version, compatibleFrom: row[1].flatMap { Int($0) } ?? version)
     }
 
     /// Brings a database to the current schema. Any number of daemons may do so at once, on any nodes: Galera puts data
-    /// definitions in one order for all nodes, and each of them may be repeated.
+    /// definitions in one order for all nodes, each of them may be repeated, and the row that says that a migration is
+    /// done is written after it, once. `GET_LOCK` would hold on one node only.
     ///
-    /// - Returns: the names of the migrations that this call made.
+    /// - Returns: the names of the migrations that this call made; none if the database has them, or is newer.
     package static func migrate(on connection: MariaDBConnection) throws(MariaDBFailure) -> [String] {
-        try connection.execute(self.versions)
-        let found = try self.find(on: connection)
-        try connection.rollback()
-        var present = 0
-        if case .version(let version, _) = found { present = version }
         var made: [String] = []
-        for (index, migration) in self.migrations.enumerated().dropFirst(present) {
-            for statement in migration.statements { try connection.execute(statement) }
-            if try self.note(migration, version: index + 1, on: connection) { made.append(migration.name) }
+        for attempt in 1... {
+            do {
+                try self.migrate(on: connection, made: &made)
+                return made
+            } catch {
+                if !connection.isBroken { try? connection.rollback() }
+                // A data definition of somebody else stopped our transaction, or they were first: look again.
+                guard error.meaning == .conflict || error.meaning == .duplicateKey, attempt < self.mostAttempts else {
+                    throw error
+                }
+            }
         }
-        return made
+        preconditionFailure("The loop ends by itself")
     }
 
-    /// - Returns: whether this call noted it, and not somebody else at the same time.
-    private static func note(
-        _ migration: Migration, version: Int, on connection: MariaDBConnection
-    ) throws(MariaDBFailure) -> Bool {
-        let note = try connection.statement(
-            "INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (?, ?, ?)")
-        note.bind(1, Int64(version))
-        note.bind(2, text: migration.name)
-        note.bind(3, Int64(migration.compatibleFrom))
-        do {
+    private static func migrate(on connection: MariaDBConnection, made: inout [String]) throws(MariaDBFailure) {
+        try connection.setCausal(true)
+        var present = 0
+        if case .version(let version, _) = try self.find(on: connection) { present = version }
+        // What was read is no part of what follows.
+        try connection.rollback()
+        guard present < self.version else { return }
+        try connection.execute(self.versions)
+        for (index, migration) in self.migrations.enumerated().dropFirst(present) {
+            for statement in migration.statements { try connection.execute(statement) }
+            let note = try connection.statement(
+                "INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (?, ?, ?)")
+            note.bind(1, Int64(index + 1))
+            note.bind(2, text: migration.name)
+            note.bind(3, Int64(migration.compatibleFrom))
             try note.run()
             try connection.commit()
-            return true
-        } catch {
-            // On another node the same row shows as a conflict.
-            guard error.meaning == .duplicateKey || error.meaning == .conflict else { throw error }
-            try connection.rollback()
-            return false
+            made.append(migration.name)
         }
     }
+
+    private static func exists(_ table: String, on connection: MariaDBConnection) throws(MariaDBFailure) -> Bool {
+        try !connection.textRows("SHOW TABLES LIKE '\(table)'").isEmpty
+    }
+
+    /// ER_NO_SUCH_TABLE.
+    private static let noSuchTable = 1146
+    /// More than there are daemons that start at once: after each conflict somebody has got further.
+    private static let mostAttempts = 100
 }

@@ -44,11 +44,11 @@ package struct ScanBound: Equatable, Sendable {
     /// - Parameters:
     ///   - start: where it began.
     ///   - head: the first thing that it found, or up to where it looked and found nothing.
-    ///   - present: the caller's time; `nil` if it has none, and then the bound does not move.
+    ///   - present: the caller's time.
     ///   - took: how long it took.
     ///   - purgeLag: asks the server how many transactions its purge is behind.
     package mutating func scanned<Failure: Error>(
-        from start: Timestamp, head: Timestamp, present: Timestamp?, took: Duration, now: MonotonicInstant,
+        from start: Timestamp, head: Timestamp, present: Timestamp, took: Duration, now: MonotonicInstant,
         purgeLag: () throws(Failure) -> Int
     ) throws(Failure) {
         if start == .distantPast {
@@ -61,7 +61,6 @@ package struct ScanBound: Equatable, Sendable {
             }
             self.nextFullScan = now.advanced(by: min(Self.longest, took * Self.rarity))
         }
-        guard let present else { return }
         self.floor = max(start, min(head, present.advanced(by: Self.margin * -1)))
     }
 }
