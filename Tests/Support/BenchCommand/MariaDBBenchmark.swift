@@ -137,7 +137,8 @@ struct MariaDBBenchmark {
             let medians = waits.map { $0.sorted()[$0.count / 2].inSeconds * 1000 }
             print(
                 String(
-                    format: "%5d      %12.0f          %12.0f   %5.2f   %.2f ms", size, Double(size * count) / seconds[1],
+                    format: "%5d      %12.0f          %12.0f   %5.2f   %.2f ms", size,
+                    Double(size * count) / seconds[1],
                     Double(size * count) / seconds[0], seconds[0] / seconds[1], medians[1] - medians[0]))
             for start in stride(from: 0, to: ids.count, by: 500) {
                 let some = Array(ids[start..<min(start + 500, ids.count)])
