@@ -25,7 +25,9 @@ extension MariaDBTaskStore {
                 await self.cluster.probeForCaller(node, deadline: deadline)
             case .tooFew(let count, let complaint):
                 guard count >= plan.needed || plan.needed == 1 else {
-                    throw .unavailable("\(plan.needed) copies are demanded, \(count) can be made: \(complaint)")
+                    throw .unavailable(
+                        "\(plan.needed) copies are demanded, \(count) can be made: \(complaint)",
+                        count == 0 ? .away : .tooFewCopies)
                 }
                 plan.wanted = max(1, count)
                 return plan

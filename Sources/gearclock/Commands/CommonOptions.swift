@@ -59,6 +59,12 @@ struct DaemonOptions: ParsableArguments {
     }
 }
 
+/// The daemons that do not bring a database up to date by themselves.
+struct MigrationOptions: ParsableArguments {
+    @Flag(help: "Make the schema of a MariaDB store, or bring it up to date, as 'gearclock store migrate' does.")
+    var migrate = false
+}
+
 /// Where tasks are kept.
 struct StoreOptions: ParsableArguments {
     @Option(

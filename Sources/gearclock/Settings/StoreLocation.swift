@@ -1,5 +1,6 @@
 internal import Foundation
 package import GearclockMariaDB
+internal import Logging
 
 /// Where a store is: `[NAME=]sqlite:PATH[?number=N]` or `[NAME=]mariadb://…`.
 package struct StoreLocation: Equatable, Sendable, CustomStringConvertible {
@@ -138,6 +139,19 @@ package struct StoreLocation: Equatable, Sendable, CustomStringConvertible {
                 .usage, "\(origin): behind the path of a SQLite store stands ?number=N, 0 to 4095, or nothing.")
         }
         return number
+    }
+}
+
+extension MariaDBURL {
+    /// The configuration with the password, also if that is in a file; and what is to be said about the file.
+    ///
+    /// - Throws: ``CommandFailure`` if the file cannot be used.
+    func configurationWithPassword() throws -> (configuration: MariaDBConfiguration, warning: Logger.Message?) {
+        guard let passwordFile else { return (self.configuration, nil) }
+        let file = try PasswordFile(path: passwordFile)
+        var configuration = self.configuration
+        configuration.password = MariaDBConfiguration.Secret(file.password)
+        return (configuration, file.isReadableByAll ? "All users of this machine can read the password file" : nil)
     }
 }
 
