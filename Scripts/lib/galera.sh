@@ -199,6 +199,7 @@ max-connections=200
 innodb-buffer-pool-size=64M
 innodb-log-file-size=48M
 innodb-flush-log-at-trx-commit=1
+max-allowed-packet=64M
 innodb-autoinc-lock-mode=2
 binlog-format=ROW
 transaction-isolation=READ-COMMITTED

@@ -3,7 +3,7 @@ internal import GearclockEnvironment
 
 extension MariaDBChange {
     package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let ids = try self.due(SQL.due, request, now: now)
         if ids.isEmpty { return [] }
         do {
@@ -105,7 +105,7 @@ extension MariaDBChange {
 
     package func rescueExpired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
-    ) throws(MariaDBFailure) -> Int {
+    ) throws(MariaDBFailure) -> [SweepOperation.Swept] {
         try self.setUnknownStatesAside(now: now)
         let ids = try self.expired(endedBefore: endedBefore, limit: limit, now: now)
         // Who holds one of them is settling, extending or rescuing it.
@@ -122,13 +122,13 @@ extension MariaDBChange {
                     attempt: record.attempt, startedAt: record.leaseUntil ?? now, endedAt: now, outcome: .leaseExpired)
                 return (record.id, Int64(record.attempt), entry)
             })
-        return rows.count
+        return rows.map { SweepOperation.Swept(id: $0.record.id, attempt: $0.record.attempt) }
     }
 
     private func expired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let expired = try self.connection.statement(SQL.expiredLeases)
         let began = self.clock.now.monotonic
         let start = self.connection.leaseScan.start(now: began)

@@ -30,7 +30,7 @@ package struct MariaDBReading {
     }
 
     package func nextDue() throws(MariaDBFailure) -> Timestamp? {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let next = try self.connection.statement(SQL.nextDue)
         let began = self.clock.now.monotonic
         let start = self.connection.dueScan.start(now: began)
@@ -67,7 +67,7 @@ package struct MariaDBReading {
     }
 
     package func list(_ filter: ListFilter) throws(MariaDBFailure) -> [TaskRecord] {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         let list: MariaDBStatement
         var parameter = 2
         switch filter.state {
@@ -89,7 +89,7 @@ package struct MariaDBReading {
     }
 
     package func counts(now: Timestamp) throws(MariaDBFailure) -> TaskCounts {
-        try self.connection.setCausal(false)
+        try self.connection.setCausal(true)
         var counts = TaskCounts()
         try self.connection.statement(SQL.count).forEachRow { row in
             if let state = UInt8(exactly: row.integer(0)).flatMap(TaskState.init(rawValue:)) {
