@@ -38,12 +38,31 @@ whole() {
     done
 }
 
+# A case that failed must not make the next one fail: brings back what it left dead, frozen or cut off.
+make_whole() {
+    local k
+    for k in "$GALERA_DIR"/[1-9]; do
+        k=${k##*/}
+        kill -CONT "$(node_pid "$k")" 2>/dev/null || true
+        if node_is_alive "$k"; then mend_node "$k" || true; fi
+    done
+    whole "$(nodes_number)" || repair
+    within 90 whole "$(nodes_number)"
+}
+nodes_number() { find "$GALERA_DIR" -maxdepth 1 -name '[1-9]' | wc -l; }
+repair() {
+    local k
+    sleep 2
+    for ((k = 1; k <= $(nodes_number); k++)); do node_is_alive "$k" || restart_node "$k"; done
+}
+
 clients_begin() {
     rm -f "$WORK/$1.until"
     perl "$SUPPORT/submit.pl" --servers "$GEARCLOCK_GEARMAN" --acknowledged "$WORK/$1.acknowledged" \
         --answers "$WORK/$1.answers" --until "$WORK/$1.until" --function "${2:-count}" --seed "$WORK-$1" \
         >"$WORK/$1.clients" 2>&1 &
     clients=$!
+    echo "$clients" >"$WORK/$1.clients.pid"
     within 20 stored_more "$1" 20
 }
 
