@@ -91,7 +91,9 @@ a_daemon_waits_for_its_database() {
     within 20 submitted late
     within 10 has_run counter late
 }
-told_that_it_is_away() { "$GEARCLOCK" submit count never --json 2>&1 | grep -q '"code":"store_unavailable".*"stored":"no"'; }
+told_that_it_is_away() {
+    [[ $("$GEARCLOCK" submit count never --json 2>&1) == *'"code":"store_unavailable"'*'"stored":"no"'* ]]
+}
 submitted() { [[ $("$GEARCLOCK" submit count "$1" | field stored) == yes ]]; }
 it "a daemon that finds no database waits for it, and is ready when it is there" a_daemon_waits_for_its_database
 
