@@ -89,8 +89,10 @@ enum ClusterFixture {
     static func store(
         _ configuration: MariaDBConfiguration, seed: UInt64 = 1, faults: MariaDBTaskStore.Faults? = nil
     ) -> MariaDBTaskStore {
+        // Nodes whose connections are cut all the time are asked again at once, and not left alone for a while.
         MariaDBTaskStore(
             configuration: configuration, clock: SystemClock(), logger: Logger(label: "test"), seed: seed,
+            nodePolicy: faults == nil ? NodePolicy() : NodePolicy(shortestBreak: .zero, longestBreak: .zero),
             faults: faults)
     }
 }

@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: MariaDBConnection.Boundary.allCases)
-    func `a cut before the commit stores nothing, and a cut commit has an unknown outcome`(
+    func `a cut before the commit stores nothing, and a commit that was sent has an unknown outcome`(
         _ cutAt: MariaDBConnection.Boundary
     ) async throws {
         let configuration = try await MariaDBServer.shared().makeDatabase()
@@ -82,7 +82,7 @@ import Testing
                     try connection.execute("INSERT INTO sample VALUES (1)")
                 }
             }
-        } throws: { ($0 as? MariaDBFailure)?.outcomeIsUnknown == (cutAt != .begin) }
+        } throws: { ($0 as? MariaDBFailure)?.outcomeIsUnknown == (cutAt == .commitSent) }
         await connection.close()
     }
 

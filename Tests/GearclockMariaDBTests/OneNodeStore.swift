@@ -48,7 +48,7 @@ struct OneNodeStore: TaskStore {
 
     func rescueExpired(endedBefore: Timestamp, limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {
         try await self.change { (change) throws(MariaDBFailure) in
-            try change.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
+            try change.rescueExpired(endedBefore: endedBefore, limit: limit, now: now).count
         }
     }
 
@@ -83,7 +83,7 @@ struct OneNodeStore: TaskStore {
     }
 
     func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {
-        try await self.change { (change) throws(MariaDBFailure) in try change.prune(limit: limit, now: now) }
+        try await self.change { (change) throws(MariaDBFailure) in try change.prune(limit: limit, now: now).count }
     }
 
     private func change<Value: Sendable>(

@@ -226,6 +226,19 @@ actor MariaDBCluster {
         return attempt
     }
 
+    /// Returns when a connection that was cut has come to its end on the server too, with a commit or without; or when
+    /// that cannot be known.
+    func waitForEnd(of session: UInt, on node: NodeIndex) async {
+        guard self.machine.conditions[node] == .well else { return }
+        let deadline = self.now.advanced(by: self.configuration.connectTimeout)
+        // Sleeps only while the session is there.
+        let question = "SELECT SLEEP(0.002) FROM information_schema.PROCESSLIST WHERE ID = \(session)"
+        _ = await self.pools[node].watcher.uncancellableResult {
+            [clock = self.clock] (connection) throws(MariaDBFailure) in
+            while clock.now.monotonic < deadline, try !connection.textRows(question).isEmpty {}
+        }
+    }
+
     private func note(_ failure: MariaDBFailure, of node: NodeIndex) {
         guard !failure.isCancellation else { return }
         guard let failure = failure.ofNode else { return self.machine.statementSucceeded(node) }

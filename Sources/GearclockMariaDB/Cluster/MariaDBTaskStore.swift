@@ -45,7 +45,13 @@ package final class MariaDBTaskStore: TaskStore {
         self.cluster = MariaDBCluster(
             configuration: configuration, clock: clock, logger: logger, seed: seed &+ 1, policy: nodePolicy
         ) { (connection) throws(MariaDBFailure) in
-            try MariaDBSchema.find(on: connection).defect?.description
+            guard try MariaDBSchema.find(on: connection).defect != nil else { return nil }
+            // Somebody may have migrated on another node just now. Only then it is worth waiting for what others did:
+            // a probe must be answered while a cluster stands still, too.
+            try connection.setCausal(true)
+            let defect = try MariaDBSchema.find(on: connection).defect
+            try connection.setCausal(false)
+            return defect?.description
         }
     }
 
@@ -98,9 +104,9 @@ package final class MariaDBTaskStore: TaskStore {
     package func rescueExpired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
     ) async throws(TaskStoreError) -> Int {
-        try await self.change(RepeatableOperation(.claim)) { (_, change) throws(MariaDBFailure) in
+        try await self.change(SweepOperation(.rescue)) { (_, change) throws(MariaDBFailure) in
             try change.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
-        }.0
+        }.0.count
     }
 
     package func cancel(
@@ -119,9 +125,9 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     package func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {
-        try await self.change(RepeatableOperation(.claim)) { (_, change) throws(MariaDBFailure) in
+        try await self.change(SweepOperation(.prune)) { (_, change) throws(MariaDBFailure) in
             try change.prune(limit: limit, now: now)
-        }.0
+        }.0.count
     }
 
     // MARK: - Reading
@@ -197,8 +203,13 @@ package final class MariaDBTaskStore: TaskStore {
                 await self.cluster.probeForCaller(node, deadline: deadline)
                 action = machine.probed(now: self.now)
             case .perform(let node, let deadline):
-                let reply = Machine.Reply(await attempt(machine.operation, node, deadline))
-                if case .unknown = reply { isDoubtful = true }
+                let made = await attempt(machine.operation, node, deadline)
+                let reply = Machine.Reply(made)
+                if case .unknown = reply {
+                    isDoubtful = true
+                    // What is under way there still could be committed just after the look.
+                    if let session = made.session { await self.cluster.waitForEnd(of: session, on: node) }
+                }
                 action = machine.replied(reply, now: self.now, using: &random)
             case .look(let node, let ids, let deadline):
                 let rows = await self.look(node, ids, deadline: deadline)

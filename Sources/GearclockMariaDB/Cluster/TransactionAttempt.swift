@@ -7,6 +7,8 @@ struct TransactionAttempt<Value: Sendable>: Sendable {
     var value: Value?
     /// `nil`: it is committed.
     var failure: MariaDBFailure?
+    /// By which number the server knows the connection.
+    var session: UInt?
 }
 
 extension MariaDBConnection {
@@ -22,7 +24,7 @@ extension MariaDBConnection {
             }
             return TransactionAttempt(value: value, failure: nil)
         } catch {
-            return TransactionAttempt(value: value, failure: error)
+            return TransactionAttempt(value: value, failure: error, session: self.session)
         }
     }
 

@@ -32,6 +32,8 @@ package final class MariaDBConnection {
 
     package let facts: ServerFacts
     package let purpose: Purpose
+    /// The number that the server knows the connection by.
+    package let session: UInt
     /// The socket, for ``SocketCutter``.
     let descriptor: CInt
     private let handle: UnsafeMutablePointer<MYSQL>
@@ -61,6 +63,7 @@ package final class MariaDBConnection {
             mysql_close(handle)
             throw error
         }
+        self.session = mysql_thread_id(handle)
         self.descriptor = mysql_get_socket(handle)
         gearclock_set_read_timeout(handle, configuration.statementTimeout.wholeSeconds)
     }
@@ -111,7 +114,8 @@ package final class MariaDBConnection {
     /// - Parameter sent: called when `COMMIT` is on its way and nothing came back yet.
     package func commit(sent: () -> Void = {}) throws(MariaDBFailure) {
         try self.requireOpen()
-        guard mysql_send_query(self.handle, "COMMIT", 6) == 0 else { throw self.failure(.commit) }
+        // A command this short leaves whole or not at all. If it did not leave, the transaction dies with its connection.
+        guard mysql_send_query(self.handle, "COMMIT", 6) == 0 else { throw self.failure(.statement) }
         sent()
         guard mysql_read_query_result(self.handle) == 0 else { throw self.failure(.commit) }
     }

@@ -10,7 +10,7 @@ package struct MariaDBFailure: Error, Equatable, Sendable {
         /// A statement inside a transaction, or one that only reads. Whatever went wrong, nothing is stored, because
         /// the transaction dies with its connection or with the rollback that follows.
         case statement
-        /// The `COMMIT`.
+        /// The `COMMIT`, once it was sent.
         case commit
         /// A statement that commits by itself.
         case autocommit

@@ -105,7 +105,7 @@ extension MariaDBChange {
 
     package func rescueExpired(
         endedBefore: Timestamp, limit: Int, now: Timestamp
-    ) throws(MariaDBFailure) -> Int {
+    ) throws(MariaDBFailure) -> [SweepOperation.Swept] {
         try self.setUnknownStatesAside(now: now)
         let ids = try self.expired(endedBefore: endedBefore, limit: limit, now: now)
         // Who holds one of them is settling, extending or rescuing it.
@@ -122,7 +122,7 @@ extension MariaDBChange {
                     attempt: record.attempt, startedAt: record.leaseUntil ?? now, endedAt: now, outcome: .leaseExpired)
                 return (record.id, Int64(record.attempt), entry)
             })
-        return rows.count
+        return rows.map { SweepOperation.Swept(id: $0.record.id, attempt: $0.record.attempt) }
     }
 
     private func expired(

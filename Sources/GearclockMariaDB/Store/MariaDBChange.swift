@@ -87,7 +87,7 @@ package struct MariaDBChange {
         try self.run(SQL.removeHistory, open.filter { $0.attempt > 0 }.map(\.id))
     }
 
-    package func prune(limit: Int, now: Timestamp) throws(MariaDBFailure) -> Int {
+    package func prune(limit: Int, now: Timestamp) throws(MariaDBFailure) -> [SweepOperation.Swept] {
         try self.connection.setCausal(true)
         let limit = Int64(max(0, limit))
         let old = try self.connection.statement(SQL.old)
@@ -99,7 +99,7 @@ package struct MariaDBChange {
         let ids = try self.found(by: old).map(\.id)
         let count = try self.run(SQL.prune, ids)
         try self.run(SQL.removeHistory, ids)
-        return count
+        return ids.prefix(count).map { SweepOperation.Swept(id: $0, attempt: 0) }
     }
 
     // MARK: - Rows by their ids
