@@ -27,7 +27,7 @@ CREATE TABLE task (
     payload LONGBLOB NOT NULL,
     document LONGBLOB,
     PRIMARY KEY (id),
-    KEY task_wake (state, wake_at),
+    KEY task_wake (state DESC, wake_at),
     CONSTRAINT task_state CHECK (state <= 5),
     CONSTRAINT task_priority CHECK (priority <= 2),
     CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
