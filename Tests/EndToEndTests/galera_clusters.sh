@@ -50,7 +50,7 @@ one_is_gone() {
     sleep 4
     # Nobody says that there is no such task: its cluster is away.
     status 1 "$GEARCLOCK" get "$waiting" --json
-    matches "$(cat "$WORK/out")" store_unavailable
+    matches "$(cat "$WORK/out" "$WORK/err")" store_unavailable
     restart_node 1
     within 60 has_a_state "$waiting"
     within 60 is_drained
