@@ -91,7 +91,7 @@ package final class MariaDBServer: Sendable {
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
             "mariadb-install-db", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
-            "--auth-root-authentication-method=normal", "--skip-test-db",
+            "--auth-root-authentication-method=normal", "--skip-test-db", "--tmpdir=\(directory)",
         ]
         process.standardOutput = FileHandle.nullDevice
         let trouble = Pipe()
@@ -108,7 +108,7 @@ package final class MariaDBServer: Sendable {
     private static func command(_ directory: String, port: UInt16) -> [String] {
         [
             "mariadbd", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
-            "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
+            "--tmpdir=\(directory)", "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
             "--bind-address=127.0.0.1", "--port=\(port)", "--skip-log-bin", "--skip-name-resolve",
             // Tests end with the server, so nothing has to outlive it.
             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=256M",
