@@ -53,8 +53,8 @@ one_is_gone() {
     matches "$(cat "$WORK/out" "$WORK/err")" store_unavailable
     restart_node 1
     within 60 has_a_state "$waiting"
-    within 60 is_drained
     clients_end gone
+    within 60 is_drained
     ((gap <= 5000)) || fail "$gap ms without a stored task"
     within 20 submitted_to a 0
 }

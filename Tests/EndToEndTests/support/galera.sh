@@ -39,6 +39,15 @@ whole() {
     done
 }
 
+# What is left of the clients of a case that failed.
+end_clients() {
+    local file
+    for file in "$WORK"/*.until.*.pid "$WORK"/*.clients.pid; do
+        if [[ -s $file ]]; then kill -9 "$(cat "$file")" 2>/dev/null || true; fi
+        rm -f "$file"
+    done
+}
+
 # A case that failed must not make the next one fail: brings back what it left dead, frozen or cut off.
 make_whole() {
     local k
@@ -57,6 +66,7 @@ bring_back() {
 }
 
 clients_begin() {
+    end_clients
     rm -f "$WORK/$1.until"
     perl "$SUPPORT/submit.pl" --servers "$GEARCLOCK_GEARMAN" --acknowledged "$WORK/$1.acknowledged" \
         --answers "$WORK/$1.answers" --until "$WORK/$1.until" --function count --seed "$WORK-$1" "${@:2}" \

@@ -41,6 +41,8 @@ clean_up() {
     ((cases_failed == 0))
 }
 trap 'clean_up || exit 1' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 
 gearmands() {
     local n

@@ -18,7 +18,7 @@ use Getopt::Long;
 use JSON::PP;
 use Time::HiRes qw(time sleep);
 
-my ($processes, $delay, $timeout, $seed) = (4, 1, 30, 1);
+my ($processes, $delay, $timeout, $seed) = (4, 1, 20, 1);
 GetOptions(
     'servers=s' => \my $servers, 'acknowledged=s' => \my $acknowledged, 'answers=s' => \my $answers,
     'until=s' => \my $until, 'function=s' => \my $function, 'seed=s' => \$seed, 'processes=i' => \$processes,
@@ -50,11 +50,17 @@ sub submit ($client, $task) {
     return $answer;
 }
 
+my $parent = $$;
+
 sub work ($number) {
+    # Whoever ends a test by force finds each of these processes, and none outlives its parent for long.
+    open my $pid, '>', "$until.$number.pid" or die "$until: $!\n";
+    say $pid $$;
+    close $pid;
     srand hex substr md5_hex("$seed-$number"), 0, 8;
     my ($receipts, $log) = (appending($acknowledged), appending($answers));
     my ($client, $task);
-    while (!-e $until) {
+    while (!-e $until && getppid == $parent) {
         $client //= Gearman::Client->new(job_servers => [$servers[$number % @servers], @servers]);
         $task //= {id => uuid(), milliseconds => int((time + $delay) * 1000)};
         my $begin = time;
