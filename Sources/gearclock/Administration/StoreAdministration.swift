@@ -81,6 +81,7 @@ struct StoreAdministration: Sendable {
             let grants = MariaDBAdministration.grants(
                 user: configuration.user, host: host, database: configuration.database)
             var report = StoreReport()
+            report.isSQL = true
             report.lines =
                 ["-- for 'gearclock store migrate', before it:"] + grants.migrating
                 + ["-- for the daemons, after the migration, because they name its tables:"] + grants.daemons

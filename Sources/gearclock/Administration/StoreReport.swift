@@ -4,6 +4,8 @@ package import GearclockCore
 package struct StoreReport: Sendable {
     /// Without the name of the store.
     package var lines: [String] = []
+    /// The lines are SQL: what is printed can be given to a database as it is.
+    package var isSQL = false
     package var members: [(name: StaticString, value: JSONValue)] = []
     /// Why the command fails; `nil`: it does not.
     package var problem: String?
@@ -19,6 +21,7 @@ package struct StoreReport: Sendable {
 
     /// The name, and below it the lines; one line stands behind the name.
     package func text(store: String) -> String {
+        if self.isSQL { return (["-- \(store)"] + self.lines.map(printable)).joined(separator: "\n") }
         if self.lines.count == 1 { return "\(store): \(printable(self.lines[0]))" }
         return ([store] + self.lines.map { "  " + printable($0) }).joined(separator: "\n")
     }
