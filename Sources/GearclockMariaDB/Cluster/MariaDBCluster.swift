@@ -150,8 +150,8 @@ actor MariaDBCluster {
         if self.probing[node] != nil { self.probing[node] = [] }
     }
 
-    /// Asks a node how it is, until the deadline. Cancelling the caller changes nothing: others wait for the answer, and
-    /// a question that was not put to its end says nothing about the node.
+    /// Asks a node how it is, until the deadline. Cancelling the caller changes nothing: others wait for the answer,
+    /// and a question that was not put to its end says nothing about the node.
     private nonisolated func ask(
         _ watcher: NodeConnection, deadline: MonotonicInstant
     ) async -> Result<NodeReport, NodeFailure> {

@@ -87,10 +87,13 @@ package final class MariaDBServer: Sendable {
     }
 
     private static func install(into directory: String) throws {
+        // Not the machine's: a server that starts removes what others have in the same place.
+        try FileManager.default.createDirectory(atPath: "\(directory)/tmp", withIntermediateDirectories: false)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
             "mariadb-install-db", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
+            "--tmpdir=\(directory)/tmp",
             "--auth-root-authentication-method=normal", "--skip-test-db",
         ]
         process.standardOutput = FileHandle.nullDevice
@@ -108,7 +111,7 @@ package final class MariaDBServer: Sendable {
     private static func command(_ directory: String, port: UInt16) -> [String] {
         [
             "mariadbd", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
-            "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
+            "--tmpdir=\(directory)/tmp", "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
             "--bind-address=127.0.0.1", "--port=\(port)", "--skip-log-bin", "--skip-name-resolve",
             // Tests end with the server, so nothing has to outlive it.
             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=256M",
