@@ -88,7 +88,7 @@ extension MariaDBAdministration {
     }
 
     /// `name = value; name = value; …`
-    static func options(_ text: String) -> [String: String] {
+    package static func options(_ text: String) -> [String: String] {
         var options: [String: String] = [:]
         for part in text.split(separator: ";") {
             let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

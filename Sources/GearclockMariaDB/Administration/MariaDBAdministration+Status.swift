@@ -81,7 +81,7 @@ extension MariaDBAdministration {
             let found = try MariaDBSchema.find(on: connection)
             if case .version(let version, _) = found { status.schemaVersion = version }
             status.schemaProblem = found.defect?.description
-        } catch where !error.breaksConnection {
+        } catch  where !error.breaksConnection {
             status.schemaProblem = error.description
         }
         let before = clock.now

@@ -1,7 +1,7 @@
 /// One setting of a server, and what is said about its value.
-struct SettingRule: Sendable {
+package struct SettingRule: Sendable {
     /// Where the setting is found.
-    enum Place: Sendable {
+    package enum Place: Sendable {
         /// `SHOW GLOBAL VARIABLES`.
         case variable
         /// The same, on a node of a Galera cluster.
@@ -13,7 +13,7 @@ struct SettingRule: Sendable {
     }
 
     /// Which values are good.
-    enum Condition: Sendable {
+    package enum Condition: Sendable {
         case isOne(of: [String])
         /// A number, or a size such as `512M`.
         case isAtLeast(Int64)
@@ -29,7 +29,7 @@ struct SettingRule: Sendable {
     /// Why it matters, or what happens otherwise.
     let reason: String
 
-    init(
+    package init(
         _ place: Place, _ name: String, _ condition: Condition, otherwise: MariaDBAdministration.SettingLevel,
         _ reason: String
     ) {
@@ -55,7 +55,8 @@ struct SettingRule: Sendable {
         }
     }
 
-    func holds(for value: String) -> Bool {
+    /// - Parameter value: as the server shows it.
+    package func holds(for value: String) -> Bool {
         switch self.condition {
         case .isOne(let values): values.contains { $0.lowercased() == value.lowercased() }
         case .isAtLeast(let number): Self.number(value).map { $0 >= number } ?? false

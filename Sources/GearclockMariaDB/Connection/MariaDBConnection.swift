@@ -127,7 +127,8 @@ package final class MariaDBConnection {
     /// - Parameter sent: called when `COMMIT` is on its way and nothing came back yet.
     package func commit(sent: () -> Void = {}) throws(MariaDBFailure) {
         try self.requireOpen()
-        // A command this short leaves whole or not at all. If it did not, the transaction dies with its connection.
+        // A command this short leaves whole or not at all. If it did not leave, the transaction dies with its
+        // connection.
         guard mysql_send_query(self.handle, "COMMIT", 6) == 0 else { throw self.failure(.statement) }
         sent()
         guard mysql_read_query_result(self.handle) == 0 else { throw self.failure(.commit) }

@@ -26,7 +26,7 @@ extension MariaDBChange {
             let found = try self.due(SQL.dueLocked, request, now: now)
             let rows = try self.rows(SQL.lock, found)
             // A row of ours is due when the index says so.
-            let foreign = rows.values.filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
+            let foreign = rows.filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
             try self.setAside(foreign, now: now)
             let strange = Set(foreign.map(\.record.id))
             let good = found.filter { !strange.contains($0) }
@@ -56,20 +56,19 @@ extension MariaDBChange {
     }
 
     private func claim(_ ids: [TaskID], _ request: ClaimRequest) throws(MariaDBFailure) -> Int {
-        try self.run(SQL.claim, ids, parameters: 4) { statement in
+        try self.run(SQL.claim, ids, parameters: 3) { statement in
             statement.bind(1, request.leaseUntil)
             statement.bind(2, request.owner)
             statement.bind(3, request.dueBy)
-            statement.bind(4, request.dueBy)
         }
     }
 
     /// The rows that were just claimed, without those that nobody can run: these are discarded.
     private func readable(_ ids: [TaskID], now: Timestamp) throws(MariaDBFailure) -> [TaskRow] {
-        let rows = try self.rows(SQL.tasks, ids).values
+        let rows = try self.rows(SQL.tasks, ids)
         let unreadable = rows.filter { $0.defect != nil }
         try self.setAside(unreadable, now: now)
-        return unreadable.isEmpty ? Array(rows) : rows.filter { $0.defect == nil }
+        return unreadable.isEmpty ? rows : rows.filter { $0.defect == nil }
     }
 
     private func claimed(_ rows: [TaskRow], _ request: ClaimRequest) -> [ClaimedTask] {
@@ -109,7 +108,7 @@ extension MariaDBChange {
         try self.setUnknownStatesAside(now: now)
         let ids = try self.expired(endedBefore: endedBefore, limit: limit, now: now)
         // Who holds one of them is settling, extending or rescuing it.
-        let rows = try self.rows(SQL.lockFree, ids).values.filter {
+        let rows = try self.rows(SQL.lockFree, ids).filter {
             $0.record.state == .running && $0.wakeAt < endedBefore
         }
         let foreign = rows.filter(\.breaksRule)

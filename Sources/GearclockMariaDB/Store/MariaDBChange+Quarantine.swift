@@ -34,7 +34,7 @@ extension MariaDBChange {
             if let id = row.taskID(0) { ids.append(id) }
         }
         guard !ids.isEmpty else { return }
-        try self.setAside(self.rows(SQL.lockFree, ids).values.filter(\.breaksRule), now: now)
+        try self.setAside(self.rows(SQL.lockFree, ids).filter(\.breaksRule), now: now)
     }
 
     /// Locks rows and looks at them; those that break a rule are set aside, and shown as that.

@@ -56,8 +56,9 @@ package struct MariaDBChange {
 
     private func store(_ tasks: [TaskDefinition]) throws(MariaDBFailure) {
         guard !tasks.isEmpty else { return }
-        let insert = try self.connection.statement(SQL.insert)
-        for task in tasks { TaskRow.bind(task, to: insert) }
+        let isPlain = tasks.allSatisfy(TaskRow.isPlain)
+        let insert = try self.connection.statement(isPlain ? SQL.insertPlain : SQL.insert)
+        for task in tasks { isPlain ? TaskRow.bindPlain(task, to: insert) : TaskRow.bind(task, to: insert) }
         try insert.runBatch()
     }
 
@@ -107,20 +108,19 @@ package struct MariaDBChange {
     /// Locks rows and looks at them as they stand after all that any node has committed.
     func locked(_ ids: [TaskID]) throws(MariaDBFailure) -> [TaskID: TaskRow] {
         try self.connection.setCausal(true)
-        return try self.rows(SQL.lock, ids)
+        // A list repeats its last id, the answer does not; two lists may have the same one.
+        return Dictionary(
+            try self.rows(SQL.lock, ids).map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    /// The rows that a statement of ``SQL`` returns for ids.
-    func rows(_ sql: (IDList) -> String, _ ids: [TaskID]) throws(MariaDBFailure) -> [TaskID: TaskRow] {
-        var rows: [TaskID: TaskRow] = [:]
+    /// The rows that a statement of ``SQL`` returns for ids, in any order.
+    func rows(_ sql: (IDList) -> String, _ ids: [TaskID]) throws(MariaDBFailure) -> [TaskRow] {
+        var rows: [TaskRow] = []
         rows.reserveCapacity(ids.count)
         for list in IDList.lists(of: ids) {
             let statement = try self.connection.statement(sql(list))
             list.bind(to: statement)
-            try statement.forEachRow { row in
-                let row = TaskRow(row)
-                rows[row.record.id] = row
-            }
+            try statement.forEachRow { rows.append(TaskRow($0)) }
         }
         return rows
     }

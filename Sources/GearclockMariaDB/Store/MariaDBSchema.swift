@@ -41,6 +41,12 @@ package enum MariaDBSchema {
     /// table that is clustered by due time is as fast while it fits into memory, and ten times slower when not.
     /// `wake_at` is what the only other index needs: when a scheduled task is due, when the lease of a running one
     /// ends, when a final one may be removed. One index for three questions is one less to write.
+    ///
+    /// The states go down, so that what is scheduled stands at the end of the index. A scan goes on over the entries of
+    /// rows that are gone until it meets one that is there, beyond its range too: if the leases stood behind it, a look
+    /// that finds nothing would walk over all that were settled and not purged. Measured with half a million of them
+    /// and a read view that holds up the purge: 53 ms with the states going up, 0.02 ms with them going down, both
+    /// from a lower bound (``ScanBound``). Before MariaDB 10.8 the word is read and nothing follows from it.
     private static let tasks = """
         CREATE TABLE IF NOT EXISTS task (
             id BINARY(16) NOT NULL,
@@ -62,7 +68,7 @@ package enum MariaDBSchema {
             payload LONGBLOB NOT NULL,
             document LONGBLOB,
             PRIMARY KEY (id),
-            KEY task_wake (state, wake_at),
+            KEY task_wake (state DESC, wake_at),
             CONSTRAINT task_state CHECK (state <= 5),
             CONSTRAINT task_priority CHECK (priority <= 2),
             CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),

@@ -71,6 +71,23 @@ struct TaskRow {
         return name
     }()
 
+    /// Whether ``SQL/insertPlain`` says all of a new task.
+    static func isPlain(_ task: TaskDefinition) -> Bool {
+        task.priority == .normal && task.expiresAt == nil && task.timeout == nil && task.retain == .zero
+            && task.gearsloth == nil && task.retry == .standard
+    }
+
+    /// Binds a new task to ``SQL/insertPlain``.
+    static func bindPlain(_ task: TaskDefinition, to statement: MariaDBStatement) {
+        statement.bind(1, task.id)
+        statement.bind(2, task.dueAt)
+        statement.bind(3, task.dueAt)
+        statement.bind(4, task.createdAt)
+        statement.bind(5, task.function.bytes)
+        statement.bind(6, task.payload)
+        statement.endRow()
+    }
+
     /// Binds a new task to ``SQL/insert``.
     static func bind(_ task: TaskDefinition, to statement: MariaDBStatement) {
         statement.bind(1, task.id)
