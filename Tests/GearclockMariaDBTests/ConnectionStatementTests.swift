@@ -9,8 +9,9 @@ import Testing
         """
     private static let insert = "INSERT INTO sample (id, number, bytes) VALUES (?, ?, ?)"
 
-    private func connect() async throws -> MariaDBConnection {
-        let configuration = try await MariaDBServer.shared().makeDatabase()
+    private func connect(to server: MariaDBServer? = nil) async throws -> MariaDBConnection {
+        let shared = try await MariaDBServer.shared()
+        let configuration = try (server ?? shared).makeDatabase()
         let connection = try MariaDBConnection(to: configuration.nodes[0], configuration: configuration)
         try connection.execute(Self.table)
         return connection
@@ -92,7 +93,10 @@ import Testing
 
     @Test(arguments: [true, false])
     func `a batch that is larger than a packet is sent in several`(asBulk: Bool) async throws {
-        let connection = try await self.connect()
+        let server = try await MariaDBServer.start(arguments: ["--max-allowed-packet=1M"])
+        // It ends when it is let go of.
+        defer { withExtendedLifetime(server) {} }
+        let connection = try await self.connect(to: server)
         defer { connection.close() }
         let size = connection.facts.maximumPacketBytes / 5
         let samples = (0..<12).map { Sample(id: Self.id($0), number: 1, bytes: Self.bytes(size, seed: $0)) }
@@ -101,7 +105,10 @@ import Testing
     }
 
     @Test func `a row that is larger than a packet is refused, and nothing breaks`() async throws {
-        let connection = try await self.connect()
+        let server = try await MariaDBServer.start(arguments: ["--max-allowed-packet=1M"])
+        // It ends when it is let go of.
+        defer { withExtendedLifetime(server) {} }
+        let connection = try await self.connect(to: server)
         defer { connection.close() }
         let bytes = Self.bytes(connection.facts.maximumPacketBytes)
         #expect {

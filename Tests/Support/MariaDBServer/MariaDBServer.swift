@@ -34,7 +34,7 @@ package final class MariaDBServer: Sendable {
             let port = try self.freePort()
             let directory = try self.temporaryDirectory()
             let guardian = Guardian(directory: directory)
-            try self.install(into: directory)
+            try await self.install(into: directory)
             try prepare(directory)
             let more = arguments.map { $0.replacingOccurrences(of: "DIRECTORY", with: directory) }
             if try await guardian.start(self.command(directory, port: port) + more) {
@@ -86,29 +86,35 @@ package final class MariaDBServer: Sendable {
         return String(cString: path)
     }
 
-    private static func install(into directory: String) throws {
+    private static func install(into directory: String) async throws {
+        // Not the machine's: a server that starts removes what others have in the same place.
+        try FileManager.default.createDirectory(atPath: "\(directory)/tmp", withIntermediateDirectories: false)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [
             "mariadb-install-db", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
-            "--auth-root-authentication-method=normal", "--skip-test-db", "--tmpdir=\(directory)",
+            "--tmpdir=\(directory)/tmp",
+            "--auth-root-authentication-method=normal", "--skip-test-db",
         ]
         process.standardOutput = FileHandle.nullDevice
-        let trouble = Pipe()
-        process.standardError = trouble
+        let log = "\(directory)/install.log"
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        process.standardError = FileHandle(forWritingAtPath: log)
+        // Waited for without a blocked thread, because other tests need it.
+        let (ended, continuation) = AsyncStream.makeStream(of: Void.self)
+        process.terminationHandler = { _ in continuation.finish() }
         try process.run()
-        let text = trouble.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
+        for await _ in ended {}
         guard process.terminationStatus == 0 else {
-            throw MariaDBServerError(
-                "mariadb-install-db failed; is mariadb-server installed? \(String(decoding: text, as: UTF8.self))")
+            let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+            throw MariaDBServerError("mariadb-install-db failed; is mariadb-server installed? \(text)")
         }
     }
 
     private static func command(_ directory: String, port: UInt16) -> [String] {
         [
             "mariadbd", "--no-defaults", "--user=\(NSUserName())", "--datadir=\(directory)/data",
-            "--tmpdir=\(directory)", "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
+            "--tmpdir=\(directory)/tmp", "--socket=\(directory)/mariadbd.sock", "--pid-file=\(directory)/mariadbd.pid",
             "--bind-address=127.0.0.1", "--port=\(port)", "--skip-log-bin", "--skip-name-resolve",
             // Tests end with the server, so nothing has to outlive it.
             "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=256M",
