@@ -18,14 +18,15 @@ swift_tests() {
 galera_tests() { swift_tests_of GearclockMariaDBTests Scripts/with-galera 3; }
 
 # swift_tests_of TARGET [COMMAND…]: the tests of one target, run by that command. A process that dies has failed, whatever
-# it reported before.
+# it reported before. Those of MariaDB wait for servers and for blocking calls: side by side they wait for each other.
 swift_tests_of() {
-    local results log status=0 total failures skips
+    local results log status=0 total failures skips order=()
+    [[ $1 != GearclockMariaDBTests ]] || order=(--no-parallel)
     results=$(mktemp -d)
     log=$results/log
     heading "Swift tests: $1${2:+, ${*:2}}"
-    timeout --kill-after=10 600 "${@:2}" swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
-        --filter "^$1\." --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
+    timeout --kill-after=10 900 "${@:2}" swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
+        ${order[@]+"${order[@]}"} --filter "^$1\." --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
     if [[ -s $results/tests.xml ]]; then
         # A failed test has one or more failures inside; a test without any is closed at once.
         total=$(grep -c '<testcase ' "$results/tests.xml" || true)

@@ -23,6 +23,7 @@ target target1 --function count
 
 # pulled NAME WHAT MILLISECONDS
 pulled() {
+    make_whole
     clients_begin "$1"
     cut_node 1 "$2"
     goes_on "$1"

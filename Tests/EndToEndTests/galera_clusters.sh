@@ -29,7 +29,7 @@ submitted_to() {
 both_are_used() {
     submitted_to a 0
     submitted_to b 0
-    clients_begin both
+    clients_begin both --without-ids
     sleep 2
     clients_end both
 }
@@ -41,7 +41,7 @@ one_is_gone() {
     waiting=$id
     use_galera a
     kill_node 1
-    clients_begin gone
+    clients_begin gone --without-ids
     for n in {1..20}; do
         receipt=$(answer gearclock_submit '{"func_name":"count","payload":"other"}')
         equal "$(field store <<<"$receipt")" b
@@ -49,7 +49,8 @@ one_is_gone() {
     goes_on gone
     sleep 4
     # Nobody says that there is no such task: its cluster is away.
-    status 4 "$GEARCLOCK" get "$waiting" --json || status 1 "$GEARCLOCK" get "$waiting" --json
+    status 1 "$GEARCLOCK" get "$waiting" --json
+    matches "$(cat "$WORK/out" "$WORK/err")" store_unavailable
     restart_node 1
     within 60 has_a_state "$waiting"
     within 60 is_drained
@@ -61,7 +62,9 @@ has_a_state() { "$GEARCLOCK" get "$1" --json || (($? == 3)); }
 it "with one of two clusters gone new tasks go to the other, and waiting ones run when it is back" one_is_gone
 
 it_freezes() {
-    clients_begin freezing
+    local name
+    for name in a b; do use_galera "$name" && make_whole; done
+    clients_begin freezing --without-ids
     use_galera b
     kill -STOP "$(node_pid 1)"
     goes_on freezing

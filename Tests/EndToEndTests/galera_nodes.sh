@@ -18,6 +18,7 @@ most_without=6000
 stored_soon() { ((gap <= most_without)) || fail "$gap ms without a stored task"; }
 
 a_node_is_killed() {
+    make_whole
     clients_begin killed
     # The node that daemons prefer.
     kill_node 1
@@ -32,6 +33,7 @@ a_node_is_killed() {
 it "kill -9 of a node costs seconds; it comes back by IST" a_node_is_killed
 
 a_node_freezes() {
+    make_whole
     clients_begin frozen
     kill -STOP "$(node_pid 1)"
     goes_on frozen
@@ -44,6 +46,7 @@ a_node_freezes() {
 it "a node that freezes costs seconds, and wakes up without harm" a_node_freezes
 
 a_node_is_isolated() {
+    make_whole
     clients_begin isolated
     cut_node 1 gmcast
     goes_on isolated
@@ -57,6 +60,7 @@ a_node_is_isolated() {
 it "a node that is cut off from the others costs seconds, and its daemons go elsewhere" a_node_is_isolated
 
 a_node_without_data_comes_back() {
+    make_whole
     clients_begin wiped
     stop_node 1
     wipe_node 1
@@ -72,6 +76,7 @@ it "a node is stopped, loses its disk and comes back by SST while clients submit
 
 two_of_three_are_lost() {
     local before
+    make_whole
     clients_begin minority
     kill_node 1
     kill_node 2
@@ -95,6 +100,7 @@ it "with two of three nodes lost nothing is acknowledged; a bootstrap of the thi
 
 graceful_stops_to_one() {
     local before
+    make_whole
     clients_begin lonely
     stop_node 1
     goes_on lonely
@@ -117,6 +123,7 @@ it "graceful stops down to one node: it writes, but two copies are refused" grac
 
 all_nodes_die() {
     local k latest
+    make_whole
     clients_begin apocalypse
     for k in 1 2 3; do kill -9 "$(node_pid "$k")"; done
     for k in 1 2 3; do await_death "$(node_pid "$k")"; done

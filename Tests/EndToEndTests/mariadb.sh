@@ -47,6 +47,54 @@ ended_well() {
     equal "$(exit_status "$1")" 0
 }
 
+operators_look_at_stores() {
+    local both=(--store "file=sqlite:$WORK/looked-at.sqlite?number=1" --store "base=$URL?number=2")
+    status 1 "$GEARCLOCK" store status "${both[@]}"
+    grep -q 'there is no file' "$WORK/err" || fail "$(cat "$WORK/err")"
+    grep -q "run 'gearclock store migrate'" "$WORK/err" || fail "$(cat "$WORK/err")"
+    equal "$("$GEARCLOCK" store migrate "${both[@]}" --json | jq -c '[.store, .migrated]')" $'["file",true]\n["base",true]'
+    equal "$("$GEARCLOCK" store migrate "${both[@]}" --json | jq -c '[.store, .migrated]')" $'["file",false]\n["base",false]'
+    "$GEARCLOCK" store status "${both[@]}" --json >"$WORK/status"
+    equal "$(jq -c '[.store, .tasks.scheduled]' "$WORK/status")" $'["file",0]\n["base",0]'
+    equal "$(jq -r 'select(.store == "base").nodes[0] | "\(.node) \(.well) \(.schema)"' "$WORK/status")" "$ADDRESS true 1"
+    "$GEARCLOCK" store verify "${both[@]}" >"$WORK/verified"
+    grep -q 'good *the file is intact' "$WORK/verified" || fail "$(cat "$WORK/verified")"
+    grep -q "good *the tables on $ADDRESS are as the program knows them" "$WORK/verified" || fail "$(cat "$WORK/verified")"
+    "$GEARCLOCK" store check-settings "${both[@]}" >"$WORK/settings" || true
+    grep -q 'good *journal_mode = wal' "$WORK/settings" || fail "$(cat "$WORK/settings")"
+    grep -q 'innodb_flush_log_at_trx_commit = 1' "$WORK/settings" || fail "$(cat "$WORK/settings")"
+    node_sql 1 'INSERT INTO gearclock.attempt (task_id, number, attempt, started_at, ended_at, outcome, message)
+        VALUES (UNHEX("00112233445566778899aabbccddeeff"), 1, 1, 1, 1, 1, "")'
+    status 1 "$GEARCLOCK" store verify --store "$URL"
+    grep -q 'every history belongs to a task' "$WORK/err" || fail "$(cat "$WORK/err")"
+    node_sql 1 'DELETE FROM gearclock.attempt'
+    status 4 "$GEARCLOCK" store status --store mariadb://127.0.0.1:1
+    status 2 "$GEARCLOCK" store status --store redis:x
+}
+it "operators can migrate, look at and verify stores of both kinds" operators_look_at_stores
+
+nothing_left() { [[ $(node_sql 1 'SELECT count(*) FROM gearclock.task') == 0 ]]; }
+the_printed_grants_are_enough() {
+    local role
+    node_sql 1 "DROP DATABASE gearclock; CREATE DATABASE gearclock;
+        CREATE USER migrator@'%' IDENTIFIED BY 'swordfish'; CREATE USER daemon@'%' IDENTIFIED BY 'swordfish'"
+    "$GEARCLOCK" store grants --store "mariadb://migrator@$ADDRESS" --json | jq -r '.migrating[]' | node_sql 1
+    GEARCLOCK_STORE_PASSWORD=swordfish "$GEARCLOCK" store migrate --store "mariadb://migrator@$ADDRESS" >/dev/null
+    "$GEARCLOCK" store grants --store "mariadb://daemon@$ADDRESS" --json | jq -r '.daemons[]' | node_sql 1
+    for role in worker dispatcher controller; do
+        GEARCLOCK_STORE_PASSWORD=swordfish with_store "$role" "$role" "mariadb://daemon@$ADDRESS"
+    done
+    "$GEARCLOCK" submit count granted >/dev/null
+    within 10 has_run counter granted
+    within 10 nothing_left
+    "$GEARCLOCK" submit count granted --at 2099-01-01T00:00:00Z --id 11111111-2222-4333-8444-000000000001 >/dev/null
+    "$GEARCLOCK" cancel 11111111-2222-4333-8444-000000000001 >/dev/null
+    for role in worker dispatcher controller; do ended_well "$role"; done
+    node_sql 1 'DROP DATABASE gearclock; CREATE DATABASE gearclock'
+}
+
+it "with the grants that are printed, and no others, migration and daemons work" the_printed_grants_are_enough
+
 up_makes_the_schema() {
     with_store up up "$URL"
     equal "$("$GEARCLOCK" submit count first | jq -c '[.stored, .store, .copies, .nodes]')" "[\"yes\",\"main\",1,[\"$ADDRESS\"]]"
@@ -54,7 +102,6 @@ up_makes_the_schema() {
     within 10 nothing_left
     ended_well up
 }
-nothing_left() { [[ $(node_sql 1 'SELECT count(*) FROM gearclock.task') == 0 ]]; }
 it "up makes the schema, and a task goes its whole way" up_makes_the_schema
 
 passwords_come_from_a_file() {

@@ -17,7 +17,8 @@ extension MariaDBAdministration {
         // In a grant for a whole database these two stand for any characters.
         let pattern = self.identifier(database).replacing("_", with: "\\_").replacing("%", with: "\\%")
         let changed = ["task", "attempt"].map { table in
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON \(self.identifier(database)).\(self.identifier(table)) TO \(account);"
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON \(self.identifier(database)).\(self.identifier(table)) "
+                + "TO \(account);"
         }
         return Grants(
             migrating: ["GRANT SELECT, INSERT, CREATE, ALTER, INDEX ON \(pattern).* TO \(account);"],

@@ -19,6 +19,8 @@ actor MariaDBCluster {
     private var work: StructuredWork?
     private var wakeUp = WakeUp()
     private var isClosed = false
+    /// Nodes that were cut because they do not answer, and have not answered since.
+    private var frozen: Set<NodeIndex> = []
     /// What is in flight, and until when.
     private var deadlines: [ObjectIdentifier: (moment: MonotonicInstant, cutter: SocketCutter)] = [:]
 
@@ -81,6 +83,7 @@ actor MariaDBCluster {
                     await self.timerFired(moment)
                 }
             case .cut(let node):
+                self.frozen.insert(node)
                 self.logger.debug("A node is frozen; its calls are cut", metadata: self.metadata(node))
                 for connection in self.pools[node].all { connection.cutter.cut() }
                 self.pools[node].dismissWaiting()
@@ -128,6 +131,7 @@ actor MariaDBCluster {
         let now = self.now
         switch result {
         case .success(var report):
+            self.frozen.remove(node)
             report.roundTrip = start.duration(to: now)
             self.perform(self.machine.probeAnswered(node, report, now: now))
         case .failure(let failure):
@@ -146,8 +150,8 @@ actor MariaDBCluster {
         if self.probing[node] != nil { self.probing[node] = [] }
     }
 
-    /// Asks a node how it is, until the deadline. Cancelling the caller changes nothing: others wait for the answer, and
-    /// a question that was not put to its end says nothing about the node.
+    /// Asks a node how it is, until the deadline. Cancelling the caller changes nothing: others wait for the answer,
+    /// and a question that was not put to its end says nothing about the node.
     private nonisolated func ask(
         _ watcher: NodeConnection, deadline: MonotonicInstant
     ) async -> Result<NodeReport, NodeFailure> {
@@ -229,7 +233,7 @@ actor MariaDBCluster {
     /// Returns when a connection that was cut has come to its end on the server too, with a commit or without; or when
     /// that cannot be known.
     func waitForEnd(of session: UInt, on node: NodeIndex) async {
-        guard self.machine.conditions[node] == .well else { return }
+        guard !self.frozen.contains(node) else { return }
         let deadline = self.now.advanced(by: self.configuration.connectTimeout)
         // Sleeps only while the session is there.
         let question = "SELECT SLEEP(0.002) FROM information_schema.PROCESSLIST WHERE ID = \(session)"

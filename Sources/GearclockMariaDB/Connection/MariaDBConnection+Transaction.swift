@@ -11,14 +11,16 @@ extension MariaDBConnection {
 
     /// Runs `body` and commits; if anything fails, nothing of it stays behind on this connection.
     ///
-    /// - Parameter boundary: called at each ``Boundary``.
+    /// - Parameters:
+    ///   - boundary: called at each ``Boundary``.
+    ///   - body: may be run again from its beginning, after a rollback, see ``statement(_:)``.
     package func transaction<Value>(
         boundary: (Boundary) -> Void = { _ in },
         _ body: (MariaDBConnection) throws(MariaDBFailure) -> Value
     ) throws(MariaDBFailure) -> Value {
         do {
             boundary(.begin)
-            let value = try body(self)
+            let value = try self.prepared(body)
             boundary(.beforeCommit)
             try self.commit { boundary(.commitSent) }
             return value
@@ -26,6 +28,25 @@ extension MariaDBConnection {
             // If this fails, the connection is broken, and the server takes everything back when it sees that.
             if !self.isBroken { try? self.rollback() }
             throw error
+        }
+    }
+
+    /// Runs `body` until it finds all its statements prepared: several times at first, once from then on.
+    private func prepared<Value>(
+        _ body: (MariaDBConnection) throws(MariaDBFailure) -> Value
+    ) throws(MariaDBFailure) -> Value {
+        while true {
+            self.unprepared = nil
+            self.isInsideTransactionBody = true
+            defer { self.isInsideTransactionBody = false }
+            do {
+                return try body(self)
+            } catch {
+                guard let sql = self.unprepared else { throw error }
+                self.isInsideTransactionBody = false
+                try self.rollback()
+                _ = try self.statement(sql)
+            }
         }
     }
 }

@@ -38,6 +38,10 @@ package final class MariaDBConnection {
     let descriptor: CInt
     private let handle: UnsafeMutablePointer<MYSQL>
     private var statements: [String: MariaDBStatement] = [:]
+    /// What ``transaction(boundary:_:)`` runs is under way.
+    var isInsideTransactionBody = false
+    /// What it could not go on without.
+    var unprepared: String?
     private var isClosed = false
     private var isCausal: Bool?
     /// Set by a failure after which nothing can be asked any more.
@@ -101,9 +105,18 @@ package final class MariaDBConnection {
     }
 
     /// A prepared statement; each text is prepared once in the life of the connection.
+    ///
+    /// Galera loses a conflict that shows while a statement is being prepared: MariaDB 10.11 then takes the transaction
+    /// back, answers the statements that follow as if nothing had happened, and commits without an error what is left
+    /// of it. So nothing is prepared within a transaction: ``transaction(boundary:_:)`` takes back what was done,
+    /// prepares, and begins anew.
     package func statement(_ sql: String) throws(MariaDBFailure) -> MariaDBStatement {
         if let statement = self.statements[sql] { return statement }
         try self.requireOpen()
+        if self.facts.isWSREPOn, self.isInsideTransactionBody, self.isInTransaction {
+            self.unprepared = sql
+            throw MariaDBFailure(code: 0, message: "The statement is to be prepared first", step: .statement)
+        }
         let statement = try MariaDBStatement(sql, on: self)
         self.statements[sql] = statement
         return statement
@@ -114,7 +127,8 @@ package final class MariaDBConnection {
     /// - Parameter sent: called when `COMMIT` is on its way and nothing came back yet.
     package func commit(sent: () -> Void = {}) throws(MariaDBFailure) {
         try self.requireOpen()
-        // A command this short leaves whole or not at all. If it did not leave, the transaction dies with its connection.
+        // A command this short leaves whole or not at all. If it did not leave, the transaction dies with its
+        // connection.
         guard mysql_send_query(self.handle, "COMMIT", 6) == 0 else { throw self.failure(.statement) }
         sent()
         guard mysql_read_query_result(self.handle) == 0 else { throw self.failure(.commit) }

@@ -34,7 +34,8 @@ package enum SQL {
     /// - Returns: nothing.
     /// - Index: none.
     package static let insertPlain = """
-        INSERT INTO task (id, wake_at, due_at, created_at, function, payload, priority, retain, state, attempt, failures)
+        INSERT INTO task (id, wake_at, due_at, created_at, function, payload, priority, retain, state, attempt,
+            failures)
         VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0)
         """
 
@@ -46,7 +47,8 @@ package enum SQL {
         "SELECT id, state, owner, attempt, failures, due_at, wake_at FROM task WHERE id IN (\(ids.placeholders))"
     }
 
-    /// What ``TaskRow`` reads to see whether a row keeps the rules: no payload, and of the document whether there is one.
+    /// What ``TaskRow`` reads to see whether a row keeps the rules: no payload, and of the document whether there is
+    /// one.
     package static let ruleColumns = """
         id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
         retain, retry, function, controller, '', IF(document IS NULL, NULL, '')
@@ -172,7 +174,8 @@ package enum SQL {
     /// - Index: `PRIMARY`.
     package static func setAside(_ ids: IDList) -> String {
         """
-        UPDATE task SET state = 3, owner = NULL, finished_at = ?, wake_at = ?, priority = IF(priority <= 2, priority, 1),
+        UPDATE task SET state = 3, owner = NULL, finished_at = ?, wake_at = ?,
+            priority = IF(priority <= 2, priority, 1),
             function = IF(length(function) >= 1 AND locate(x'00', function) = 0, function, '?'),
             controller = IF(
                 length(controller) >= 1 AND locate(x'00', controller) = 0 AND document IS NOT NULL, controller, NULL)

@@ -7,10 +7,11 @@ package import GearclockCore
 /// nothing takes half a second. So a scan may begin at a lower bound: nothing stood before it when somebody last looked
 /// at everything.
 ///
-/// The bound is wrong when a task is stored that is due before it. Therefore it stays a margin behind the present, where
-/// new tasks and retries are due; it is used only while looking at everything is slow *because* the server is behind
-/// with its purge; and now and then everything is looked at all the same. A task that was overdue by more than the
-/// margin when it was stored may then wait for that, which is a twentieth of the time, never more than some seconds.
+/// The bound is wrong when a task is stored that is due before it. Therefore it stays a margin behind the present,
+/// where new tasks and retries are due; it is used only while looking at everything is slow *because* the server is
+/// behind with its purge; and now and then everything is looked at all the same. A task that was overdue by more than
+/// the margin when it was stored may then wait for that, which is a twentieth of the time, never more than some
+/// seconds.
 package struct ScanBound: Equatable, Sendable {
     /// Looking at everything is slow from here on.
     static let slow: Duration = .milliseconds(10)

@@ -7,8 +7,9 @@ struct UpCommand: AsyncParsableCommand {
         abstract: "Run worker, dispatcher and controller in one process.",
         discussion: """
             Without --gearman it uses the job server at 127.0.0.1:4730. (It will bring one of its own in a later \
-            version.) It makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes nothing more in, finishes what is under way and ends; a second one \
-            ends it at once, which loses nothing either.
+            version.) It makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
+            nothing more in, finishes what is under way and ends; a second one ends it at once, which loses nothing \
+            either.
             """)
 
     @OptionGroup var options: DaemonOptions

@@ -3,7 +3,7 @@
 #   galera 3                     a cluster of three nodes in $GALERA_DIR, with the tables of Gearclock; $STORE_URL is how
 #                                daemons reach it; galera_options of Scripts/lib/galera.sh are set before
 #   galera 1 second              another cluster, in $WORK/galera.second; use_galera NAME turns to one of several
-#   clients_begin NAME           clients submit all the time …
+#   clients_begin NAME [OPTION…] clients submit all the time, with these options of submit.pl …
 #   clients_end NAME             … until now; then all that was acknowledged must run. $gap is the longest time without
 #                                a stored task, in milliseconds
 #
@@ -34,16 +34,35 @@ use_galera() {
 whole() {
     local k
     for ((k = 1; k <= $1; k++)); do
-        node_is_ready "$k" && [[ $(node_value "$k" wsrep_cluster_size) == "$1" ]] || return 1
+        node_is_ready "$k" || return 1
+        ! node_has_wsrep "$k" || [[ $(node_value "$k" wsrep_cluster_size) == "$1" ]] || return 1
     done
+}
+
+# A case that failed must not make the next one fail: brings back what it left dead, frozen or cut off.
+make_whole() {
+    local k
+    for k in "$GALERA_DIR"/[1-9]; do
+        k=${k##*/}
+        kill -CONT "$(node_pid "$k")" 2>/dev/null || true
+        if node_is_alive "$k"; then mend_node "$k" || true; fi
+    done
+    whole "$(nodes_number)" || bring_back
+    within 90 whole "$(nodes_number)"
+}
+nodes_number() { find "$GALERA_DIR" -maxdepth 1 -name '[1-9]' | wc -l; }
+bring_back() {
+    local k
+    for ((k = 1; k <= $(nodes_number); k++)); do node_is_alive "$k" || restart_node "$k"; done
 }
 
 clients_begin() {
     rm -f "$WORK/$1.until"
     perl "$SUPPORT/submit.pl" --servers "$GEARCLOCK_GEARMAN" --acknowledged "$WORK/$1.acknowledged" \
-        --answers "$WORK/$1.answers" --until "$WORK/$1.until" --function "${2:-count}" --seed "$WORK-$1" \
+        --answers "$WORK/$1.answers" --until "$WORK/$1.until" --function count --seed "$WORK-$1" "${@:2}" \
         >"$WORK/$1.clients" 2>&1 &
     clients=$!
+    echo "$clients" >"$WORK/$1.clients.pid"
     within 20 stored_more "$1" 20
 }
 

@@ -7,7 +7,8 @@
 # and at the end says how many tasks were left without a receipt.
 #
 # Usage: submit.pl --servers HOST:PORT,… --acknowledged FILE --answers FILE --until FILE --function NAME --seed TEXT
-#                  [--processes N] [--delay SECONDS] [--timeout SECONDS]
+#                  [--processes N] [--delay SECONDS] [--timeout SECONDS] [--without-ids]
+#   --without-ids   the tasks get their ids from Gearclock, and ID is their payload. What may be stored is not repeated.
 use v5.36;
 use Digest::MD5 qw(md5_hex);
 use Fcntl;
@@ -21,7 +22,7 @@ my ($processes, $delay, $timeout, $seed) = (4, 1, 30, 1);
 GetOptions(
     'servers=s' => \my $servers, 'acknowledged=s' => \my $acknowledged, 'answers=s' => \my $answers,
     'until=s' => \my $until, 'function=s' => \my $function, 'seed=s' => \$seed, 'processes=i' => \$processes,
-    'delay=f' => \$delay, 'timeout=f' => \$timeout)
+    'delay=f' => \$delay, 'timeout=f' => \$timeout, 'without-ids' => \my $without_ids)
     or die "usage\n";
 my @servers = split /,/, $servers;
 
@@ -32,7 +33,7 @@ sub uuid { join '-', map { join '', map { sprintf '%x', int rand 16 } 1 .. $_ } 
 sub submit ($client, $task) {
     my $answer = 'nothing';
     my $workload = encode_json(
-        {id => $task->{id}, func_name => $function, payload => $task->{id}, at => $task->{milliseconds}});
+        {($without_ids ? () : (id => $task->{id})), func_name => $function, payload => $task->{id}, at => $task->{milliseconds}});
     my $set = $client->new_task_set;
     $set->add_task(
         Gearman::Task->new(
@@ -62,6 +63,9 @@ sub work ($number) {
         if ($answer eq 'stored') {
             syswrite $receipts, sprintf "%s\t%d\n", $task->{id}, $task->{milliseconds} * 1000;
             undef $task;
+        } elsif ($without_ids && $answer !~ /stored:no/) {
+            undef $task;
+            undef $client if $answer eq 'nothing';
         } elsif ($answer eq 'nothing') {
             # Its connection may still have the old question on it.
             undef $client;
