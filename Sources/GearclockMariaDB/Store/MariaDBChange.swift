@@ -24,10 +24,13 @@ package struct MariaDBChange {
 
     package func insert(_ tasks: [TaskDefinition]) throws(MariaDBFailure) -> [InsertOutcome] {
         let limit = max(0, self.connection.facts.maximumPacketBytes - TaskRow.overheadBytes)
-        let fitting = tasks.filter { TaskRow.largeBytes(of: $0) <= limit }
+        let fit = tasks.allSatisfy { TaskRow.largeBytes(of: $0) <= limit }
+        let fitting = fit ? tasks : tasks.filter { TaskRow.largeBytes(of: $0) <= limit }
         var outcomes: [TaskID: InsertOutcome]
         do {
             try self.store(fitting)
+            // No id was there, and none was given twice.
+            if fit { return [InsertOutcome](repeating: .inserted, count: tasks.count) }
             outcomes = [:]
         } catch  where error.meaning == .duplicateKey {
             try self.connection.rollback()
