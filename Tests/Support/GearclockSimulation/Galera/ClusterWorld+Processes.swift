@@ -50,6 +50,9 @@ extension ClusterWorld {
     }
 
     private mutating func claim(_ process: Int, limit: Int) {
+        // An owner makes one claim at a time, as a dispatcher does.
+        guard !self.processes[process].isClaiming else { return }
+        self.processes[process].isClaiming = true
         let lease = self.dice.between(500_000, 8_000_000)
         let request = ClaimRequest(
             owner: OwnerID(value: UInt64(process + 1)), dueBy: self.wall, limit: limit,
@@ -93,6 +96,7 @@ extension ClusterWorld {
 
     /// What a process does with an answer.
     mutating func learn(from call: ClusterCall, _ result: Result<ClusterAnswer, TaskStoreError>) {
+        if case .claim = call.request { self.processes[call.process].isClaiming = false }
         switch (call.request, result) {
         case (.claim, .success(.claimed(let tasks))):
             self.processes[call.process].held += tasks.map(\.claim)

@@ -69,6 +69,7 @@ struct ClusterProcess {
     /// Settlements whose outcome is unknown.
     var doubtful: [Settlement] = []
     var openCalls = 0
+    var isClaiming = false
     var failedProbes = 0
     var timer: MonotonicInstant?
 }
