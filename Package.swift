@@ -85,6 +85,9 @@ let package = Package(
             name: "TaskStoreConformance", dependencies: ["GearclockCore"], path: "Tests/Support/TaskStoreConformance",
             swiftSettings: settings),
         .target(
+            name: "MariaDBServer", dependencies: ["GearclockMariaDB"], path: "Tests/Support/MariaDBServer",
+            swiftSettings: settings),
+        .target(
             name: "GearclockSimulation", dependencies: ["GearclockCore"], path: "Tests/Support/GearclockSimulation",
             swiftSettings: settings),
         .executableTarget(
@@ -122,7 +125,7 @@ let package = Package(
             name: "GearclockMariaDBTests",
             dependencies: [
                 "CMariaDB", "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB",
-                "TaskStoreConformance", log,
+                "MariaDBServer", "TaskStoreConformance", log,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -136,7 +139,7 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "Gearman", log],
+            name: "CommandTests", dependencies: ["gearclock", "GearclockCore", "GearclockMariaDB", "Gearman", log],
             swiftSettings: settings),
     ]
 )

@@ -14,14 +14,19 @@ swift_tests() {
     done
 }
 
-# The tests of one target. A process that dies has failed, whatever it reported before.
+# What the store does on one server it must do on three nodes as well.
+galera_tests() { swift_tests_of GearclockMariaDBTests Scripts/with-galera 3; }
+
+# swift_tests_of TARGET [COMMAND…]: the tests of one target, run by that command. A process that dies has failed, whatever
+# it reported before. Those of MariaDB wait for servers and for blocking calls: side by side they wait for each other.
 swift_tests_of() {
-    local results log status=0 total failures skips
+    local results log status=0 total failures skips order=()
+    [[ $1 != GearclockMariaDBTests ]] || order=(--no-parallel)
     results=$(mktemp -d)
     log=$results/log
-    heading "Swift tests: $1"
-    timeout --kill-after=10 600 swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
-        --filter "^$1\." --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
+    heading "Swift tests: $1${2:+, ${*:2}}"
+    timeout --kill-after=10 900 "${@:2}" swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
+        ${order[@]+"${order[@]}"} --filter "^$1\." --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
     if [[ -s $results/tests.xml ]]; then
         # A failed test has one or more failures inside; a test without any is closed at once.
         total=$(grep -c '<testcase ' "$results/tests.xml" || true)
@@ -58,6 +63,7 @@ everything() {
     # Nothing that follows means anything without it.
     ((failed == 0)) || { summary; exit 1; }
     swift_tests
+    galera_tests
     step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
     GEARCLOCK=$(binaries debug)/gearclock counted "End to end" Scripts/e2e
 }

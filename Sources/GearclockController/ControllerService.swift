@@ -14,7 +14,7 @@ package actor ControllerService: TaskHandOver {
 
     private let store: any TaskStore
     private let servers: [GearmanServerAddress]
-    private let takesHandOvers: Bool
+    private let handOverFunction: String?
     private let drainTimeout: Duration
     private let environment: ServiceEnvironment
     private let client: GearmanClient
@@ -28,17 +28,18 @@ package actor ControllerService: TaskHandOver {
     private var joinable: (unique: [UInt8], server: GearmanServerAddress)?
 
     /// - Parameters:
-    ///   - takesHandOvers: whether dispatchers reach it through the job servers, besides by ``handOver(_:)``.
+    ///   - handOverFunction: the Gearman function by which dispatchers reach it through the job servers; `nil`: they
+    ///     reach it by ``handOver(_:)`` only.
     ///   - drainTimeout: how long a graceful stop waits for jobs that run. Default 30 s.
     package init(
-        store: any TaskStore, servers: [GearmanServerAddress], takesHandOvers: Bool,
+        store: any TaskStore, servers: [GearmanServerAddress], handOverFunction: String?,
         policy: ControllerPolicy = ControllerPolicy(), environment: ServiceEnvironment,
         drainTimeout: Duration = .seconds(30), eventLoop: GearmanEventLoop = .shared
     ) {
         self.eventLoop = eventLoop
         self.store = store
         self.servers = servers
-        self.takesHandOvers = takesHandOvers
+        self.handOverFunction = handOverFunction
         self.drainTimeout = drainTimeout
         self.environment = environment
         self.client = GearmanClient(servers: servers, eventLoop: eventLoop, logger: environment.logger)
@@ -50,11 +51,11 @@ package actor ControllerService: TaskHandOver {
     package func run() async {
         await self.client.onEvents { [weak self] updates in self?.assumeIsolated { $0.jobEvents(updates) } }
         await self.client.start([])  // so that it is connected before the first task comes
-        if self.takesHandOvers {
+        if let handOverFunction {
             var configuration = GearmanWorkerConfiguration()
             configuration.concurrency = 4
             let worker = GearmanWorker(
-                servers: self.servers, functions: [Array(HandOverCodec.function.utf8)],
+                servers: self.servers, functions: [Array(handOverFunction.utf8)],
                 configuration: configuration, eventLoop: self.eventLoop,
                 logger: self.environment.logger,
                 onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs) } })

@@ -8,10 +8,14 @@ package struct GearmanHandOver: TaskHandOver {
     private static let refusals: [GearmanError.Code] = [.notConnected, .serverError, .tooManyRequests, .closed]
 
     private let client: GearmanClient
+    private let function: String
 
+    /// - Parameter function: the Gearman function by which the controllers of the cluster are reached.
     package init(
-        servers: [GearmanServerAddress], environment: ServiceEnvironment, eventLoop: GearmanEventLoop = .shared
+        servers: [GearmanServerAddress], function: String, environment: ServiceEnvironment,
+        eventLoop: GearmanEventLoop = .shared
     ) {
+        self.function = function
         self.client = GearmanClient(servers: servers, eventLoop: eventLoop, logger: environment.logger)
     }
 
@@ -20,7 +24,7 @@ package struct GearmanHandOver: TaskHandOver {
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         do {
             let request = GearmanJobRequest(
-                function: HandOverCodec.function, workload: HandOverCodec.encode(tasks), priority: .high)
+                function: self.function, workload: HandOverCodec.encode(tasks), priority: .high)
             return .success(try HandOverCodec.decodeAnswers(await self.client.perform(request)))
         } catch let error as GearmanError where Self.refusals.contains(error.code) {
             return .failure(.notDelivered)

@@ -15,9 +15,10 @@ package struct StoreCondition: Sendable {
             self.awaySince = nil
             logger.info(
                 "The store is back", metadata: ["away.seconds": "\(since.duration(to: now.monotonic).inSeconds)"])
-        case (.failure(.unavailable(let text)), nil), (.failure(.outcomeUnknown(let text)), nil):
+        case (.failure(.unavailable(let text, .away)), nil), (.failure(.outcomeUnknown(let text)), nil):
             self.awaySince = now.monotonic
             logger.warning("The store is away; trying again until it is back", metadata: ["error": "\(text)"])
+        // With too few nodes for what one client asks, it is there for others.
         case (.success, nil), (.failure, _):
             break
         }

@@ -24,13 +24,26 @@ extension SQL {
             controller = CASE WHEN length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0
                 AND document IS NOT NULL THEN controller END
         WHERE seq IN (SELECT seq FROM task INDEXED BY task_foreign WHERE NOT (
-            length(id) = 16 AND state BETWEEN 0 AND 5 AND priority BETWEEN 0 AND 2
+            \(rules)))
+        RETURNING id, attempt
+        """
+
+    /// Counts such rows.
+    /// - Returns: one number.
+    /// - Index: `task_foreign`, which is empty.
+    package static let countForeign = """
+        SELECT count(*) FROM task INDEXED BY task_foreign WHERE NOT (
+            \(rules))
+        """
+
+    /// As in the condition of the index, word for word: otherwise it cannot be used.
+    private static let rules = """
+        length(id) = 16 AND state BETWEEN 0 AND 5 AND priority BETWEEN 0 AND 2
             AND attempt BETWEEN 0 AND 4294967295 AND failures BETWEEN 0 AND 4294967295
             AND (state = 1) = (owner IS NOT NULL) AND (state = 1) = (lease_until IS NOT NULL)
             AND (state >= 2) = (finished_at IS NOT NULL) AND (state >= 2) = (remove_at IS NOT NULL)
             AND length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0
             AND (controller IS NULL
-                OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))))
-        RETURNING id, attempt
+                OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))
         """
 }

@@ -33,7 +33,13 @@ extension IntakeService {
         switch GearslothDocument.ejectedID(workload) {
         case .success(let id):
             let now = self.environment.now.wall
-            return await self.ask { store throws(TaskStoreError) in try await store.eject([id], now: now) }.map { [] }
+            // It is not said whether there was such a task; where it may be in several places, it goes from all.
+            let places = self.directory.isCertain(id) ? [self.directory.home(of: id)] : Array(self.clusters.indices)
+            let replies = await self.ask(places, isChange: true) { store throws(TaskStoreError) in
+                try await store.eject([id], now: now)
+            }
+            for reply in replies { if case .failure(let error) = reply { return .failure(error) } }
+            return .success([])
         case .failure(let error):
             return .failure(error)
         }
@@ -42,21 +48,13 @@ extension IntakeService {
     private func get(_ workload: [UInt8]) async -> Result<[UInt8], TaskError> {
         switch IDRequest.parse(workload) {
         case .success(let request):
-            let reply = await self.ask { store throws(TaskStoreError) in try await store.records(of: request.ids) }
-            return reply.flatMap { records in
-                request.isBulk
-                    ? .success(TaskAnswers.records(records, of: request.ids)) : TaskAnswers.record(records[0])
+            let results = await self.search(request.ids, isChange: false) { cluster, ids throws(TaskStoreError) in
+                try await cluster.store.records(of: ids).map { record in
+                    record.map { TaskAnswers.LocatedRecord($0, store: cluster.description.name) }
+                }
             }
-        case .failure(let error):
-            return .failure(error)
-        }
-    }
-
-    private func list(_ workload: [UInt8]) async -> Result<[UInt8], TaskError> {
-        switch ListFilter.parse(workload) {
-        case .success(let filter):
-            let reply = await self.ask { store throws(TaskStoreError) in try await store.list(filter) }
-            return reply.map { TaskAnswers.list($0, limit: filter.limit) }
+            return request.isBulk
+                ? .success(TaskAnswers.records(results, of: request.ids)) : results[0].map(TaskAnswers.record)
         case .failure(let error):
             return .failure(error)
         }
@@ -67,14 +65,35 @@ extension IntakeService {
         case .success(let request):
             let now = self.environment.now.wall
             let removeAt = now.advanced(by: self.configuration.retention.failed)
-            let reply = await self.ask { store throws(TaskStoreError) in
-                try await store.cancel(request.ids, removeAt: removeAt, now: now)
+            let results = await self.search(request.ids, isChange: true) { cluster, ids throws(TaskStoreError) in
+                try await cluster.store.cancel(ids, removeAt: removeAt, now: now).map { $0 == .notFound ? nil : $0 }
             }
-            return reply.flatMap { outcomes in
-                request.isBulk
-                    ? .success(TaskAnswers.cancelled(outcomes, of: request.ids))
-                    : TaskAnswers.cancelled(outcomes[0], request.ids[0])
+            return request.isBulk
+                ? .success(TaskAnswers.cancelled(results, of: request.ids))
+                : results[0].map { TaskAnswers.cancelled($0, request.ids[0]) }
+        case .failure(let error):
+            return .failure(error)
+        }
+    }
+
+    private func list(_ workload: [UInt8]) async -> Result<[UInt8], TaskError> {
+        switch ListFilter.parse(workload) {
+        case .success(let filter):
+            let replies = await self.ask(Array(self.clusters.indices), isChange: false) {
+                store throws(TaskStoreError) in try await store.list(filter)
             }
+            var tasks: [TaskAnswers.LocatedRecord] = []
+            var failures: [TaskAnswers.StoreFailure] = []
+            for (cluster, reply) in zip(self.directory.clusters, replies) {
+                switch reply {
+                case .success(let records):
+                    tasks += records.map { TaskAnswers.LocatedRecord($0, store: cluster.name) }
+                case .failure(let error):
+                    failures.append(TaskAnswers.StoreFailure(store: cluster.name, error: error))
+                }
+            }
+            if failures.count == replies.count { return .failure(failures[0].error) }
+            return .success(TaskAnswers.list(tasks.page(limit: filter.limit), limit: filter.limit, failures: failures))
         case .failure(let error):
             return .failure(error)
         }
@@ -84,35 +103,115 @@ extension IntakeService {
         switch StatsRequest.parse(workload) {
         case .success:
             let now = self.environment.now.wall
-            let reply = await self.ask { store throws(TaskStoreError) in try await store.counts(now: now) }
-            return reply.map { TaskAnswers.stats([(self.storeName, $0)]) }
+            let replies = await self.ask(Array(self.clusters.indices), isChange: false) {
+                store throws(TaskStoreError) in try await store.counts(now: now)
+            }
+            if replies.allSatisfy({ (try? $0.get()) == nil }), case .failure(let error) = replies[0] {
+                return .failure(error)
+            }
+            return .success(TaskAnswers.stats(Array(zip(self.directory.clusters.map(\.name), replies))))
         case .failure(let error):
             return .failure(error)
         }
     }
 
-    /// Asks the store, again after conflicts and short absences, until the patience of the daemon ends.
+    // MARK: - Asking
+
+    /// Looks for tasks, first in the homes of their ids, then everywhere else.
+    private func search<Answer: Sendable>(
+        _ ids: [TaskID], isChange: Bool,
+        _ question: @escaping @Sendable (TaskCluster, [TaskID]) async throws(TaskStoreError) -> [Answer?]
+    ) async -> [Result<Answer, TaskError>] {
+        var search = TaskSearch<Answer>(ids, in: self.directory)
+        var deadline = self.environment.now.monotonic
+        // A home that is away must leave time to look elsewhere.
+        let patience = self.configuration.patience / (self.clusters.count == 1 ? 1 : 2)
+        while true {
+            let questions = search.nextQuestions()
+            if questions.isEmpty { return search.results }
+            deadline = max(deadline, self.environment.now.monotonic).advanced(by: patience)
+            let until = deadline
+            let replies = await self.concurrently(questions) { next in
+                await self.ask(next.cluster, until: until, isChange: isChange) { cluster throws(TaskStoreError) in
+                    try await question(cluster, next.ids)
+                }
+            }
+            for (question, reply) in zip(questions, replies) { search.replied(question, reply) }
+        }
+    }
+
+    /// Asks several clusters the same thing at the same time. The answers come in the order of the clusters.
+    private func ask<Success: Sendable>(
+        _ places: [Int], isChange: Bool,
+        _ question: @escaping @Sendable (any TaskStore) async throws(TaskStoreError) -> Success
+    ) async -> [Result<Success, TaskError>] {
+        let deadline = self.environment.now.monotonic.advanced(by: self.configuration.patience)
+        return await self.concurrently(places) { place in
+            await self.ask(place, until: deadline, isChange: isChange) { cluster throws(TaskStoreError) in
+                try await question(cluster.store)
+            }
+        }
+    }
+
+    private func concurrently<Item: Sendable, Success: Sendable>(
+        _ items: [Item], _ body: @escaping @Sendable (Item) async -> Success
+    ) async -> [Success] {
+        await withTaskGroup(of: (Int, Success).self) { group in
+            for (index, item) in items.enumerated() { group.addTask { (index, await body(item)) } }
+            var results: [Success?] = items.map { _ in nil }
+            for await (index, result) in group { results[index] = result }
+            return results.map { $0! }
+        }
+    }
+
+    /// Asks a store, again after conflicts and short absences, until then.
     ///
     /// All that is asked this way may be repeated without harm.
     private func ask<Success: Sendable>(
-        _ question: @Sendable (any TaskStore) async throws(TaskStoreError) -> Success
+        _ place: Int, until deadline: MonotonicInstant, isChange: Bool,
+        _ question: @escaping @Sendable (TaskCluster) async throws(TaskStoreError) -> Success
     ) async -> Result<Success, TaskError> {
-        let deadline = self.environment.now.monotonic.advanced(by: self.configuration.patience)
+        let cluster = self.clusters[place]
         var backoff = StoreBackoff()
         while true {
-            let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await question(self.store) }
-            self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
-            let now = self.environment.now.monotonic
+            let answered = await self.firstAnswer(before: deadline) {
+                await TaskStoreError.catching { () throws(TaskStoreError) in try await question(cluster) }
+            }
+            let silence = "no answer within the patience of this daemon"
+            let reply = answered ?? .failure(isChange ? .outcomeUnknown(silence) : .unavailable(silence))
+            self.observe(reply, of: place)
             switch reply {
             case .success(let success):
                 return .success(success)
             case .failure(let error):
-                backoff.failed(error, now: now, using: &self.random)
+                backoff.failed(error, now: self.environment.now.monotonic, using: &self.random)
                 guard let next = backoff.notBefore, next < deadline else { return .failure(TaskError(error)) }
                 do { try await self.environment.clock.sleep(until: next) } catch {
                     return .failure(TaskError(.shuttingDown, "The daemon is stopping"))
                 }
             }
+        }
+    }
+
+    /// What a store answers, or `nil` when its time is over. The call goes on then: not every store can be interrupted.
+    private func firstAnswer<Success: Sendable>(
+        before deadline: MonotonicInstant, _ call: @escaping @Sendable () async -> Success
+    ) async -> Success? {
+        let (answers, continuation) = AsyncStream<Success>.makeStream()
+        self.work.add {
+            continuation.yield(await call())
+            continuation.finish()
+        }
+        let clock = self.environment.clock
+        return await withTaskGroup(of: Success?.self) { group in
+            group.addTask { await answers.first { _ in true } }
+            group.addTask {
+                try? await clock.sleep(until: deadline)
+                return nil
+            }
+            let first = await group.next() ?? nil
+            group.cancelAll()
+            return first
         }
     }
 }

@@ -4,46 +4,49 @@ package import GearclockEnvironment
 package import Gearman
 internal import Logging
 
-/// The worker daemon: takes tasks in and answers questions about them. `IntakeStateMachine` decides how submissions
-/// become rows, this performs.
+/// The worker daemon: takes tasks in and answers questions about them. `SubmissionStateMachine` decides how submissions
+/// become rows of which cluster, `TaskSearch` which clusters are asked; this performs.
 package actor IntakeService {
     nonisolated let eventLoop: GearmanEventLoop
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         self.eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    let store: any TaskStore
-    let storeName: String
+    let clusters: [TaskCluster]
+    let directory: ClusterDirectory
     let environment: ServiceEnvironment
     let configuration: IntakeConfiguration
     let work = StructuredWork()
     private let servers: [GearmanServerAddress]
-    private let onStored: (@Sendable (Timestamp) -> Void)?
+    private let onStored: (@Sendable (_ cluster: UInt16, _ dueAt: Timestamp) -> Void)?
     private var worker: GearmanWorker?
-    private var machine: IntakeStateMachine
-    private var pending: [IntakeStateMachine.SubmissionID: PendingSubmission] = [:]
-    private var nextSubmission: IntakeStateMachine.SubmissionID = 0
+    private var machine: SubmissionStateMachine
+    private var pending: [SubmissionStateMachine.SubmissionID: PendingSubmission] = [:]
+    private var nextSubmission: SubmissionStateMachine.SubmissionID = 0
     var random: SeededGenerator
     private var wakeUp = WakeUp()
-    var condition = StoreCondition()
+    private var conditions: [StoreCondition]
 
     /// - Parameters:
-    ///   - storeName: the store's name in receipts.
-    ///   - onStored: is told the earliest due time of what was stored; a dispatcher in the same process listens.
+    ///   - clusters: not empty; their numbers and names differ.
+    ///   - onStored: is told the number of a cluster and the earliest due time of what was stored there; a dispatcher
+    ///     in the same process listens.
     package init(
-        store: any TaskStore, storeName: String, servers: [GearmanServerAddress],
+        clusters: [TaskCluster], servers: [GearmanServerAddress],
         configuration: IntakeConfiguration = IntakeConfiguration(), environment: ServiceEnvironment,
-        eventLoop: GearmanEventLoop = .shared, onStored: (@Sendable (Timestamp) -> Void)? = nil
+        eventLoop: GearmanEventLoop = .shared,
+        onStored: (@Sendable (_ cluster: UInt16, _ dueAt: Timestamp) -> Void)? = nil
     ) {
         self.eventLoop = eventLoop
-        self.store = store
-        self.storeName = storeName
+        self.clusters = clusters
+        self.directory = ClusterDirectory(clusters.map(\.description))
+        self.conditions = clusters.map { _ in StoreCondition() }
         self.servers = servers
         self.configuration = configuration
         self.environment = environment
         self.onStored = onStored
         self.random = SeededGenerator(seed: environment.seed)
-        self.machine = IntakeStateMachine(patience: configuration.patience)
+        self.machine = SubmissionStateMachine(directory: self.directory, patience: configuration.patience)
     }
 
     /// Runs until it is drained after ``beginShutdown()``, or until its task is cancelled.
@@ -57,7 +60,7 @@ package actor IntakeService {
             onJobs: { [weak self] jobs in self?.assumeIsolated { $0.received(jobs) } })
         self.worker = worker
         await worker.start()
-        self.work.add { await self.prune() }
+        for cluster in self.clusters.indices { self.work.add { await self.prune(cluster) } }
         await self.work.run()
         await worker.close()
     }
@@ -76,7 +79,7 @@ package actor IntakeService {
     // MARK: - Jobs
 
     private func received(_ jobs: [GearmanAssignedJob]) {
-        var submissions: [(IntakeStateMachine.SubmissionID, [TaskDefinition])] = []
+        var submissions: [(SubmissionStateMachine.SubmissionID, [SubmittedTask])] = []
         for job in jobs {
             guard let function = IntakeFunction(rawValue: String(decoding: job.function, as: UTF8.self)) else {
                 // A job server that gives us what we never asked for. Nobody else here could do it either.
@@ -86,8 +89,13 @@ package actor IntakeService {
             switch function {
             case .submit, .submitJobDelayed:
                 guard let submission = self.parse(job, gearsloth: function == .submitJobDelayed) else { continue }
+                let tasks = submission.validTasks
+                guard !tasks.isEmpty else {
+                    self.answer(submission, [])
+                    continue
+                }
                 self.pending[self.nextSubmission] = submission
-                submissions.append((self.nextSubmission, submission.tasks))
+                submissions.append((self.nextSubmission, tasks))
                 self.nextSubmission += 1
             case .delayedJobDone, .get, .list, .cancel, .stats:
                 self.work.add { await self.answer(job, to: function) }
@@ -109,15 +117,15 @@ package actor IntakeService {
 
     // MARK: - What the machine asks for
 
-    private func perform(_ actions: [IntakeStateMachine.Action]) {
+    private func perform(_ actions: [SubmissionStateMachine.Action]) {
         for action in actions {
             switch action {
-            case .insert(let tasks):
-                self.work.add { await self.insert(tasks) }
+            case .insert(let cluster, let tasks, let copies):
+                self.work.add { await self.insert(tasks, copies: copies, into: cluster) }
             case .answer(let answers):
                 for answer in answers {
                     guard let submission = self.pending.removeValue(forKey: answer.submission) else { continue }
-                    self.answer(submission, answer.result)
+                    self.answer(submission, answer.results)
                 }
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
@@ -133,24 +141,32 @@ package actor IntakeService {
         self.perform(self.machine.timerFired(now: self.environment.now))
     }
 
-    private func insert(_ tasks: [TaskDefinition]) async {
+    private func insert(_ tasks: [TaskDefinition], copies: CopiesDemand, into cluster: Int) async {
         let now = self.environment.now.wall
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.insert(tasks, now: now)
+            try await self.clusters[cluster].store.insert(tasks, copies: copies, now: now)
         }
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
-        if case .success = reply, let earliest = tasks.map(\.dueAt).min() { self.onStored?(earliest) }
-        self.perform(self.machine.insertReplied(reply, now: self.environment.now, using: &self.random))
+        self.observe(reply, of: cluster)
+        if case .success = reply, let earliest = tasks.map(\.dueAt).min() {
+            self.onStored?(self.directory.clusters[cluster].number, earliest)
+        }
+        self.perform(self.machine.insertReplied(cluster, reply, now: self.environment.now, using: &self.random))
+    }
+
+    func observe<Success>(_ reply: Result<Success, TaskStoreError>, of cluster: Int) {
+        var logger = self.environment.logger
+        logger[metadataKey: "store"] = "\(self.directory.clusters[cluster].name)"
+        self.conditions[cluster].observe(reply, now: self.environment.now, logger: logger)
     }
 
     /// Removes what was kept long enough, a little at a time.
-    private func prune() async {
+    private func prune(_ cluster: Int) async {
         while true {
             let now = self.environment.now
             let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-                try await self.store.prune(limit: Limits.settleBatch, now: now.wall)
+                try await self.clusters[cluster].store.prune(limit: Limits.settleBatch, now: now.wall)
             }
-            self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+            self.observe(reply, of: cluster)
             let isFull = (try? reply.get()) == Limits.settleBatch
             let next = self.environment.now.monotonic.advanced(by: isFull ? .milliseconds(100) : .seconds(10))
             do { try await self.environment.clock.sleep(until: next) } catch { return }

@@ -10,7 +10,7 @@ package enum ExitStatus: Int32, Sendable {
     case usage = 2
     /// A task that was named does not exist.
     case notFound = 3
-    /// No job server could be reached, or no worker daemon answered.
+    /// No job server could be reached, or no worker daemon answered; no node of a store.
     case unreachable = 4
 }
 

@@ -94,3 +94,22 @@ struct ClientTests {
         #expect(table.text == "ID    STATE\n1234  scheduled\n5     x")
     }
 }
+
+struct MissingStoresTests {
+    private func entries(_ text: String) throws -> JSONValue { try JSONParser.parse(Array(text.utf8)) }
+
+    @Test func `an answer with the word of each store is whole`() throws {
+        try MissingStores.check(nil)
+        try MissingStores.check(self.entries(#"[{"store":"east","scheduled":1}]"#))
+    }
+
+    @Test func `each store that is missing is named`() throws {
+        let error = #"{"code":"store_unavailable","message":"gone","retryable":true,"stored":"no"}"#
+        let text = #"[{"store":"east","error":\#(error)},{"store":"mid"},{"store":"west","error":\#(error)}]"#
+        let failure = try #require(throws: CommandFailure.self) { try MissingStores.check(self.entries(text)) }
+        #expect(failure.status == .failed)
+        #expect(failure.message.hasPrefix("east: gone") && failure.message.contains("\nError: west: gone"))
+        let reports = failure.report.map { String(decoding: $0, as: UTF8.self) }
+        #expect(reports == #"{"store":"east","error":\#(error)}"# + "\n" + #"{"store":"west","error":\#(error)}"#)
+    }
+}

@@ -13,7 +13,7 @@ struct ExitStatusTests {
         ["submit", "f", "--after", "1", "--at", "2026-01-01"], ["get", "nothing"], ["list", "--state", "lost"],
         ["submit", "f", "--expires-after", "1", "--expires-at", "2026-01-01"], ["list", "--limit", "0"],
         ["list", "--limit", "1001"], ["--no-such-flag"], ["submit", "f", "one", "two"],
-        ["up", "--store", "mariadb://user:secret@host/gearclock"],
+        ["up", "--store", "mariadb://user:secret@host/gear/clock"],
         ["up", "--store", "sqlite:a", "--store", "sqlite:b"],
         ["worker", "--log-level", "loud"], ["worker", "--gearman", "host:port"], ["worker", "--drain-timeout", "-1"],
         ["dispatcher", "--config", "/nowhere/gearclock.yaml"], ["controller", "--store", "sqlite:/nowhere/else/tasks"],

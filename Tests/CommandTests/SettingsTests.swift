@@ -1,4 +1,5 @@
 import GearclockCore
+import GearclockMariaDB
 import Gearman
 import Logging
 import Testing
@@ -30,7 +31,9 @@ struct SettingsTests {
         let settings = try await self.load()
         #expect(settings.gearman == Sourced([GearmanServerAddress(host: "127.0.0.1", port: 4730)], .standard))
         #expect(
-            settings.store.value.description == "main=sqlite:/somebody/.local/state/gearclock/gearclock.sqlite")
+            settings.stores.value.map(\.description) == [
+                "main=sqlite:/somebody/.local/state/gearclock/gearclock.sqlite"
+            ])
         #expect(settings.logLevel == Sourced(.info, .standard))
         #expect(settings.logFormat == Sourced(.text, .standard))
         #expect(settings.readyFile == Sourced(nil, .standard))
@@ -100,7 +103,7 @@ struct SettingsTests {
 
     @Test(arguments: [
         "logLevel: [info]", "logLevel: loud", "logLevel:", "drainTimeout: soon", "drainTimeout: -1", "gearman: []",
-        "gearman: [a, '']", "gearman: 'a:b'", "store: mariadb://u:secret@h/d", "store: [sqlite:a, sqlite:b]", "[a]",
+        "gearman: [a, '']", "gearman: 'a:b'", "store: mariadb://u:secret@h/d/e", "store: [sqlite:a, sqlite:b]", "[a]",
         "just text", "gearman: [[a]]", "gearman: [a", "logLevel: info\nlogLevel: info",
     ])
     func `a malformed file is refused, and the message names it`(file: String) async throws {
@@ -126,6 +129,69 @@ struct SettingsTests {
         #expect(byVariable.message.hasPrefix(key.environmentVariable + ": "))
     }
 
+    @Test(arguments: [
+        ("sqlite:a,b.db", ["sqlite:a,b.db"]),
+        ("a=sqlite:x?number=0, b=sqlite:y?number=1", ["a=sqlite:x?number=0", "b=sqlite:y?number=1"]),
+        ("mariadb://u@h1,h2:1,mariadb:2/d", ["mariadb://u@h1,h2:1,mariadb:2/d"]),
+        ("mariadb://u:p,w@h,mysql://v@i,j,c=mariadb://k,l", ["mariadb://u:p,w@h", "mysql://v@i,j", "c=mariadb://k,l"]),
+        ("sqlite:a,x=y,sqlite:b", ["sqlite:a,x=y", "sqlite:b"]), ("sqlite:a,", ["sqlite:a,"]),
+        ("a=b=sqlite:c,a b=sqlite:d", ["a=b=sqlite:c,a b=sqlite:d"]), ("redis:x,sqlite:b", ["redis:x", "sqlite:b"]),
+    ])
+    func `a comma in the variable begins a store only where a kind of store follows`(text: String, parts: [String]) {
+        #expect(StoreLocations.split(text) == parts)
+    }
+
+    @Test func `several stores have names and numbers`() async throws {
+        let environment = ["GEARCLOCK_STORE": "east=sqlite:/a,b?number=3,west=mariadb://h1,h2:1/d?number=4&tls=off"]
+        let stores = try await self.load(environment: environment).stores.value
+        #expect(stores.map(\.name) == ["east", "west"] && stores.map(\.number) == [3, 4])
+        #expect(
+            stores.map(\.description) == [
+                "east=sqlite:/a,b?number=3", "west=mariadb://gearclock@h1:3306,h2:1/d?number=4&tls=off",
+            ])
+        #expect(try await self.load(flags: [.store: ["sqlite:/a"]]).stores.value.map(\.number) == [0])
+        #expect(try await self.load(flags: [.store: ["sqlite:/a?number=5"]]).stores.value.map(\.number) == [5])
+    }
+
+    @Test(arguments: [
+        (["a=sqlite:x?number=1", "b=sqlite:y?number=1"], "same number, 1"),
+        (["a=sqlite:x?number=1", "b=sqlite:y"], "ids"),
+        (["sqlite:x?number=0", "sqlite:y?number=1"], "have the name main;"),
+        (["a-b=sqlite:x?number=0", "A.b=sqlite:y?number=1"], "a-b and A.b"),
+    ])
+    func `stores that cannot be told apart are refused, and it is said why`(texts: [String], why: String) async throws {
+        let failure = try #require(await self.failure(flags: [.store: texts]))
+        #expect(failure.status == .usage && failure.message.hasPrefix("--store: "))
+        #expect(failure.message.contains(why), "\(failure.message)")
+    }
+
+    @Test func `a password comes from the location, from the variable of the store, or from that of all`() async throws
+    {
+        let environment = ["GEARCLOCK_STORE_PASSWORD": "all", "GEARCLOCK_STORE_PASSWORD_NORTH_1": "north"]
+        let settings = try await self.load(
+            flags: [
+                .store: [
+                    "a=mariadb://u:own@h?number=1", "north-1=mariadb://u@h?number=2", "c=mariadb://u@h?number=3",
+                    "d=mariadb://u@h?number=4&password_file=/p", "e=sqlite:/e?number=5",
+                ]
+            ], environment: environment)
+        let passwords = settings.stores.value.map { store -> String? in
+            if case .mariadb(let url) = store.place { url.configuration.password?.text } else { nil }
+        }
+        #expect(passwords == ["own", "north", "all", nil, nil])
+        for shown in [settings.yaml, settings.json] {
+            for secret in ["own@", ":own", "\"all", "north\"", "=north"] { #expect(!shown.contains(secret)) }
+        }
+    }
+
+    @Test func `a password is visible only on the command line`() async throws {
+        let store = "mariadb://u:secret@h"
+        #expect(try await self.load(flags: [.store: [store]]).hasVisiblePassword)
+        #expect(try await !self.load(flags: [.store: ["mariadb://u@h"]]).hasVisiblePassword)
+        #expect(try await !self.load(environment: ["GEARCLOCK_STORE": store]).hasVisiblePassword)
+        #expect(try await !self.load(file: "store: \(store)").hasVisiblePassword)
+    }
+
     @Test func `names follow from the key in the file`() {
         let names = SettingKey.allCases.map { [$0.rawValue, $0.flag, $0.environmentVariable] }
         #expect(names.contains(["gearman", "--gearman", "GEARCLOCK_GEARMAN"]))
@@ -139,7 +205,7 @@ struct SettingsTests {
             environment: ["GEARCLOCK_DRAIN_TIMEOUT": "0.5"])
         let again = try await self.load(file: settings.yaml)
         #expect(again.gearman.value == settings.gearman.value)
-        #expect(again.store.value == settings.store.value)
+        #expect(again.stores.value == settings.stores.value)
         #expect(again.logLevel.value == .debug)
         #expect(again.drainTimeout.value.duration == .milliseconds(500))
         #expect(again.readyFile.value == nil)

@@ -9,7 +9,9 @@ struct StoreLocationTests {
     @Test(arguments: [
         ("sqlite:/a/b.db", "main=sqlite:/a/b.db"), ("sqlite:b.db", "main=sqlite:/directory/b.db"),
         ("one=sqlite:b=c.db", "one=sqlite:/directory/b=c.db"), ("sqlite:///a/b.db", "main=sqlite:/a/b.db"),
-        ("sqlite:a=b", "main=sqlite:/directory/a=b"), ("east-1=sqlite:/a", "east-1=sqlite:/a"),
+        ("sqlite:a=b", "main=sqlite:/directory/a=b"), ("sqlite:a,b", "main=sqlite:/directory/a,b"),
+        ("x=sqlite:/a?number=4095", "x=sqlite:/a?number=4095"),
+        ("x=mysql://u:secret@h", "x=mariadb://u@h:3306/gearclock"), ("east-1=sqlite:/a", "east-1=sqlite:/a"),
     ])
     func `a location is a name and an absolute path`(text: String, expected: String) throws {
         #expect(try self.location(text).description == expected)
@@ -17,7 +19,9 @@ struct StoreLocationTests {
 
     @Test(arguments: [
         "", "/a/b.db", "sqlite", "sqlite:", "sqlite:/a/", "sqlite::memory:", "sqlite://host/a", "=sqlite:/a",
-        "mariadb://user:secret@host/database", "mysql:secret", "postgres://user:secret@host/database",
+        "mariadb://user:secret@host/data/base", "mysql:secret", "sqlite:/a?b", "sqlite:/a?number=",
+        "sqlite:/a?number=4096",
+        "sqlite:/a?number=1&number=2", "postgres://user:secret@host/database",
         "user:secret@host", "a b=sqlite:/a",
     ])
     func `anything else is refused without telling secrets`(text: String) {
@@ -29,12 +33,15 @@ struct StoreLocationTests {
 
     @Test func `the standard place follows XDG, root and home`() throws {
         let path = { (environment: [String: String], isRoot: Bool) in
-            try StoreLocation.standard(environment: environment, isRoot: isRoot).path
+            try StoreLocation.standard(environment: environment, isRoot: isRoot).description
         }
-        #expect(try path(["XDG_STATE_HOME": "/state", "HOME": "/h"], true) == "/state/gearclock/gearclock.sqlite")
         #expect(
-            try path(["XDG_STATE_HOME": "state", "HOME": "/h"], false) == "/h/.local/state/gearclock/gearclock.sqlite")
-        #expect(try path(["HOME": "/root"], true) == "/var/lib/gearclock/gearclock.sqlite")
+            try path(["XDG_STATE_HOME": "/state", "HOME": "/h"], true)
+                == "main=sqlite:/state/gearclock/gearclock.sqlite")
+        #expect(
+            try path(["XDG_STATE_HOME": "state", "HOME": "/h"], false)
+                == "main=sqlite:/h/.local/state/gearclock/gearclock.sqlite")
+        #expect(try path(["HOME": "/root"], true) == "main=sqlite:/var/lib/gearclock/gearclock.sqlite")
         #expect(throws: CommandFailure.self) { try path([:], false) }
     }
 

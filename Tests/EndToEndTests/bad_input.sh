@@ -94,7 +94,7 @@ it "the past means now, and times far beyond 2038 are kept to the microsecond" f
 what_is_not_there_yet() {
     with '"unique_key":"k"' | refused unsupported_field unique_key
     with '"cron":"* * * * *"' | refused unsupported_field cron
-    with '"copies":2' | refused unsupported_field copies
+    with '"copies":2' | refused invalid_value copies
     with '"on_success":"f"' | refused unsupported_field on_success
     with '"retry":{"on_fail":"discard"}' | refused unsupported_field retry.on_fail
     with '"colour":"blue"' | refused unknown_field colour

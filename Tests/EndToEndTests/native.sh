@@ -20,7 +20,7 @@ it "the gearman tool submits, and works" the_gearman_tool_submits_and_works
 a_receipt_says_where_the_task_stands() {
     local receipt
     receipt=$(answer gearclock_submit '{"func_name":"target","payload":"r","after":3600}')
-    equal "$(jq -r 'keys | join(" ")' <<<"$receipt")" "copies due_at id store stored"
+    equal "$(jq -r 'keys | join(" ")' <<<"$receipt")" "copies due_at id nodes store stored"
     equal "$(field copies <<<"$receipt")" 1
     equal "$(sqlite3 -readonly "$STORE" 'PRAGMA integrity_check')" ok
 }

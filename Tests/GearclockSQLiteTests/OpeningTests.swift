@@ -118,7 +118,7 @@ func expectUnavailable<Value>(
     do {
         _ = try await call()
         Issue.record("It should be unavailable", sourceLocation: sourceLocation)
-    } catch TaskStoreError.unavailable(let text) {
+    } catch TaskStoreError.unavailable(let text, _) {
         #expect(text.contains(words), sourceLocation: sourceLocation)
     } catch {
         Issue.record("It should be unavailable, not \(error)", sourceLocation: sourceLocation)

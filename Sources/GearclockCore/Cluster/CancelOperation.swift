@@ -1,4 +1,5 @@
-/// A cancellation. Repeated after an unknown outcome it finds the tasks cancelled, by itself as far as anybody can tell.
+/// A cancellation. Repeated after an unknown outcome it finds the tasks cancelled, by itself as far as anybody can
+/// tell.
 package struct CancelOperation: ClusterOperation {
     package let ids: [TaskID]
     private var pending: [CancelOutcome]?

@@ -2,8 +2,8 @@
 /// done, not done, unknown.
 ///
 /// `MariaDBTaskStore` in GearclockMariaDB performs it. A node that is unwell is left for the next one, a conflict is
-/// repeated, and after an unknown outcome somebody looks, on a node that shows all that was committed before. Absence is
-/// not final, so what was unknown once stays unknown until it is seen done, or is done again.
+/// repeated, and after an unknown outcome somebody looks, on a node that shows all that was committed before. Absence
+/// is not final, so what was unknown once stays unknown until it is seen done, or is done again.
 package struct ClusterCallStateMachine<Operation: ClusterOperation>: Equatable, Sendable {
     package typealias Purpose = ClusterStateMachine.Purpose
 

@@ -43,8 +43,8 @@ package struct CopiesProof: Equatable, Sendable {
         /// Whether all tasks are on this node.
         /// Can transition to: `choosing`, `comparing`, `finished`.
         case looking(NodeIndex)
-        /// Some tasks are not on `asked`. Whether they are on `reference` tells whether they were removed or are lacking.
-        /// Can transition to: `choosing`, `finished`.
+        /// Some tasks are not on `asked`. Whether they are on `reference` tells whether they were removed or are
+        /// lacking. Can transition to: `choosing`, `finished`.
         case comparing(asked: NodeIndex, reference: NodeIndex, missing: [TaskID])
         case finished
     }

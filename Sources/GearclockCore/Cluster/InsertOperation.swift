@@ -4,7 +4,8 @@ package struct InsertOperation: ClusterOperation {
     private var outcomes: [InsertOutcome?]
     /// What a transaction whose outcome is unknown would have answered.
     private var pending: [InsertOutcome?]
-    private var isDoubtful = false
+    /// Something is unknown, and nobody has looked since.
+    private var mustLookUp = false
 
     package init(_ tasks: [TaskDefinition]) {
         self.tasks = tasks
@@ -15,7 +16,7 @@ package struct InsertOperation: ClusterOperation {
     package var purpose: ClusterStateMachine.Purpose { .insert }
     package var openCount: Int { self.outcomes.count { $0 == nil } }
     package var answer: [InsertOutcome] { self.outcomes.map { $0! } }
-    package var idsToLookUp: [TaskID] { self.isDoubtful ? self.openTasks.map(\.id) : [] }
+    package var idsToLookUp: [TaskID] { self.mustLookUp ? self.openTasks.map(\.id) : [] }
 
     /// What a node is asked to insert, in order.
     package var openTasks: [TaskDefinition] {
@@ -32,7 +33,7 @@ package struct InsertOperation: ClusterOperation {
     }
 
     package mutating func lost(_ answer: [InsertOutcome]?) {
-        self.isDoubtful = true
+        self.mustLookUp = true
         guard let answer else { return }
         for (place, outcome) in zip(self.openPlaces, answer) {
             switch outcome {
@@ -44,6 +45,8 @@ package struct InsertOperation: ClusterOperation {
     }
 
     package mutating func looked(_ rows: [TaskID: StandingTask]) {
+        // What is not there is inserted again.
+        self.mustLookUp = false
         for place in self.openPlaces {
             guard let row = rows[self.tasks[place].id] else { continue }
             self.outcomes[place] = self.resolved(place, .exists(row.state))

@@ -121,7 +121,8 @@ extension NodeReport {
 
 /// How nodes are watched, and how long a failing one is left alone.
 package struct NodePolicy: Equatable, Sendable {
-    /// Between two probes of a node that answers. Default 500 ms: with `probeTimeout`, a frozen node is out within 1.5 s.
+    /// Between two probes of a node that answers. Default 500 ms: with `probeTimeout`, a frozen node is out within
+    /// 1.5 s.
     package var probeInterval: Duration
     /// A node that has not answered a probe by then is frozen, or as good as frozen. Default 1 s.
     package var probeTimeout: Duration

@@ -61,11 +61,19 @@ package protocol TaskStore: Sendable {
 /// answers.
 package enum TaskStoreError: Error, Equatable, Sendable {
     /// Nothing happened, and it may take a while until it can.
-    case unavailable(String)
+    case unavailable(String, UnavailableReason = .away)
     /// Nothing happened, because somebody else was changing the same; ask again now.
     case conflict
     /// It happened or it did not. Ask before repeating what is not harmless to repeat.
     case outcomeUnknown(String)
+}
+
+/// What a client can do about a store that does not do as it is asked. Callers treat all of them alike.
+package enum UnavailableReason: Equatable, Sendable {
+    /// Wait until it is back.
+    case away
+    /// It is there, but fewer nodes are well than copies were asked for: wait, or be content with fewer.
+    case tooFewCopies
 }
 
 extension TaskStore {
@@ -86,7 +94,8 @@ package enum CopiesDemand: Hashable, Sendable {
     package func requireOneCopy() throws(TaskStoreError) {
         switch self {
         case .configured, .atLeast(...1): break
-        case .atLeast(let count): throw .unavailable("\(count) copies were asked for, and this store keeps one")
+        case .atLeast(let count):
+            throw .unavailable("\(count) copies were asked for, and this store keeps one", .tooFewCopies)
         }
     }
 }

@@ -11,8 +11,11 @@
 /// Times and spans are in microseconds; `bytes16` is a length of 16 bits and so many bytes. The flags say which of the
 /// optional parts are there.
 package enum HandOverCodec {
-    /// The Gearman function by which dispatchers reach controllers.
-    package static let function = "gearclock_hand_over"
+    /// The Gearman function by which the dispatchers of a cluster reach its controllers. A controller settles where its
+    /// tasks stand, so that each cluster has controllers of its own.
+    package static func function(cluster: UInt16) -> String {
+        cluster == 0 ? "gearclock_hand_over" : "gearclock_hand_over_\(cluster)"
+    }
 
     private static let version: UInt8 = 1
 

@@ -17,11 +17,12 @@ enum NativeField {
         "func_name", "func_name_base64", "at", "after", "payload", "payload_base64", "controller",
         "runner_retry_timeout",
         "runner_retry_count", "retry_count", "id", "priority", "retry", "timeout", "expires_at", "expires_after",
+        "copies",
     ]
 
     /// Fields that are planned: their names are taken.
     static let unsupported: Set<String> = [
-        "unique_key", "on_conflict", "every", "cron", "timezone", "copies", "retain", "on_success", "on_failure",
+        "unique_key", "on_conflict", "every", "cron", "timezone", "retain", "on_success", "on_failure",
     ]
 
     /// What other systems call our fields.

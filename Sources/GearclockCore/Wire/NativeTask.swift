@@ -12,7 +12,7 @@ struct NativeTask {
         for member in object.members { try NativeField.check(member.name) }
     }
 
-    func definition(using random: inout some RandomNumberGenerator) throws(TaskError) -> TaskDefinition {
+    func task(using random: inout some RandomNumberGenerator) throws(TaskError) -> SubmittedTask {
         let clientID = try self.id()
         let dueAt = try self.dueAt()
         let controller = try self.controller()
@@ -29,7 +29,16 @@ struct NativeTask {
             }
             task.gearsloth = GearslothPart(controller: controller, document: document)
         }
-        return task
+        return SubmittedTask(task, hasOwnID: clientID != nil, copies: try self.copies())
+    }
+
+    /// How many are possible is known where the task is stored.
+    private func copies() throws(TaskError) -> CopiesDemand {
+        guard let number = try self.seconds("copies") else { return .configured }
+        guard let count = Int(exactly: number), count >= 1 else {
+            throw TaskError(.invalidValue, "copies is an integer, 1 or more", field: "copies")
+        }
+        return .atLeast(count)
     }
 
     // MARK: - What to run

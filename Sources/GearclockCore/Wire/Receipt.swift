@@ -3,31 +3,23 @@ package struct Receipt: Equatable, Sendable {
     package var id: TaskID
     /// The name of the store that has it.
     package var store: String
-    /// On how many data nodes it is proven to stand.
-    package var copies: Int
+    /// The names of the data nodes on which it is proven to stand; as many are its copies.
+    package var nodes: [String]
     package var dueAt: Timestamp
     /// The state in which an earlier submission with this id was found; `nil`: the task is new.
     package var duplicate: TaskState?
 
-    package init(id: TaskID, store: String, copies: Int, dueAt: Timestamp, duplicate: TaskState? = nil) {
+    package init(id: TaskID, store: String, nodes: [String], dueAt: Timestamp, duplicate: TaskState? = nil) {
         self.id = id
         self.store = store
-        self.copies = copies
+        self.nodes = nodes
         self.dueAt = dueAt
         self.duplicate = duplicate
     }
 
-    package init(_ task: TaskDefinition, _ outcome: InsertOutcome, store: String, copies: Int = 1) {
-        self.init(id: task.id, store: store, copies: copies, dueAt: task.dueAt)
-        switch outcome {
-        case .inserted: break
-        case .exists(let state): self.duplicate = state
-        case .tooLarge: preconditionFailure("What is not stored has no receipt")
-        }
-    }
-
-    /// `{"id","stored":"yes","store","copies","due_at"}`, and for a task that was there already
-    /// `{"id","stored":"yes","store","copies","duplicate":true,"state"}`: its due time is its own, so ask for it.
+    /// `{"id","stored":"yes","store","copies","nodes","due_at"}`; for a task that was there already
+    /// `{"id","stored":"yes","store","copies","nodes","duplicate":true,"state"}`: its due time is its own, so ask for
+    /// it.
     package var json: [UInt8] {
         var writer = JSONWriter()
         self.write(to: &writer)
@@ -39,7 +31,11 @@ package struct Receipt: Equatable, Sendable {
             writer.member("id", self.id.description)
             writer.member("stored", "yes")
             writer.member("store", self.store)
-            writer.member("copies", self.copies)
+            writer.member("copies", self.nodes.count)
+            writer.name("nodes")
+            writer.array { array in
+                for node in self.nodes { array.string(node) }
+            }
             if let duplicate {
                 writer.member("duplicate", true)
                 writer.member("state", duplicate.name)

@@ -13,15 +13,29 @@ package struct SubmissionContext: Sendable {
     }
 }
 
+/// A task as it was submitted, and what its client wants of its storage.
+package struct SubmittedTask: Equatable, Sendable {
+    package var definition: TaskDefinition
+    /// The client chose its id: it must be found again where a repetition looks for it.
+    package var hasOwnID: Bool
+    package var copies: CopiesDemand
+
+    package init(_ definition: TaskDefinition, hasOwnID: Bool = false, copies: CopiesDemand = .configured) {
+        self.definition = definition
+        self.hasOwnID = hasOwnID
+        self.copies = copies
+    }
+}
+
 /// What a client submitted: one task, or several in one array. Each stands for itself; the others are no worse for one
 /// that is wrong.
 package struct Submission: Equatable, Sendable {
     /// In the order in which they were submitted. Not empty, unless an empty array was submitted.
-    package var tasks: [Result<TaskDefinition, TaskError>]
+    package var tasks: [Result<SubmittedTask, TaskError>]
     /// An array was submitted, and an array is the answer. If the text as a whole is wrong, it is `false`.
     package var isBulk: Bool
 
-    package init(tasks: [Result<TaskDefinition, TaskError>], isBulk: Bool) {
+    package init(tasks: [Result<SubmittedTask, TaskError>], isBulk: Bool) {
         self.tasks = tasks
         self.isBulk = isBulk
     }
@@ -55,12 +69,12 @@ package enum SubmissionParser {
 
     private static func nativeTask(
         _ value: JSONValue, _ context: SubmissionContext, _ random: inout some RandomNumberGenerator
-    ) -> Result<TaskDefinition, TaskError> {
+    ) -> Result<SubmittedTask, TaskError> {
         guard case .object(let object) = value else {
             return .failure(TaskError(.notAnObject, "A task is a JSON object, not \(value.kind)"))
         }
         return Result { () throws(TaskError) in
-            try NativeTask(object, context).definition(using: &random)
+            try NativeTask(object, context).task(using: &random)
         }
     }
 

@@ -1,72 +1,130 @@
 /// The answers of `gearclock_get`, `_list`, `_cancel` and `_stats`.
 package enum TaskAnswers {
-    /// One task as it was asked for by one id; `not_found` where there is none.
-    package static func record(_ record: TaskRecord?) -> Result<[UInt8], TaskError> {
-        guard let record else { return .failure(Self.notFound) }
-        var writer = JSONWriter()
-        record.write(to: &writer)
-        return .success(writer.bytes)
+    /// A task, and the name of the store that has it.
+    package struct LocatedRecord: Equatable, Sendable {
+        package var record: TaskRecord
+        package var store: String
+
+        package init(_ record: TaskRecord, store: String) {
+            self.record = record
+            self.store = store
+        }
     }
 
-    /// Several tasks as they were asked for: a record, or `{"id", "error": …}`, for each id, in their order.
-    package static func records(_ records: [TaskRecord?], of ids: [TaskID]) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.array { writer in
-            for (id, record) in zip(ids, records) {
-                if let record { record.write(to: &writer) } else { Self.writeNotFound(id, to: &writer) }
-            }
+    /// A store that did not answer, and why.
+    package struct StoreFailure: Equatable, Sendable {
+        package var store: String
+        package var error: TaskError
+
+        package init(store: String, error: TaskError) {
+            self.store = store
+            self.error = error
         }
+    }
+
+    /// There is no such task, neither in its home nor anywhere else.
+    package static let notFound = TaskError(
+        .notFound, "There is no such task: it never was, or it is over and no longer kept", field: "id")
+
+    /// One task as it was asked for by one id.
+    package static func record(_ located: LocatedRecord) -> [UInt8] {
+        var writer = JSONWriter()
+        located.record.write(to: &writer, store: located.store)
         return writer.bytes
     }
 
-    /// A page: `{"tasks": […], "next": id?}`. With `next` as `after` the following page is asked for.
-    package static func list(_ records: [TaskRecord], limit: Int) -> [UInt8] {
+    /// Several tasks as they were asked for: a record, or `{"id", "error": …}`, for each id, in their order.
+    package static func records(_ results: [Result<LocatedRecord, TaskError>], of ids: [TaskID]) -> [UInt8] {
+        Self.array(results, of: ids) { located, _, writer in
+            located.record.write(to: &writer, store: located.store)
+        }
+    }
+
+    /// A page: `{"tasks": […], "next": id?, "errors": [{"store", "error": …}]?}`. With `next` as `after` the following
+    /// page is asked for. Tasks of stores that did not answer are missing.
+    package static func list(_ tasks: [LocatedRecord], limit: Int, failures: [StoreFailure] = []) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             writer.name("tasks")
             writer.array { writer in
-                for record in records { record.write(to: &writer, withPayload: false) }
+                for task in tasks { task.record.write(to: &writer, store: task.store, withPayload: false) }
             }
-            if records.count >= limit, let last = records.last { writer.member("next", last.id.description) }
+            if tasks.count >= limit, let last = tasks.last { writer.member("next", last.record.id.description) }
+            guard !failures.isEmpty else { return }
+            writer.name("errors")
+            writer.array { writer in
+                for failure in failures { Self.write(failure, to: &writer) }
+            }
         }
         return writer.bytes
     }
 
-    /// What became of one cancellation; `not_found` where there is no such task.
-    package static func cancelled(_ outcome: CancelOutcome, _ id: TaskID) -> Result<[UInt8], TaskError> {
-        if case .notFound = outcome { return .failure(Self.notFound) }
+    /// What became of one cancellation.
+    package static func cancelled(_ outcome: CancelOutcome, _ id: TaskID) -> [UInt8] {
         var writer = JSONWriter()
         Self.write(outcome, id, to: &writer)
-        return .success(writer.bytes)
+        return writer.bytes
     }
 
     /// What became of several: `{"id","result","state"?}`, or `{"id","error"}`, for each id, in their order.
     ///
     /// The results: `cancelled`; `cancelled_while_running`, where the current attempt may still end; and
     /// `already_final`, with the state.
-    package static func cancelled(_ outcomes: [CancelOutcome], of ids: [TaskID]) -> [UInt8] {
-        var writer = JSONWriter()
-        writer.array { writer in
-            for (id, outcome) in zip(ids, outcomes) { Self.write(outcome, id, to: &writer) }
-        }
-        return writer.bytes
+    package static func cancelled(_ results: [Result<CancelOutcome, TaskError>], of ids: [TaskID]) -> [UInt8] {
+        Self.array(results, of: ids) { outcome, id, writer in Self.write(outcome, id, to: &writer) }
     }
 
-    /// `{"stores": [{"store", "scheduled", …, "overdue", "oldest_due_at"?}]}`
-    package static func stats(_ counts: [(store: String, counts: TaskCounts)]) -> [UInt8] {
+    /// `{"stores": [{"store", "scheduled", …, "overdue", "oldest_due_at"?}]}`; of a store that did not answer
+    /// `{"store", "error": …}`.
+    package static func stats(_ counts: [(store: String, counts: Result<TaskCounts, TaskError>)]) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             writer.name("stores")
             writer.array { writer in
                 for (store, counts) in counts {
-                    writer.object { writer in
-                        writer.member("store", store)
-                        counts.write(to: &writer)
+                    switch counts {
+                    case .success(let counts):
+                        writer.object { writer in
+                            writer.member("store", store)
+                            counts.write(to: &writer)
+                        }
+                    case .failure(let error):
+                        Self.write(StoreFailure(store: store, error: error), to: &writer)
                     }
                 }
             }
         }
         return writer.bytes
+    }
+
+    private static func array<Success>(
+        _ results: [Result<Success, TaskError>], of ids: [TaskID],
+        _ write: (Success, TaskID, inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        var writer = JSONWriter()
+        writer.array { writer in
+            for (id, result) in zip(ids, results) {
+                switch result {
+                case .success(let success):
+                    write(success, id, &writer)
+                case .failure(let error):
+                    writer.object { writer in
+                        writer.member("id", id.description)
+                        writer.name("error")
+                        error.write(to: &writer)
+                    }
+                }
+            }
+        }
+        return writer.bytes
+    }
+
+    private static func write(_ failure: StoreFailure, to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.member("store", failure.store)
+            writer.name("error")
+            failure.error.write(to: &writer)
+        }
     }
 
     private static func write(_ outcome: CancelOutcome, _ id: TaskID, to writer: inout JSONWriter) {
@@ -76,7 +134,7 @@ package enum TaskAnswers {
         case .cancelled: result = "cancelled"
         case .cancelledWhileRunning: result = "cancelled_while_running"
         case .alreadyFinal(let reached): (result, state) = ("already_final", reached)
-        case .notFound: return Self.writeNotFound(id, to: &writer)
+        case .notFound: preconditionFailure("What is not there has no outcome")
         }
         writer.object { writer in
             writer.member("id", id.description)
@@ -84,27 +142,17 @@ package enum TaskAnswers {
             if let state { writer.member("state", state.name) }
         }
     }
-
-    private static func writeNotFound(_ id: TaskID, to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.member("id", id.description)
-            writer.name("error")
-            Self.notFound.write(to: &writer)
-        }
-    }
-
-    private static let notFound = TaskError(
-        .notFound, "There is no such task: it never was, or it is over and no longer kept", field: "id")
 }
 
 extension TaskRecord {
     /// The task as JSON: times in ISO 8601, spans in seconds; bytes as text if they are UTF-8, else as `…_base64`.
     ///
     /// - Parameter withPayload: lists go without payload, document and history.
-    func write(to writer: inout JSONWriter, withPayload: Bool = true) {
+    func write(to writer: inout JSONWriter, store: String, withPayload: Bool = true) {
         let definition = self.definition
         writer.object { writer in
             writer.member("id", self.id.description)
+            writer.member("store", store)
             writer.text(definition.function.bytes, "func_name", "func_name_base64")
             writer.member("state", self.state.name)
             writer.member("priority", definition.priority.name)

@@ -18,6 +18,7 @@ package struct TaskError: Error, Equatable, Sendable {
             case tooMany = "too_many"
             case notFound = "not_found"
             case storeUnavailable = "store_unavailable"
+            case tooFewCopies = "too_few_copies"
             case outcomeUnknown = "outcome_unknown"
             case busy
             case shuttingDown = "shutting_down"
@@ -57,6 +58,9 @@ package struct TaskError: Error, Equatable, Sendable {
         package static let notFound = Code(.notFound)
         /// `store_unavailable`: the store cannot be reached. Nothing happened; repeat the request after a while.
         package static let storeUnavailable = Code(.storeUnavailable)
+        /// `too_few_copies`: fewer data nodes are well than copies were asked for. Nothing is stored; repeat the
+        /// request after a while, or ask for fewer `copies`.
+        package static let tooFewCopies = Code(.tooFewCopies)
         /// `outcome_unknown`: the request was given to the store, and its answer was lost. Repeat it with the same
         /// `id`: that is harmless. Without an `id` of your own a repetition may store the task twice.
         package static let outcomeUnknown = Code(.outcomeUnknown)
@@ -71,7 +75,7 @@ package struct TaskError: Error, Equatable, Sendable {
         /// Whether the same request can succeed later.
         package var isRetryable: Bool {
             switch self.value {
-            case .storeUnavailable, .outcomeUnknown, .busy, .shuttingDown: true
+            case .storeUnavailable, .tooFewCopies, .outcomeUnknown, .busy, .shuttingDown: true
             case .invalidJSON, .invalidUTF8, .notAnObject, .missingField, .wrongType, .invalidValue, .invalidTime,
                 .conflictingFields, .unknownField, .unsupportedField, .tooLarge, .tooMany, .notFound:
                 false
@@ -101,7 +105,8 @@ package struct TaskError: Error, Equatable, Sendable {
     /// Why a store did not do it.
     package init(_ error: TaskStoreError) {
         switch error {
-        case .unavailable(let text): self.init(.storeUnavailable, "The store cannot be reached: \(text)")
+        case .unavailable(let text, .away): self.init(.storeUnavailable, "The store cannot be reached: \(text)")
+        case .unavailable(let text, .tooFewCopies): self.init(.tooFewCopies, "Nothing is stored: \(text)")
         case .conflict: self.init(.storeUnavailable, "The store is busy: \(error.text)")
         case .outcomeUnknown(let text): self.init(.outcomeUnknown, "The store's answer was lost: \(text)")
         }

@@ -1,19 +1,17 @@
-/// Decides how submissions become rows: what came while one insert was under way goes into the next.
+/// Decides how the submissions to one cluster become rows: what came while one insert was under way goes into the next.
 ///
-/// `IntakeService` in GearclockWorker performs it.
+/// `SubmissionStateMachine` has one for each cluster, so that none waits for another.
 package struct IntakeStateMachine: Equatable, Sendable {
-    /// The number by which the service knows a submission.
+    /// The number by which the caller knows a submission.
     package typealias SubmissionID = UInt64
 
     package enum Action: Equatable, Sendable {
         /// Insert, and report by ``insertReplied(_:now:using:)``.
-        case insert([TaskDefinition])
+        case insert([TaskDefinition], copies: CopiesDemand)
         /// Answer these submissions.
         case answer([Answer])
         /// Call ``timerFired(now:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
-        /// Everything is answered; nothing more will come.
-        case stopped
     }
 
     package struct Answer: Equatable, Sendable {
@@ -27,147 +25,239 @@ package struct IntakeStateMachine: Equatable, Sendable {
     }
 
     package enum Result: Equatable, Sendable {
-        /// One outcome for each task.
-        case stored([InsertOutcome])
-        /// None of the tasks is stored; repeating the submission is right.
-        case unavailable(String)
-        /// The tasks may be stored or not; repeating the submission with the same ids is right.
-        case outcomeUnknown(String)
+        /// One outcome for each task, and the nodes on which all of them were seen.
+        case stored([InsertOutcome], nodes: [String])
+        /// After `outcomeUnknown` the tasks may be stored or not; otherwise none of them is.
+        case failed(TaskStoreError)
     }
 
-    private struct Submission: Equatable {
-        let id: SubmissionID
-        let tasks: [TaskDefinition]
+    /// Tasks that are stored together and answered together.
+    package struct Submission: Equatable, Sendable {
+        package let id: SubmissionID
+        package let tasks: [TaskDefinition]
+        package let copies: CopiesDemand
         /// When its client is told that it did not work.
-        let deadline: MonotonicInstant
+        package let deadline: MonotonicInstant
         /// An earlier insert of it may have been committed.
-        var mayBeStored = false
+        package fileprivate(set) var mayBeStored = false
+
+        package init(id: SubmissionID, tasks: [TaskDefinition], copies: CopiesDemand, deadline: MonotonicInstant) {
+            self.id = id
+            self.tasks = tasks
+            self.copies = copies
+            self.deadline = deadline
+        }
+    }
+
+    private struct Failure: Equatable {
+        let copies: CopiesDemand
+        let error: TaskStoreError
     }
 
     private enum State: Equatable {
         /// No insert is under way.
-        /// Can transition to: `inserting`, `stopped`.
+        /// Can transition to: `inserting`.
         case idle
         /// The store was asked to insert these submissions.
         /// Can transition to: `idle`.
-        case inserting([Submission])
-        /// All is answered after a shutdown was asked for.
-        case stopped
+        case inserting([Submission], since: MonotonicInstant)
     }
+
+    /// An insert that takes longer says that something is wrong with the cluster.
+    package static let slowness: Duration = .seconds(1)
 
     private var state = State.idle
     private var waiting: [Submission] = []
     private var backoff = StoreBackoff()
-    private var isDraining = false
-    private let patience: Duration
+    /// Demands for more copies than there are nodes now. They wait by themselves, so that nobody waits for them.
+    private var scarce: [CopiesDemand: StoreBackoff] = [:]
+    /// The insert that did not go well, until ``patienceChecked(now:)``.
+    private var failure: Failure?
 
-    /// - Parameter patience: how long a submission waits for a store that is away before its client is told.
-    package init(patience: Duration = .seconds(5)) {
-        self.patience = patience
-    }
+    package init() {}
 
     /// Submissions that are not answered yet.
     package var pendingCount: Int {
         switch self.state {
-        case .idle, .stopped: self.waiting.count
-        case .inserting(let submissions): self.waiting.count + submissions.count
+        case .idle: self.waiting.count
+        case .inserting(let submissions, since: _): self.waiting.count + submissions.count
         }
+    }
+
+    /// What is known of the cluster, from the inserts alone.
+    package enum Condition: Comparable, Sendable {
+        /// The latest insert went well, or there was none.
+        case well
+        /// The latest insert did not go well, and the pause after it is over.
+        case doubtful
+        /// Wait: there is a pause, or an insert hangs.
+        case away
+    }
+
+    package func condition(for copies: CopiesDemand, now: MonotonicInstant) -> Condition {
+        if self.isSlow(now) || !self.backoff.permits(now) { return .away }
+        if let pause = self.scarce[copies] { return pause.permits(now) ? .doubtful : .away }
+        return self.backoff.notBefore == nil ? .well : .doubtful
+    }
+
+    /// Whether anything waits that the cluster may not take now.
+    package func hasTrouble(_ now: MonotonicInstant) -> Bool {
+        guard !self.waiting.isEmpty else { return false }
+        return self.isSlow(now) || self.backoff.notBefore != nil || !self.scarce.isEmpty
+    }
+
+    private func isSlow(_ now: MonotonicInstant) -> Bool {
+        guard case .inserting(_, let since) = self.state else { return false }
+        return since.advanced(by: Self.slowness) <= now
+    }
+
+    /// When the insert that is under way will be too slow, if anybody waits for it.
+    package var slowAt: MonotonicInstant? {
+        guard case .inserting(_, let since) = self.state, !self.waiting.isEmpty else { return nil }
+        return since.advanced(by: Self.slowness)
     }
 
     // MARK: - Events
 
-    /// Valid submissions arrived; each has at least one task.
-    package mutating func submitted(_ submissions: [(SubmissionID, [TaskDefinition])], now: Now) -> [Action] {
-        let deadline = now.monotonic.advanced(by: self.patience)
-        self.waiting += submissions.map { Submission(id: $0.0, tasks: $0.1, deadline: deadline) }
+    /// Submissions arrived; each has at least one task.
+    package mutating func submitted(_ submissions: [Submission], now: Now) -> [Action] {
+        self.waiting += submissions
         return self.proceed(now)
     }
 
+    /// After a failure ``patienceChecked(now:)`` comes next; before it, submissions may be withdrawn.
     package mutating func insertReplied(
-        _ reply: Swift.Result<[InsertOutcome], TaskStoreError>, now: Now,
-        using random: inout some RandomNumberGenerator
+        _ reply: Swift.Result<InsertReply, TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard case .inserting(var submissions) = self.state else { preconditionFailure("Invalid state: \(self.state)") }
+        guard case .inserting(var submissions, since: _) = self.state else {
+            preconditionFailure("Invalid state: \(self.state)")
+        }
         self.state = .idle
+        let copies = submissions[0].copies
         switch reply {
-        case .success(let outcomes):
-            precondition(outcomes.count == submissions.reduce(0) { $0 + $1.tasks.count })
+        case .success(let reply):
+            precondition(reply.outcomes.count == submissions.reduce(0) { $0 + $1.tasks.count })
             self.backoff.succeeded()
-            return [.answer(Self.answers(to: submissions, outcomes[...]))] + self.proceed(now)
+            self.scarce[copies] = nil
+            return [.answer(Self.answers(to: submissions, reply))] + self.proceed(now)
         case .failure(let error):
-            self.backoff.failed(error, now: now.monotonic, using: &random)
-            if case .outcomeUnknown = error {
+            switch error {
+            case .unavailable(_, .tooFewCopies):
+                self.scarce[copies, default: StoreBackoff()].failed(error, now: now.monotonic, using: &random)
+            case .outcomeUnknown:
+                self.backoff.failed(error, now: now.monotonic, using: &random)
                 for index in submissions.indices { submissions[index].mayBeStored = true }
+            case .unavailable(_, .away), .conflict:
+                self.backoff.failed(error, now: now.monotonic, using: &random)
             }
             self.waiting.insert(contentsOf: submissions, at: 0)
-            return self.giveUp(after: error, now: now) + self.proceed(now)
+            self.failure = Failure(copies: copies, error: error)
+            return []
         }
+    }
+
+    /// After a failed insert: who has waited long enough is told, and the others wait on.
+    package mutating func patienceChecked(now: Now) -> [Action] {
+        guard let failure = self.failure else { return [] }
+        self.failure = nil
+        return self.giveUp(after: failure, now: now) + self.proceed(now)
     }
 
     package mutating func timerFired(now: Now) -> [Action] {
         self.proceed(now)
     }
 
-    /// No more submissions will arrive. Those that are here are stored and answered.
-    package mutating func shutdownRequested(now: Now) -> [Action] {
-        self.isDraining = true
-        return self.proceed(now)
+    /// Submissions are stored elsewhere: those that wait, were never perhaps stored, and that the caller wants.
+    package mutating func withdraw(where isWanted: (Submission) -> Bool) -> [Submission] {
+        var withdrawn: [Submission] = []
+        self.waiting.removeAll { submission in
+            guard !submission.mayBeStored, isWanted(submission) else { return false }
+            withdrawn.append(submission)
+            return true
+        }
+        return withdrawn
     }
 
     // MARK: - Decisions
 
+    private mutating func giveUp(after failure: Failure, now: Now) -> [Action] {
+        // Too few nodes for some are no reason for others.
+        let isConcerned = { (submission: Submission) in
+            if case .unavailable(_, .tooFewCopies) = failure.error, submission.copies != failure.copies { return false }
+            return submission.deadline <= now.monotonic
+        }
+        let late = self.waiting.filter(isConcerned)
+        guard !late.isEmpty else { return [] }
+        self.waiting.removeAll(where: isConcerned)
+        let answers = late.map { submission in
+            let error = submission.mayBeStored ? .outcomeUnknown(failure.error.text) : failure.error
+            return Answer(submission: submission.id, result: .failed(error))
+        }
+        return [.answer(answers)]
+    }
+
     private mutating func proceed(_ now: Now) -> [Action] {
         switch self.state {
-        case .inserting, .stopped:
+        case .inserting:
             return []
         case .idle:
-            if self.waiting.isEmpty {
-                guard self.isDraining else { return [] }
-                self.state = .stopped
-                return [.stopped]
+            guard !self.waiting.isEmpty else {
+                self.scarce = [:]
+                return []
             }
             guard self.backoff.permits(now.monotonic) else { return [.setTimer(self.backoff.notBefore!)] }
-            let batch = self.takeBatch()
-            self.state = .inserting(batch)
-            return [.insert(batch.flatMap(\.tasks))]
+            guard let copies = self.nextDemand(now) else {
+                return self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? []
+            }
+            let batch = self.takeBatch(copies)
+            self.state = .inserting(batch, since: now.monotonic)
+            return [.insert(batch.flatMap(\.tasks), copies: copies)]
         }
     }
 
-    private mutating func takeBatch() -> [Submission] {
-        var (count, tasks, bytes) = (0, 0, 0)
-        for submission in self.waiting {
+    /// The demand of the submission that has waited longest and need not wait longer.
+    private func nextDemand(_ now: Now) -> CopiesDemand? {
+        self.waiting.first { self.scarce[$0.copies]?.permits(now.monotonic) ?? true }?.copies
+    }
+
+    /// One insert proves as many copies of all its tasks, so that only equal demands share one.
+    private mutating func takeBatch(_ copies: CopiesDemand) -> [Submission] {
+        var (batch, rest): ([Submission], [Submission]) = ([], [])
+        var (tasks, bytes, isFull) = (0, 0, false)
+        for (index, submission) in self.waiting.enumerated() {
+            guard submission.copies == copies else {
+                rest.append(submission)
+                continue
+            }
             tasks += submission.tasks.count
             bytes += submission.tasks.reduce(0) { $0 + $1.weightBytes }
-            if count > 0, tasks > Limits.insertBatch || bytes > Limits.insertBatchBytes { break }
-            count += 1
+            isFull = !batch.isEmpty && (tasks > Limits.insertBatch || bytes > Limits.insertBatchBytes)
+            if isFull {
+                rest += self.waiting[index...]
+                break
+            }
+            batch.append(submission)
         }
-        defer { self.waiting.removeFirst(count) }
-        return Array(self.waiting.prefix(count))
+        self.waiting = rest
+        return batch
     }
 
-    private mutating func giveUp(after error: TaskStoreError, now: Now) -> [Action] {
-        let late = self.waiting.filter { $0.deadline <= now.monotonic }
-        guard !late.isEmpty else { return [] }
-        self.waiting.removeAll { $0.deadline <= now.monotonic }
-        return [
-            .answer(
-                late.map {
-                    Answer(
-                        submission: $0.id,
-                        result: $0.mayBeStored ? .outcomeUnknown(error.text) : .unavailable(error.text))
-                })
-        ]
-    }
-
-    private static func answers(to submissions: [Submission], _ outcomes: ArraySlice<InsertOutcome>) -> [Answer] {
-        var outcomes = outcomes
+    private static func answers(to submissions: [Submission], _ reply: InsertReply) -> [Answer] {
+        var outcomes = reply.outcomes[...]
         return submissions.map { submission in
             let own = outcomes.prefix(submission.tasks.count)
             outcomes = outcomes.dropFirst(submission.tasks.count)
-            // After an unknown outcome an existing row is most likely our own: to its client the task is simply stored.
             return Answer(
                 submission: submission.id,
-                result: .stored(submission.mayBeStored ? own.map { _ in .inserted } : Array(own)))
+                result: .stored(submission.mayBeStored ? own.map(Self.afterDoubt) : Array(own), nodes: reply.nodes))
+        }
+    }
+
+    /// After an unknown outcome an existing row is most likely our own: to its client the task is simply stored.
+    private static func afterDoubt(_ outcome: InsertOutcome) -> InsertOutcome {
+        switch outcome {
+        case .inserted, .exists: .inserted
+        case .tooLarge: outcome
         }
     }
 }
@@ -176,7 +266,7 @@ extension TaskStoreError {
     /// What happened, for a client and for a log.
     package var text: String {
         switch self {
-        case .unavailable(let text), .outcomeUnknown(let text): text
+        case .unavailable(let text, _), .outcomeUnknown(let text): text
         case .conflict: "another writer held the same rows"
         }
     }

@@ -35,12 +35,6 @@ extension GearmanClient {
         }
     }
 
-    /// The same for many at once. Nil: the server that the unique hashes to did not answer, and no other one knows the
-    /// job.
-    package func statuses(ofUniques uniques: [[UInt8]]) async -> [GearmanJobStatus?] {
-        await self.results(ofUniques: uniques).map { try? Self.status($0) }
-    }
-
     /// Where the jobs with these unique IDs are: one that runs goes before one that waits. Nil: no server knows the
     /// job, and one of them did not answer.
     package func locations(ofUniques uniques: [[UInt8]]) async -> [GearmanJobLocation?] {

@@ -45,8 +45,13 @@ package actor StreamConnection: StreamChannel {
     /// Why the stream ends, or why the last address did not accept.
     private var reason: TransportError?
     private var candidates: [SocketAddress] = []
-    /// Ends a single attempt, so that one silent address does not use up the time of the others.
-    private var attemptTimer: EventLoopTimers<Bool>
+    private enum TimerID {
+        /// Ends a single attempt, so that one silent address does not use up the time of the others.
+        case attempt
+        /// Looks for the end of a stream that is finishing.
+        case finish
+    }
+    private var timers: EventLoopTimers<TimerID>
 
     private var readSource: (any DispatchSourceRead)?
     private var writeSource: (any DispatchSourceWrite)?
@@ -69,7 +74,7 @@ package actor StreamConnection: StreamChannel {
         self.executor = eventLoop.executor
         self.resolver = eventLoop.resolver
         self.onEvent = onEvent
-        self.attemptTimer = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(queue: eventLoop.queue)
     }
 
     /// A stream over a socket that a listener accepted; ``open()`` starts it.
@@ -82,7 +87,7 @@ package actor StreamConnection: StreamChannel {
         self.executor = eventLoop.executor
         self.resolver = eventLoop.resolver
         self.onEvent = onEvent
-        self.attemptTimer = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(queue: eventLoop.queue)
         self.descriptor = consume descriptor
     }
 
@@ -103,7 +108,7 @@ package actor StreamConnection: StreamChannel {
         case .idle:
             guard let server = self.server else { return self.startAccepted() }
             self.state = .resolving
-            self.attemptTimer.schedule(true, at: .now.advanced(by: self.timeout)) {
+            self.timers.schedule(.attempt, at: .now.advanced(by: self.timeout)) {
                 self.assumeIsolated { $0.attemptTimedOut() }
             }
             self.resolver.assumeIsolated { resolver in
@@ -148,7 +153,7 @@ package actor StreamConnection: StreamChannel {
                 try descriptor.connect(to: address)
                 let writeDescriptor = try descriptor.duplicate()
                 let share = self.timeout / (self.candidates.count + 1)
-                self.attemptTimer.schedule(true, at: .now.advanced(by: share)) {
+                self.timers.schedule(.attempt, at: .now.advanced(by: share)) {
                     self.assumeIsolated { $0.attemptTimedOut() }
                 }
                 self.state = .connecting
@@ -184,7 +189,7 @@ package actor StreamConnection: StreamChannel {
     }
 
     private func established() {
-        self.attemptTimer.cancelAll()
+        self.timers.cancelAll()
         self.candidates = []
         self.reason = nil
         self.state = .open
@@ -263,7 +268,10 @@ package actor StreamConnection: StreamChannel {
         self.pending.removeAll(keepingCapacity: self.pending.capacity <= StreamLimits.writeBufferKeptBytes)
         self.pendingStart = 0
         self.suspendWriteSource()
-        if case .finishing = self.state { self.descriptor?.shutdownSending() }
+        if case .finishing = self.state {
+            self.descriptor?.shutdownSending()
+            self.scheduleLook()
+        }
         guard self.wasFull else { return }
         self.wasFull = false
         self.onEvent(.drained)
@@ -294,13 +302,27 @@ package actor StreamConnection: StreamChannel {
         }
     }
 
+    /// A socket that ends on both sides while data waits in it is taken out of epoll, and sometimes its source hears
+    /// nothing any more. So a stream that only waits for its end looks for it.
+    private func scheduleLook() {
+        self.timers.schedule(.finish, at: .now.advanced(by: StreamLimits.finishLookInterval)) {
+            self.assumeIsolated { $0.lookForTheEnd() }
+        }
+    }
+
+    private func lookForTheEnd() {
+        guard case .finishing = self.state else { return }
+        self.scheduleLook()
+        self.readable()
+    }
+
     private func end(reason: TransportError?) {
         switch self.state {
         case .closing, .closed:
             return
         case .idle, .resolving, .connecting, .abandoning, .open, .finishing:
             self.reason = reason
-            self.attemptTimer.cancelAll()
+            self.timers.cancelAll()
             let wasAbandoning = self.state == .abandoning
             self.state = .closing
             if self.liveSources == 0 {

@@ -16,6 +16,7 @@ package struct SubmissionRequest: Equatable, Sendable {
     package var timeout: DecimalSeconds?
     package var maxAttempts: UInt32?
     package var expiry: Moment?
+    package var copies: Int?
 
     package init(function: FunctionName) {
         self.function = function
@@ -39,6 +40,7 @@ package struct SubmissionRequest: Equatable, Sendable {
                 task.name("retry")
                 task.object { $0.member("max_attempts", maxAttempts) }
             }
+            if let copies { task.member("copies", copies) }
             switch self.expiry {
             case .after(let seconds): task.member("expires_after", seconds)
             case .at(let time): task.member("expires_at", time)

@@ -43,7 +43,10 @@ struct WorkerDaemonClient: Sendable {
 
     /// The same with an answer that is taken apart.
     func ask(_ function: IntakeFunction, _ argument: [UInt8], doubt: String? = nil) async throws -> JSONValue {
-        let answer = try await self.call(function, argument, doubt: doubt)
+        try Self.parse(try await self.call(function, argument, doubt: doubt))
+    }
+
+    static func parse(_ answer: [UInt8]) throws -> JSONValue {
         do {
             return try JSONParser.parse(answer, loneSurrogates: .replace)
         } catch {

@@ -59,11 +59,18 @@ struct DaemonOptions: ParsableArguments {
     }
 }
 
+/// The daemons that do not bring a database up to date by themselves.
+struct MigrationOptions: ParsableArguments {
+    @Flag(help: "Make the schema of a MariaDB store, or bring it up to date, as 'gearclock store migrate' does.")
+    var migrate = false
+}
+
 /// Where tasks are kept.
 struct StoreOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Where tasks are kept: [NAME=]sqlite:PATH. (default: gearclock.sqlite in $XDG_STATE_HOME/gearclock; "
+            "Where tasks are kept: [NAME=]sqlite:PATH or [NAME=]mariadb://USER@HOST,HOST/DATABASE; may be repeated, "
+                + "then each with a name and ?number=N. (default: gearclock.sqlite in $XDG_STATE_HOME/gearclock; "
                 + "without that variable in /var/lib/gearclock for root, in ~/.local/state/gearclock for others)",
             valueName: "store"))
     var store: [String] = []

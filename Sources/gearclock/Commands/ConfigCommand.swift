@@ -42,7 +42,7 @@ extension Settings {
         SettingKey.allCases.map { key in
             switch key {
             case .gearman: (key, .list(self.gearman.value.map(\.description)), self.gearman.origin)
-            case .store: (key, .list([self.store.value.description]), self.store.origin)
+            case .store: (key, .list(self.stores.value.map(\.description)), self.stores.origin)
             case .logLevel: (key, .text(self.logLevel.value.rawValue), self.logLevel.origin)
             case .logFormat: (key, .text(self.logFormat.value.rawValue), self.logFormat.origin)
             case .readyFile: (key, self.readyFile.value.map(Shown.text) ?? .nothing, self.readyFile.origin)

@@ -7,14 +7,16 @@ struct UpCommand: AsyncParsableCommand {
         abstract: "Run worker, dispatcher and controller in one process.",
         discussion: """
             Without --gearman it uses the job server at 127.0.0.1:4730. (It will bring one of its own in a later \
-            version.) SIGTERM or SIGINT: takes nothing more in, finishes what is under way and ends; a second one \
-            ends it at once, which loses nothing either.
+            version.) It makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
+            nothing more in, finishes what is under way and ends; a second one ends it at once, which loses nothing \
+            either.
             """)
 
     @OptionGroup var options: DaemonOptions
 
     mutating func run() async throws {
-        try await DaemonProcess.run([.worker, .dispatcher, .controller], name: "up", settings: self.options.settings())
+        try await DaemonProcess.run(
+            [.worker, .dispatcher, .controller], name: "up", settings: self.options.settings(), migrates: true)
     }
 }
 
@@ -25,9 +27,11 @@ struct WorkerCommand: AsyncParsableCommand {
         abstract: "Run the daemon that takes tasks in and answers questions about them.")
 
     @OptionGroup var options: DaemonOptions
+    @OptionGroup var migration: MigrationOptions
 
     mutating func run() async throws {
-        try await DaemonProcess.run([.worker], name: "worker", settings: self.options.settings())
+        try await DaemonProcess.run(
+            [.worker], name: "worker", settings: self.options.settings(), migrates: self.migration.migrate)
     }
 }
 
@@ -38,9 +42,11 @@ struct DispatcherCommand: AsyncParsableCommand {
         abstract: "Run the daemon that claims due tasks and hands them to a controller.")
 
     @OptionGroup var options: DaemonOptions
+    @OptionGroup var migration: MigrationOptions
 
     mutating func run() async throws {
-        try await DaemonProcess.run([.dispatcher], name: "dispatcher", settings: self.options.settings())
+        try await DaemonProcess.run(
+            [.dispatcher], name: "dispatcher", settings: self.options.settings(), migrates: self.migration.migrate)
     }
 }
 
@@ -51,8 +57,10 @@ struct ControllerCommand: AsyncParsableCommand {
         abstract: "Run the daemon that has tasks run through Gearman and settles them.")
 
     @OptionGroup var options: DaemonOptions
+    @OptionGroup var migration: MigrationOptions
 
     mutating func run() async throws {
-        try await DaemonProcess.run([.controller], name: "controller", settings: self.options.settings())
+        try await DaemonProcess.run(
+            [.controller], name: "controller", settings: self.options.settings(), migrates: self.migration.migrate)
     }
 }

@@ -10,7 +10,8 @@ struct GearclockCommand: AsyncParsableCommand {
             A setting is looked for on the command line, then in the environment, then in the file that --config or \
             GEARCLOCK_CONFIG names, then it has its default. --log-level is GEARCLOCK_LOG_LEVEL in the environment \
             and logLevel in the file, which is YAML. Several values: repeat the flag, put commas into the variable, \
-            write a list into the file. 'gearclock config' shows what came out of it.
+            write a list into the file. Passwords of stores stand in GEARCLOCK_STORE_PASSWORD, or with _NAME behind \
+            it for one of them. 'gearclock config' shows what came out of it.
 
             Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 not found, 4 nothing reachable.
 
@@ -26,6 +27,6 @@ struct GearclockCommand: AsyncParsableCommand {
                 subcommands: [
                     SubmitCommand.self, GetCommand.self, ListCommand.self, CancelCommand.self, StatsCommand.self,
                 ]),
-            CommandGroup(name: "Operation", subcommands: [ConfigCommand.self]),
+            CommandGroup(name: "Operation", subcommands: [StoreCommand.self, ConfigCommand.self]),
         ])
 }

@@ -33,11 +33,10 @@ struct ListCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         try await ClientSession.run(self.options, isForPrograms: self.json) { client in
-            if self.json {
-                Terminal.write(try await client.call(.list, self.request))
-            } else {
-                try self.show(try await client.ask(.list, self.request))
-            }
+            let bytes = try await client.call(.list, self.request)
+            let answer = try WorkerDaemonClient.parse(bytes)
+            if self.json { Terminal.write(bytes) } else { try self.show(answer) }
+            try MissingStores.check(answer.object?["errors"])
         }
     }
 

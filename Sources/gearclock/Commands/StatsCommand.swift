@@ -16,11 +16,10 @@ struct StatsCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         try await ClientSession.run(self.options, isForPrograms: self.json) { client in
-            if self.json {
-                Terminal.write(try await client.call(.stats, Array("{}".utf8)))
-            } else {
-                try self.show(try await client.ask(.stats, Array("{}".utf8)))
-            }
+            let bytes = try await client.call(.stats, Array("{}".utf8))
+            let answer = try WorkerDaemonClient.parse(bytes)
+            if self.json { Terminal.write(bytes) } else { try self.show(answer) }
+            try MissingStores.check(answer.object?["stores"])
         }
     }
 
@@ -28,7 +27,7 @@ struct StatsCommand: AsyncParsableCommand {
         guard case .array(let stores) = answer.object?["stores"] else {
             throw CommandFailure(.failed, "The worker daemon's answer is not understood: it has no stores.")
         }
-        let lines = stores.compactMap(\.object).map { store in
+        let lines = stores.compactMap(\.object).filter { $0["error"] == nil }.map { store in
             let names = store.members.map { String(decoding: $0.name, as: UTF8.self) }
             let width = names.map(\.count).max() ?? 0
             return zip(names, store.members).map { name, member in

@@ -43,6 +43,12 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Do not start it later than so long from now.", valueName: "seconds"))
     var expiresAfter: DecimalSeconds?
 
+    @Option(
+        help: ArgumentHelp(
+            "Store it on so many data nodes before the receipt. (default: as the store is configured)",
+            valueName: "count"))
+    var copies: Int?
+
     @Flag(help: "Write errors as JSON.")
     var json = false
 
@@ -56,6 +62,7 @@ struct SubmitCommand: AsyncParsableCommand {
         if let maxAttempts, !(1...1_000_000).contains(maxAttempts) {
             throw ValidationError("--max-attempts must be 1 to 1000000.")
         }
+        if let copies, copies < 1 { throw ValidationError("--copies must be 1 or more.") }
     }
 
     mutating func run() async throws {
@@ -73,6 +80,7 @@ struct SubmitCommand: AsyncParsableCommand {
         request.priority = self.priority
         request.timeout = self.timeout
         request.maxAttempts = self.maxAttempts
+        request.copies = self.copies
         request.expiry = self.expiresAfter.map { .after($0) } ?? self.expiresAt.map { .at($0.timestamp) }
         return request
     }

@@ -1,7 +1,6 @@
 internal import Foundation
 internal import GearclockCore
 internal import GearclockEnvironment
-internal import GearclockSQLite
 internal import Gearman
 internal import Logging
 internal import ServiceLifecycle
@@ -9,28 +8,29 @@ internal import UnixSignals
 
 /// One process that is one daemon, or several: it starts them, says when they are ready, and stops them.
 struct DaemonProcess {
-    private let name: String
-    private let settings: Settings
-    private let clock: SystemClock
-    private let logger: Logger
-    private let readyFile: ReadyFile?
+    let name: String
+    let settings: Settings
+    let clock: SystemClock
+    let logger: Logger
+    let readyFile: ReadyFile?
 
     /// Runs daemons until a signal ends them.
     ///
+    /// - Parameter migrates: whether the schema of a MariaDB store is made, or brought up to date.
     /// - Throws: ``CommandFailure`` if they cannot be started, or end by themselves.
-    static func run(_ roles: Set<DaemonRole>, name: String, settings: Settings) async throws {
+    static func run(_ roles: Set<DaemonRole>, name: String, settings: Settings, migrates: Bool) async throws {
         // A reader of our log or of a socket that goes away is no reason to die.
         signal(SIGPIPE, SIG_IGN)
-        try settings.store.value.prepareDirectory()
+        for location in settings.stores.value { try location.prepareDirectory() }
         let clock = SystemClock()
         Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: clock)
         let process = DaemonProcess(
             name: name, settings: settings, clock: clock, logger: Logger(label: "gearclock.\(name)"),
             readyFile: try settings.readyFile.value.map { try ReadyFile(path: $0) })
-        try await process.run(roles)
+        try await process.run(roles, migrates: migrates)
     }
 
-    private func run(_ roles: Set<DaemonRole>) async throws {
+    private func run(_ roles: Set<DaemonRole>, migrates: Bool) async throws {
         // From here on a signal is a request, not the end.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
         var chance = SystemRandomNumberGenerator()
@@ -40,43 +40,53 @@ struct DaemonProcess {
             metadata: [
                 "version": "\(gearclockVersion)", "pid": "\(getpid())", "seed": "\(seed)",
                 "servers": "\(self.settings.gearman.value.map(\.description).joined(separator: ","))",
-                "store": "\(self.settings.store.value)",
+                "store": "\(self.settings.stores.value.map(\.description).joined(separator: ","))",
             ])
-        let store = try self.openStore()
-        let wiring = DaemonWiring(settings: self.settings, store: store, clock: self.clock, seed: seed)
+        if self.settings.hasVisiblePassword {
+            self.logger.warning(
+                "A password on the command line can be read by all users of this machine",
+                metadata: ["instead": "GEARCLOCK_STORE_PASSWORD, or a file named by password_file"])
+        }
+        var seeds = SeededGenerator(seed: seed)
+        let environment = {
+            ServiceEnvironment(clock: self.clock, logger: Logger(label: "gearclock.store"), seed: seeds.next())
+        }
+        let stores = try self.settings.stores.value.map { location in
+            try OpenStore.open(location, migrates: migrates, environment: environment())
+        }
+        let missing = try await self.look(stores)
+        var wiring = DaemonWiring(
+            settings: self.settings, clusters: stores.map(\.cluster), clock: self.clock, seed: seeds.next())
         var configuration = ServiceGroupConfiguration(
-            services: wiring.services(roles), gracefulShutdownSignals: [], logger: Logger(label: "gearclock.lifecycle"))
+            services: [StoreWatch(stores)] + wiring.services(roles), gracefulShutdownSignals: [],
+            logger: Logger(label: "gearclock.lifecycle"))
         // The controller keeps the drain time itself; this is for whatever hangs after it.
         configuration.maximumGracefulShutdownDuration = self.settings.drainTimeout.value.duration + .seconds(15)
         defer { self.readyFile?.remove() }
         do {
-            try await self.supervise(ServiceGroup(configuration: configuration), signals: signals)
+            try await self.supervise(
+                ServiceGroup(configuration: configuration), signals: signals, missing: missing,
+                isServing: missing.count < stores.count)
         } catch let failure as CommandFailure {
             throw failure
         } catch {
             throw CommandFailure(.failed, "A daemon ended by itself: \(error)")
         }
-        do {
-            try store.close()
-        } catch {
-            self.logger.warning("The store was not closed well", metadata: ["error": "\(error.text)"])
-        }
+        for store in stores { await store.close(logger: self.logger) }
         self.logger.info("Stopped")
     }
 
-    private func openStore() throws -> SQLiteTaskStore {
-        let location = self.settings.store.value
-        do {
-            return try SQLiteTaskStore(path: location.path)
-        } catch {
-            throw CommandFailure(.failed, "The store \(location) cannot be opened: \(error.text)")
-        }
-    }
-
-    private func supervise(_ services: ServiceGroup, signals: UnixSignalsSequence) async throws {
+    /// - Parameters:
+    ///   - missing: stores that are away; they are waited for.
+    ///   - isServing: whether there is another one, so that the daemon can be ready without them.
+    private func supervise(
+        _ services: ServiceGroup, signals: UnixSignalsSequence, missing: [OpenStore], isServing: Bool
+    ) async throws {
         enum Child {
             case services, others
         }
+        let (found, finding) = AsyncStream<Void>.makeStream()
+        if isServing { finding.yield() }
         try await withThrowingTaskGroup(of: Child.self) { group in
             group.addTask {
                 try await services.run()
@@ -86,7 +96,15 @@ struct DaemonProcess {
                 await self.obey(signals, services)
                 return .others
             }
+            for store in missing {
+                group.addTask {
+                    try await self.waitFor(store)
+                    finding.yield()
+                    return .others
+                }
+            }
             group.addTask {
+                guard await found.first(where: { true }) != nil else { return .others }
                 try await self.announceReadiness()
                 return .others
             }
@@ -108,37 +126,6 @@ struct DaemonProcess {
             self.logger.info("Stopping: finishing what is under way", metadata: ["signal": "\(signal)"])
             await services.triggerGracefulShutdown()
         }
-    }
-
-    /// Ready is who has a store and has reached a job server.
-    private func announceReadiness() async throws {
-        // Short times, because a stop that is asked for meanwhile waits for the answer to the last question.
-        var configuration = GearmanClientConfiguration()
-        configuration.connectTimeout = .seconds(2)
-        configuration.requestTimeout = .seconds(2)
-        let client = GearmanClient(
-            servers: self.settings.gearman.value, configuration: configuration, logger: self.logger)
-        var isReported = false
-        while true {
-            do {
-                _ = try await client.echo(Array("gearclock".utf8))
-                break
-            } catch {
-                guard !Task.isCancelled else { break }
-                if !isReported {
-                    self.logger.warning("No job server answers; trying again", metadata: ["error": "\(error)"])
-                    isReported = true
-                }
-            }
-            let next = self.clock.now.monotonic.advanced(by: .milliseconds(200))
-            do { try await self.clock.sleep(until: next) } catch { break }
-        }
-        await client.close()
-        guard !Task.isCancelled else { return }
-        self.logger.info("Ready")
-        try self.readyFile?.create()
-        let servers = self.settings.gearman.value.map(\.description).joined(separator: ", ")
-        Terminal.write("gearclock \(self.name) is ready (job servers: \(servers); store: \(self.settings.store.value))")
     }
 }
 

@@ -14,108 +14,122 @@ enum DaemonRole: Hashable, Sendable {
     case controller
 }
 
-/// Puts the daemons of one process together: their store, their chance, and who hands over to whom.
+/// Puts the daemons of one process together: their stores, their chance, and who hands over to whom.
+///
+/// There is one worker daemon for all clusters, and for each cluster a dispatcher and a controller: what happens to one
+/// cluster does not concern those of the others, and a controller settles where its tasks stand.
 struct DaemonWiring {
     private let settings: Settings
-    private let store: any TaskStore
+    private let clusters: [TaskCluster]
     private let clock: SystemClock
-    private let seeds: (worker: UInt64, dispatcher: UInt64, controller: UInt64)
+    private var generator: SeededGenerator
 
-    init(settings: Settings, store: any TaskStore, clock: SystemClock, seed: UInt64) {
+    init(settings: Settings, clusters: [TaskCluster], clock: SystemClock, seed: UInt64) {
         self.settings = settings
-        self.store = store
+        self.clusters = clusters
         self.clock = clock
         // Everybody draws numbers of their own, always the same ones from one seed.
-        var generator = SeededGenerator(seed: seed)
-        self.seeds = (generator.next(), generator.next(), generator.next())
+        self.generator = SeededGenerator(seed: seed)
     }
 
     private var servers: [GearmanServerAddress] { self.settings.gearman.value }
 
-    /// The daemons in the order in which they start. They stop in the opposite order, each one when the one before has
+    /// The daemons in the order in which they start. They stop in the opposite order, each kind when the one before has
     /// finished: nothing more comes in, then nothing more is claimed, then what was claimed is run.
-    func services(_ roles: Set<DaemonRole>) -> [any Service] {
-        if roles.contains(.controller), roles.contains(.dispatcher) {
-            let controller = self.controller(takesHandOvers: false)
-            let dispatcher = self.dispatcher(handOver: controller)
-            return [
-                DaemonService("controller", { await controller.run() }, stop: { controller.beginShutdown() }),
-                DaemonService("dispatcher", { await dispatcher.run() }, stop: { dispatcher.beginShutdown() }),
-                self.worker { dispatcher.taskStored(dueAt: $0) },
-            ]
+    mutating func services(_ roles: Set<DaemonRole>) -> [any Service] {
+        let areTogether = roles.isSuperset(of: [.controller, .dispatcher])
+        var controllers: [ControllerService] = []
+        var dispatchers: [DispatcherService] = []
+        var services: [DaemonService] = []
+        if roles.contains(.controller) {
+            controllers = self.clusters.map { self.controller($0, takesHandOvers: !areTogether) }
+            services.append(
+                DaemonService(
+                    "controller",
+                    controllers.map { controller in
+                        DaemonService.Part({ await controller.run() }, stop: { controller.beginShutdown() })
+                    }))
         }
-        var services: [any Service] = []
-        for role in roles {
-            switch role {
-            case .controller:
-                let controller = self.controller(takesHandOvers: true)
-                services.append(
-                    DaemonService("controller", { await controller.run() }, stop: { controller.beginShutdown() }))
-            case .dispatcher:
-                services.append(self.dispatcherOfItsOwn())
-            case .worker:
-                services.append(self.worker(onStored: nil))
+        if roles.contains(.dispatcher) {
+            var parts: [DaemonService.Part] = []
+            for (index, cluster) in self.clusters.enumerated() {
+                let environment = self.environment("dispatcher", cluster)
+                let handOver = areTogether ? nil : self.handOver(cluster, environment)
+                let dispatcher = DispatcherService(
+                    store: cluster.store, handOver: handOver ?? controllers[index], environment: environment)
+                dispatchers.append(dispatcher)
+                parts.append(
+                    DaemonService.Part(
+                        {
+                            await dispatcher.run()
+                            await handOver?.close()
+                        },
+                        stop: { dispatcher.beginShutdown() }))
             }
+            services.append(DaemonService("dispatcher", parts))
+        }
+        if roles.contains(.worker) {
+            let listeners = Dictionary(
+                uniqueKeysWithValues: zip(self.clusters.map(\.description.number), dispatchers))
+            let worker = IntakeService(
+                clusters: self.clusters, servers: self.servers, environment: self.environment("worker"),
+                onStored: { cluster, dueAt in listeners[cluster]?.taskStored(dueAt: dueAt) })
+            services.append(
+                DaemonService(
+                    "worker", [DaemonService.Part({ await worker.run() }, stop: { worker.beginShutdown() })]))
         }
         return services
     }
 
-    private func environment(_ name: String, seed: UInt64) -> ServiceEnvironment {
-        ServiceEnvironment(clock: self.clock, logger: Logger(label: "gearclock.\(name)"), seed: seed)
+    /// - Parameter cluster: what the daemon works for; its log says so if there are several.
+    private mutating func environment(_ name: String, _ cluster: TaskCluster? = nil) -> ServiceEnvironment {
+        var logger = Logger(label: "gearclock.\(name)")
+        if let cluster, self.clusters.count > 1 { logger[metadataKey: "store"] = "\(cluster.description.name)" }
+        return ServiceEnvironment(clock: self.clock, logger: logger, seed: self.generator.next())
     }
 
-    private func worker(onStored: (@Sendable (Timestamp) -> Void)?) -> DaemonService {
-        let service = IntakeService(
-            store: self.store, storeName: self.settings.store.value.name, servers: self.servers,
-            environment: self.environment("worker", seed: self.seeds.worker), onStored: onStored)
-        return DaemonService("worker", { await service.run() }, stop: { service.beginShutdown() })
+    private func handOver(_ cluster: TaskCluster, _ environment: ServiceEnvironment) -> GearmanHandOver {
+        GearmanHandOver(
+            servers: self.servers, function: HandOverCodec.function(cluster: cluster.description.number),
+            environment: environment)
     }
 
-    private func dispatcher(handOver: any TaskHandOver) -> DispatcherService {
-        DispatcherService(
-            store: self.store, handOver: handOver,
-            environment: self.environment("dispatcher", seed: self.seeds.dispatcher))
-    }
-
-    /// A dispatcher that reaches controllers in other processes.
-    private func dispatcherOfItsOwn() -> DaemonService {
-        let environment = self.environment("dispatcher", seed: self.seeds.dispatcher)
-        let handOver = GearmanHandOver(servers: self.servers, environment: environment)
-        let service = self.dispatcher(handOver: handOver)
-        return DaemonService(
-            "dispatcher",
-            {
-                await service.run()
-                await handOver.close()
-            },
-            stop: { service.beginShutdown() })
-    }
-
-    private func controller(takesHandOvers: Bool) -> ControllerService {
+    private mutating func controller(_ cluster: TaskCluster, takesHandOvers: Bool) -> ControllerService {
         ControllerService(
-            store: self.store, servers: self.servers, takesHandOvers: takesHandOvers,
-            environment: self.environment("controller", seed: self.seeds.controller),
+            store: cluster.store, servers: self.servers,
+            handOverFunction: takesHandOvers ? HandOverCodec.function(cluster: cluster.description.number) : nil,
+            environment: self.environment("controller", cluster),
             drainTimeout: self.settings.drainTimeout.value.duration)
     }
 }
 
-/// A daemon as a service group runs it.
+/// A daemon as a service group runs it: its parts, one for each cluster, start and stop together.
 private struct DaemonService: Service, CustomStringConvertible {
-    let description: String
-    private let body: @Sendable () async -> Void
-    private let stop: @Sendable () -> Void
+    struct Part: Sendable {
+        let run: @Sendable () async -> Void
+        let stop: @Sendable () -> Void
 
-    init(_ name: String, _ body: @escaping @Sendable () async -> Void, stop: @escaping @Sendable () -> Void) {
+        init(_ run: @escaping @Sendable () async -> Void, stop: @escaping @Sendable () -> Void) {
+            self.run = run
+            self.stop = stop
+        }
+    }
+
+    let description: String
+    private let parts: [Part]
+
+    init(_ name: String, _ parts: [Part]) {
         self.description = name
-        self.body = body
-        self.stop = stop
+        self.parts = parts
     }
 
     func run() async throws {
         await withGracefulShutdownHandler {
-            await self.body()
+            await withDiscardingTaskGroup { group in
+                for part in self.parts { group.addTask { await part.run() } }
+            }
         } onGracefulShutdown: {
-            self.stop()
+            for part in self.parts { part.stop() }
         }
     }
 }

@@ -6,7 +6,8 @@ package import Logging
 /// All settings, checked, each with the place it came from.
 package struct Settings: Sendable {
     package var gearman: Sourced<[GearmanServerAddress]>
-    package var store: Sourced<StoreLocation>
+    /// Not empty; each with a name and a number of its own.
+    package var stores: Sourced<[StoreLocation]>
     package var logLevel: Sourced<Logger.Level>
     package var logFormat: Sourced<LogFormat>
     /// The file that says, by being there, that a daemon is ready.
@@ -64,7 +65,7 @@ package struct Settings: Sendable {
                 return address
             }
         }
-        self.store = try Self.store(in: sources, surroundings: surroundings)
+        self.stores = try Self.stores(in: sources, surroundings: surroundings)
         self.logLevel = try Self.value(of: .logLevel, in: sources, standard: .info) { texts, origin in
             try Self.choice(texts, origin, among: Logger.Level.allCases, what: "a log level")
         }
@@ -85,18 +86,22 @@ package struct Settings: Sendable {
         return try Sourced(parse(texts.value, texts.origin), texts.origin)
     }
 
-    private static func store(
+    /// Whether a password stands where every user of this machine can read it.
+    package var hasVisiblePassword: Bool {
+        guard case .flag = self.stores.origin else { return false }
+        return self.stores.value.contains(where: \.hasWrittenPassword)
+    }
+
+    private static func stores(
         in sources: SettingsSources, surroundings: Surroundings
-    ) throws -> Sourced<StoreLocation> {
+    ) throws -> Sourced<[StoreLocation]> {
         let standard = {
             try StoreLocation.standard(environment: surroundings.environment, isRoot: surroundings.isRoot)
         }
-        return try Self.value(of: .store, in: sources, standard: standard()) { texts, origin in
+        return try Self.value(of: .store, in: sources, standard: [standard()]) { texts, origin in
             let locations = try texts.map { try StoreLocation($0, directory: surroundings.directory, origin: origin) }
-            guard let location = locations.first, locations.count == 1 else {
-                throw CommandFailure(.usage, "\(origin): several stores are not supported by this version; name one.")
-            }
-            return location
+            try StoreLocations.check(locations, origin: origin)
+            return locations.map { StoreLocations.addPasswords(to: $0, from: surroundings.environment) }
         }
     }
 

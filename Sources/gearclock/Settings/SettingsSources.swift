@@ -14,6 +14,7 @@ package struct SettingsSources: Sendable {
     }
 
     private let sources: [Source]
+    private let environment: [String: String]
 
     /// - Parameters:
     ///   - flags: what the command line says; a flag that was not given is missing.
@@ -25,6 +26,7 @@ package struct SettingsSources: Sendable {
             return (AbsoluteConfigKey([key.rawValue]), ConfigValue(content, isSecret: false))
         }
         let flagProvider = InMemoryProvider(name: "flags", values: Dictionary(uniqueKeysWithValues: flagValues))
+        self.environment = environment
         let environmentProvider = EnvironmentVariablesProvider(
             environmentVariables: environment.filter { !$0.value.isEmpty })
         var sources = [
@@ -41,8 +43,12 @@ package struct SettingsSources: Sendable {
     package func texts(of key: SettingKey) throws -> Sourced<[String]>? {
         for source in self.sources {
             let (name, origin) = Self.name(of: key, in: source.place)
-            guard let texts = try Self.texts(of: name, isList: key.isList, in: source.snapshot, origin: origin) else {
+            guard var texts = try Self.texts(of: name, isList: key.isList, in: source.snapshot, origin: origin) else {
                 continue
+            }
+            if case .environment = source.place, key == .store, let value = self.environment[key.environmentVariable] {
+                // Commas are also in lists of hosts.
+                texts = StoreLocations.split(value)
             }
             guard !texts.isEmpty, !texts.contains("") else {
                 throw CommandFailure(.usage, "\(origin): the value is empty.")

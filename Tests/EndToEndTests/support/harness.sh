@@ -28,6 +28,7 @@ cases_failed=0
 clean_up() {
     local file pids=()
     stop_gearmands
+    if declare -F stop_galeras >/dev/null; then stop_galeras; fi
     for file in "$WORK"/*.pid; do [[ -s $file ]] && pids+=("$(cat "$file")"); done
     ((${#pids[@]} == 0)) || kill -9 "${pids[@]}" 2>/dev/null || true
     wait 2>/dev/null || true
@@ -99,9 +100,9 @@ within() {
 
 # --- daemons, by name
 
-# daemon NAME SUBCOMMAND [ARGUMENT…]: with this test's store, ready when it returns.
+# daemon NAME SUBCOMMAND [ARGUMENT…]: with this test's store ($STORE_URL, or else a file), ready when it returns.
 daemon() {
-    launch "$1" "${@:2}" --store "sqlite:$STORE" --ready-file "$WORK/$1.ready"
+    launch "$1" "${@:2}" --store "${STORE_URL:-sqlite:$STORE}" --ready-file "$WORK/$1.ready"
     within 20 is_ready_or_ended "$1"
     [[ -e $WORK/$1.ready ]] || fail "$1 ended with status $(exit_status "$1"): $(tail -n 5 "$WORK/$1.log")"
 }

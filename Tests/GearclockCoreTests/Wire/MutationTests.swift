@@ -69,7 +69,7 @@ import Testing
 
     /// How many tasks were taken.
     private static func check(_ bytes: [UInt8]) throws -> Int {
-        var tasks = SubmissionParserTests.native(bytes).tasks.compactMap { try? $0.get() }
+        var tasks = SubmissionParserTests.native(bytes).tasks.compactMap { try? $0.get().definition }
         if let task = try? SubmissionParserTests.gearsloth(bytes).get() { tasks.append(task) }
         for task in tasks {
             let claimed = ClaimedTask(
@@ -78,7 +78,7 @@ import Testing
             #expect(try HandOverCodec.decodeTasks(HandOverCodec.encode([claimed])) == [claimed])
             #expect(task.dueAt >= TaskFixtures.now && task.dueAt <= Timestamp.latestDue)
             #expect(try JSONParser.parse(GearslothDocument.task(claimed)).object?["id"] == .text(task.id.description))
-            #expect(try JSONParser.parse(TaskAnswers.record(TaskRecord(task)).get()).object != nil)
+            #expect(try JSONParser.parse(TaskAnswers.record(.init(TaskRecord(task), store: "main"))).object != nil)
         }
         _ = IDRequest.parse(bytes)
         _ = ListFilter.parse(bytes)

@@ -7,7 +7,7 @@ import Testing
             let submission = Self.native(example.workload)
             #expect(!submission.isBulk && submission.tasks.count == 1)
             switch try #require(submission.tasks.first) {
-            case .success(let task): try TaskFixtures.compare(task, example.gives, example.says)
+            case .success(let task): try TaskFixtures.compare(task.definition, example.gives, example.says)
             case .failure(let error): Issue.record("\(example.says): \(error)")
             }
         }
@@ -48,7 +48,7 @@ import Testing
     @Test func `in an array each task stands for itself`() throws {
         let submission = Self.native(#"[{"func_name":"f"},5,{"func_name":"g","x":1},{"func_name":"h"}]"#.bytes)
         #expect(submission.isBulk)
-        #expect(submission.tasks.map { try? $0.get().function.description } == ["f", nil, nil, "h"])
+        #expect(submission.tasks.map { try? $0.get().definition.function.description } == ["f", nil, nil, "h"])
         guard case .failure(let first) = submission.tasks[1], case .failure(let second) = submission.tasks[2] else {
             Issue.record("accepted")
             return
@@ -86,16 +86,29 @@ import Testing
 
     @Test func `a task with a client's id is kept a while after it is completed, and others are not`() throws {
         let id = "0192f0c1-2345-7abc-8def-0123456789ab"
-        let chosen = try Self.native(#"{"func_name":"f","id":"\#(id)"}"#.bytes).tasks[0].get()
-        let ours = try Self.native(#"{"func_name":"f"}"#.bytes).tasks[0].get()
+        let chosen = try Self.native(#"{"func_name":"f","id":"\#(id)"}"#.bytes).tasks[0].get().definition
+        let ours = try Self.native(#"{"func_name":"f"}"#.bytes).tasks[0].get().definition
         #expect(chosen.id.description == id)
         #expect(chosen.retain == RetentionPolicy().completedWithClientID)
         #expect(ours.retain == .zero)
     }
 
+    @Test func `a submitted task says whose its id is, and how many copies are wanted`() throws {
+        let task = { (fields: String) in try Self.native(#"{"func_name":"f"\#(fields)}"#.bytes).tasks[0].get() }
+        #expect(try !task("").hasOwnID && task("").copies == .configured)
+        #expect(try task(#","id":"0192f0c1-2345-7abc-8def-0123456789ab""#).hasOwnID)
+        #expect(try task(#","copies":1"#).copies == .atLeast(1))
+        #expect(try task(#","copies":"3""#).copies == .atLeast(3))
+        #expect(try task(#","copies":null"#).copies == .configured)
+        for wrong in ["0", "-1", "1.5", "1e300", #""two""#] {
+            let error = Self.error(Self.native(#"{"func_name":"f","copies":\#(wrong)}"#.bytes))
+            #expect(error?.code == .invalidValue && error?.field == "copies", "\(wrong)")
+        }
+    }
+
     @Test func `ids of ours carry the cluster and the time`() throws {
         let task = try Self.native(#"{"func_name":"f"}"#.bytes).tasks[0].get()
-        #expect(task.id.high == UInt64(TaskFixtures.now.microseconds / 1000) << 16 | 0x8007)
+        #expect(task.definition.id.high == UInt64(TaskFixtures.now.microseconds / 1000) << 16 | 0x8007)
     }
 
     @Test func `the hint for a field of another system names ours`() {
@@ -110,7 +123,9 @@ import Testing
 
     @Test func `every known field has a rule and none is both known and unsupported`() {
         // A field that is accepted but not looked at would be a promise that nobody keeps.
-        for field in ["func_name", "at", "after", "id", "priority", "retry", "timeout", "expires_at", "expires_after"] {
+        for field in [
+            "func_name", "at", "after", "id", "priority", "retry", "timeout", "expires_at", "expires_after", "copies",
+        ] {
             let submission = Self.native(#"{"func_name":"f","\#(field)":[]}"#.bytes)
             #expect(Self.error(submission)?.code == .wrongType, "\(field)")
         }

@@ -7,26 +7,26 @@ import Testing
     private static let missing = #""error":{"code":"not_found","#
 
     @Test func `a receipt says where the task stands and when it is due`() {
-        let receipt = Receipt(id: Self.id, store: "main", copies: 1, dueAt: TaskFixtures.now)
+        let receipt = Receipt(id: Self.id, store: "main", nodes: ["h:1"], dueAt: TaskFixtures.now)
         #expect(
             receipt.json.text == """
-                {"id":"\(Self.id)","stored":"yes","store":"main","copies":1,"due_at":"2026-08-21T10:00:00.000000Z"}
+                {"id":"\(Self.id)","stored":"yes","store":"main","copies":1,"nodes":["h:1"],\
+                "due_at":"2026-08-21T10:00:00.000000Z"}
                 """)
     }
 
     @Test func `the receipt of a task that was there says so, and not when it is due`() {
-        let task = TaskDefinition(
-            id: Self.id, function: FunctionName("f")!, payload: [], dueAt: TaskFixtures.now, createdAt: TaskFixtures.now
-        )
+        let receipt = Receipt(
+            id: Self.id, store: "main", nodes: ["h:1", "[::1]:2"], dueAt: TaskFixtures.now, duplicate: .completed)
         #expect(
-            Receipt(task, .exists(.completed), store: "main").json.text == """
-                {"id":"\(Self.id)","stored":"yes","store":"main","copies":1,"duplicate":true,"state":"completed"}
+            receipt.json.text == """
+                {"id":"\(Self.id)","stored":"yes","store":"main","copies":2,"nodes":["h:1","[::1]:2"],\
+                "duplicate":true,"state":"completed"}
                 """)
-        #expect(Receipt(task, .inserted, store: "main").duplicate == nil)
     }
 
     @Test func `a bulk answer has a receipt or an error for each task`() {
-        let receipt = Receipt(id: Self.id, store: "main", copies: 2, dueAt: TaskFixtures.now)
+        let receipt = Receipt(id: Self.id, store: "main", nodes: ["a", "b"], dueAt: TaskFixtures.now)
         let error = TaskError(.missingField, "A task needs func_name", field: "func_name")
         let text = Receipt.json([.success(receipt), .failure(error)]).text
         #expect(text == "[\(receipt.json.text),{\"error\":\(error.json.text)}]")
@@ -43,10 +43,12 @@ import Testing
                 {"code":"outcome_unknown","message":"The store's answer was lost: gone","retryable":true,\
                 "stored":"unknown"}
                 """)
-        for code in [TaskError.Code.storeUnavailable, .busy, .shuttingDown] {
+        for code in [TaskError.Code.storeUnavailable, .tooFewCopies, .busy, .shuttingDown] {
             #expect(TaskError(code, "").isRetryable && TaskError(code, "").stored == .no)
         }
         #expect(TaskError(.conflict).isRetryable)
+        #expect(TaskError(TaskStoreError.unavailable("one node", .tooFewCopies)).code == .tooFewCopies)
+        #expect(TaskError(TaskStoreError.unavailable("gone")).code == .storeUnavailable)
     }
 
     @Test func `a record shows everything but nothing that is not there`() throws {
@@ -63,8 +65,8 @@ import Testing
         record.append(
             AttemptRecord(attempt: 1, startedAt: .epoch, endedAt: .epoch, outcome: .exception, message: [0x61, 0xc3]))
         #expect(
-            try TaskAnswers.record(record).get().text == """
-                {"id":"\(Self.id)","func_name_base64":"/w==","state":"running","priority":"low",\
+            TaskAnswers.record(.init(record, store: "main")).text == """
+                {"id":"\(Self.id)","store":"main","func_name_base64":"/w==","state":"running","priority":"low",\
                 "due_at":"2026-08-21T10:00:00.000000Z","created_at":"1970-01-01T00:00:00.000000Z",\
                 "attempt":2,"failures":0,"owner":"ff","lease_until":"2026-08-21T10:00:00.000000Z",\
                 "retry":{"max_attempts":"unlimited","backoff":"list","delays":[1.5],"jitter":0},"controller":"c",\
@@ -75,17 +77,16 @@ import Testing
     }
 
     @Test func `a task that is not there is an error, alone or among others`() throws {
-        #expect(TaskAnswers.record(nil).failure?.code == .notFound)
-        #expect(TaskAnswers.cancelled(.notFound, Self.id).failure?.code == .notFound)
-        let records = TaskAnswers.records([nil], of: [Self.id]).text
-        let cancelled = TaskAnswers.cancelled([.notFound], of: [Self.id]).text
+        let records = TaskAnswers.records([.failure(TaskAnswers.notFound)], of: [Self.id]).text
+        let cancelled = TaskAnswers.cancelled([.failure(TaskAnswers.notFound)], of: [Self.id]).text
         #expect(records.hasPrefix(#"[{"id":"\#(Self.id)",\#(Self.missing)"#) && records == cancelled)
     }
 
     @Test func `a cancellation says what became of the task`() throws {
         let outcomes: [CancelOutcome] = [.cancelled, .cancelledWhileRunning, .alreadyFinal(.expired)]
+        #expect(TaskAnswers.cancelled(outcomes[0], Self.id).text == #"{"id":"\#(Self.id)","result":"cancelled"}"#)
         #expect(
-            TaskAnswers.cancelled(outcomes, of: [Self.id, Self.id, Self.id]).text == """
+            TaskAnswers.cancelled(outcomes.map { .success($0) }, of: [Self.id, Self.id, Self.id]).text == """
                 [{"id":"\(Self.id)","result":"cancelled"},{"id":"\(Self.id)","result":"cancelled_while_running"},\
                 {"id":"\(Self.id)","result":"already_final","state":"expired"}]
                 """)
@@ -93,9 +94,9 @@ import Testing
 
     @Test func `a full page names where the next one begins`() throws {
         let records = [Self.id, Self.other].map {
-            TaskRecord(
-                TaskDefinition(
-                    id: $0, function: FunctionName("f")!, payload: "p".bytes, dueAt: .epoch, createdAt: .epoch))
+            let task = TaskDefinition(
+                id: $0, function: FunctionName("f")!, payload: "p".bytes, dueAt: .epoch, createdAt: .epoch)
+            return TaskAnswers.LocatedRecord(TaskRecord(task), store: "main")
         }
         let full = try #require(JSONParser.parse(TaskAnswers.list(records, limit: 2)).object)
         #expect(full["next"] == .text(Self.other.description))
@@ -108,16 +109,30 @@ import Testing
         #expect(tasks.count == 2 && tasks[0].object?["payload"] == nil && tasks[0].object?["history"] == nil)
     }
 
+    @Test func `a list says which stores are missing in it`() {
+        let failure = TaskAnswers.StoreFailure(store: "east", error: TaskError(.unavailable("gone")))
+        #expect(
+            TaskAnswers.list([], limit: 1, failures: [failure]).text
+                == #"{"tasks":[],"errors":[{"store":"east","error":\#(failure.error.json.text)}]}"#)
+    }
+
     @Test func `counts are given for each store`() {
         var counts = TaskCounts()
         counts.scheduled = 3
         counts.overdue = 1
         counts.oldestDue = .epoch
         #expect(
-            TaskAnswers.stats([("main", counts)]).text == """
+            TaskAnswers.stats([("main", .success(counts))]).text == """
                 {"stores":[{"store":"main","scheduled":3,"running":0,"completed":0,"discarded":0,"cancelled":0,\
                 "expired":0,"overdue":1,"oldest_due_at":"1970-01-01T00:00:00.000000Z"}]}
                 """)
+    }
+
+    @Test func `a store that cannot count says why`() {
+        let error = TaskError(.unavailable("gone"))
+        #expect(
+            TaskAnswers.stats([("main", .failure(error))]).text
+                == #"{"stores":[{"store":"main","error":\#(error.json.text)}]}"#)
     }
 
     @Test func `ids come in four forms`() throws {

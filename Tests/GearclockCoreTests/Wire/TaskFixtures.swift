@@ -52,7 +52,7 @@ enum TaskFixtures {
 
     /// What `gearclock_get` would show of a task that was just stored.
     static func shown(_ task: TaskDefinition) throws -> JSONObject {
-        let json = try TaskAnswers.record(TaskRecord(task)).get()
+        let json = TaskAnswers.record(TaskAnswers.LocatedRecord(TaskRecord(task), store: "main"))
         return try #require(JSONParser.parse(json).object)
     }
 

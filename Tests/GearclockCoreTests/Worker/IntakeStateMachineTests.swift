@@ -2,7 +2,7 @@ import GearclockCore
 import Testing
 
 @Suite struct IntakeStateMachineTests {
-    var intake = IntakeStateMachine(patience: .seconds(5))
+    var intake = IntakeStateMachine()
     var random = SeededGenerator(seed: 1)
     let away = TaskStoreError.unavailable("away")
     let lost = TaskStoreError.outcomeUnknown("lost")
@@ -11,7 +11,7 @@ import Testing
 
     @Test mutating func `a submission is inserted at once while nothing is under way`() {
         let task = Sample.definition()
-        #expect(self.submit([(1, [task])]) == [.insert([task])])
+        #expect(self.submit([(1, [task])]) == [.insert([task], copies: .configured)])
         #expect(self.intake.pendingCount == 1)
     }
 
@@ -22,7 +22,10 @@ import Testing
         #expect(self.submit([(3, [tasks[2]])]) == [])
         let actions = self.reply(.success([.inserted]))
         #expect(
-            actions == [.answer([.init(submission: 1, result: .stored([.inserted]))]), .insert([tasks[1], tasks[2]])])
+            actions == [
+                .answer([.init(submission: 1, result: .stored([.inserted], nodes: ["n"]))]),
+                .insert([tasks[1], tasks[2]], copies: .configured),
+            ])
     }
 
     @Test mutating func `each submission is answered with the outcomes of its own tasks`() {
@@ -32,8 +35,8 @@ import Testing
         #expect(
             actions == [
                 .answer([
-                    .init(submission: 1, result: .stored([.inserted, .exists(.running)])),
-                    .init(submission: 2, result: .stored([.exists(.completed)])),
+                    .init(submission: 1, result: .stored([.inserted, .exists(.running)], nodes: ["n"])),
+                    .init(submission: 2, result: .stored([.exists(.completed)], nodes: ["n"])),
                 ])
             ])
         #expect(self.intake.pendingCount == 0)
@@ -41,14 +44,14 @@ import Testing
 
     @Test mutating func `a batch has a limit of tasks`() {
         let submissions = (0..<Limits.insertBatch + 1).map { (UInt64($0), [Sample.definition(UInt64($0))]) }
-        guard case .insert(let batch)? = self.submit(submissions).first else { return #expect(Bool(false)) }
+        guard case .insert(let batch, copies: _)? = self.submit(submissions).first else { return #expect(Bool(false)) }
         #expect(batch.count == Limits.insertBatch)
     }
 
     @Test mutating func `a batch has a limit of bytes, which a single submission may exceed`() {
         let large = Sample.definition(1, payload: Limits.insertBatchBytes + 1)
         let actions = self.submit([(1, [large]), (2, [Sample.definition(2)])])
-        #expect(actions == [.insert([large])])
+        #expect(actions == [.insert([large], copies: .configured)])
     }
 
     // MARK: - The three answers of the store
@@ -60,7 +63,7 @@ import Testing
         let pause = try #require(self.reply(.failure(error)).timer)
         #expect(pause.seconds > 0 && pause.seconds <= 0.05)
         #expect(self.intake.timerFired(now: Sample.now(0)) == [.setTimer(pause)], "it is not over yet")
-        #expect(self.intake.timerFired(now: Sample.now(pause.seconds)) == [.insert([task])])
+        #expect(self.intake.timerFired(now: Sample.now(pause.seconds)) == [.insert([task], copies: .configured)])
     }
 
     @Test mutating func `pauses grow while the store is away, up to two seconds`() throws {
@@ -86,7 +89,7 @@ import Testing
     @Test mutating func `when patience is over and nothing was stored, the answer says so`() {
         _ = self.submit([(1, [Sample.definition()])])
         let actions = self.reply(.failure(self.away), at: 5)
-        #expect(actions == [.answer([.init(submission: 1, result: .unavailable("away"))])])
+        #expect(actions == [.answer([.init(submission: 1, result: .failed(self.away))])])
         #expect(self.intake.pendingCount == 0)
     }
 
@@ -95,7 +98,7 @@ import Testing
         _ = self.reply(.failure(self.lost))
         _ = self.intake.timerFired(now: Sample.now(4))
         let actions = self.reply(.failure(self.away), at: 5)
-        #expect(actions == [.answer([.init(submission: 1, result: .outcomeUnknown("away"))])])
+        #expect(actions == [.answer([.init(submission: 1, result: .failed(.outcomeUnknown("away")))])])
     }
 
     @Test mutating func `a task that is found after an unknown outcome was stored by us`() {
@@ -103,7 +106,7 @@ import Testing
         _ = self.reply(.failure(self.lost))
         _ = self.intake.timerFired(now: Sample.now(1))
         let actions = self.reply(.success([.exists(.scheduled)]), at: 1)
-        #expect(actions == [.answer([.init(submission: 1, result: .stored([.inserted]))])])
+        #expect(actions == [.answer([.init(submission: 1, result: .stored([.inserted], nodes: ["n"]))])])
     }
 
     @Test mutating func `an unknown outcome is that of its own submissions only`() {
@@ -111,58 +114,116 @@ import Testing
         _ = self.submit([(2, [Sample.definition(2)])])
         _ = self.reply(.failure(self.lost), at: 0)
         let insert = self.intake.timerFired(now: Sample.now(1))
-        #expect(insert == [.insert([Sample.definition(1), Sample.definition(2)])])
+        #expect(insert == [.insert([Sample.definition(1), Sample.definition(2)], copies: .configured)])
         let actions = self.reply(.success([.exists(.running), .exists(.running)]), at: 1)
         #expect(
             actions == [
                 .answer([
-                    .init(submission: 1, result: .stored([.inserted])),
-                    .init(submission: 2, result: .stored([.exists(.running)])),
+                    .init(submission: 1, result: .stored([.inserted], nodes: ["n"])),
+                    .init(submission: 2, result: .stored([.exists(.running)], nodes: ["n"])),
                 ])
             ])
     }
 
     @Test mutating func `those who still have patience wait on`() {
         _ = self.submit([(1, [Sample.definition(1)])])
-        _ = self.intake.submitted([(2, [Sample.definition(2)])], now: Sample.now(3))
+        _ = self.submit([(2, [Sample.definition(2)])], at: 3)
         let actions = self.reply(.failure(self.away), at: 5)
-        #expect(actions.first == .answer([.init(submission: 1, result: .unavailable("away"))]))
+        #expect(actions.first == .answer([.init(submission: 1, result: .failed(self.away))]))
         #expect(actions.timer != nil)
         #expect(self.intake.pendingCount == 1)
     }
 
-    // MARK: - The end
+    // MARK: - Copies
 
-    @Test mutating func `an idle intake stops at once`() {
-        #expect(self.intake.shutdownRequested(now: Sample.now()) == [.stopped])
-        #expect(self.intake.timerFired(now: Sample.now()) == [])
+    @Test mutating func `only equal demands for copies share an insert`() {
+        let tasks = (0..<4).map { Sample.definition($0) }
+        _ = self.submit([(9, [Sample.definition(9)])])
+        _ = self.submit([(0, [tasks[0]])], copies: .atLeast(2))
+        _ = self.submit([(1, [tasks[1]])])
+        _ = self.submit([(2, [tasks[2]])], copies: .atLeast(2))
+        #expect(self.reply(.success([.inserted])).last == .insert([tasks[0], tasks[2]], copies: .atLeast(2)))
+        #expect(self.reply(.success([.inserted, .inserted])).last == .insert([tasks[1]], copies: .configured))
     }
 
-    @Test mutating func `before it stops, everything is stored and answered`() {
+    @Test mutating func `who wants more copies than there are nodes delays nobody else`() throws {
+        let (greedy, modest) = (Sample.definition(1), Sample.definition(2))
+        _ = self.submit([(1, [greedy])], copies: .atLeast(3))
+        _ = self.submit([(2, [modest])])
+        let actions = self.reply(.failure(.unavailable("one node", .tooFewCopies)))
+        #expect(actions == [.insert([modest], copies: .configured)])
+        #expect(self.intake.condition(for: .configured, now: Sample.now().monotonic) == .well)
+        #expect(self.intake.condition(for: .atLeast(3), now: Sample.now().monotonic) == .away)
+        let pause = try #require(self.reply(.success([.inserted])).timer)
+        let retry = self.intake.timerFired(now: Sample.now(pause.seconds))
+        #expect(retry == [.insert([greedy], copies: .atLeast(3))])
+    }
+
+    @Test mutating func `too few nodes for one demand end the patience of that demand only`() {
+        _ = self.submit([(1, [Sample.definition(1)])], copies: .atLeast(3))
+        _ = self.submit([(2, [Sample.definition(2)])])
+        let error = TaskStoreError.unavailable("one node", .tooFewCopies)
+        let actions = self.reply(.failure(error), at: 5)
+        #expect(
+            actions == [
+                .answer([.init(submission: 1, result: .failed(error))]),
+                .insert([Sample.definition(2)], copies: .configured),
+            ])
+    }
+
+    // MARK: - Withdrawing
+
+    @Test mutating func `what waits can be withdrawn, unless it may be stored`() {
         _ = self.submit([(1, [Sample.definition(1)])])
         _ = self.submit([(2, [Sample.definition(2)])])
-        #expect(self.intake.shutdownRequested(now: Sample.now()) == [])
-        #expect(self.reply(.success([.inserted])).last == .insert([Sample.definition(2)]))
-        #expect(self.reply(.success([.inserted])).last == .stopped)
+        _ = self.reply(.failure(self.lost))
+        #expect(self.intake.withdraw { _ in true }.map(\.id) == [2])
+        #expect(self.intake.pendingCount == 1)
+        #expect(self.intake.withdraw { _ in true } == [])
     }
 
-    @Test mutating func `a store that is away delays the end no longer than patience`() {
-        _ = self.submit([(1, [Sample.definition()])])
-        _ = self.intake.shutdownRequested(now: Sample.now())
-        let actions = self.reply(.failure(self.away), at: 5)
-        #expect(actions == [.answer([.init(submission: 1, result: .unavailable("away"))]), .stopped])
+    @Test mutating func `a cluster is well, away after a failure, and doubtful after the pause`() throws {
+        #expect(self.condition() == .well)
+        _ = self.submit([(1, [Sample.definition(1)])])
+        #expect(self.condition() == .well)
+        let pause = try #require(self.reply(.failure(self.away)).timer)
+        #expect(self.condition() == .away)
+        #expect(self.condition(at: pause.seconds) == .doubtful)
+        _ = self.intake.timerFired(now: Sample.now(pause.seconds))
+        _ = self.reply(.success([.inserted]), at: pause.seconds)
+        #expect(self.condition(at: pause.seconds) == .well)
+    }
+
+    @Test mutating func `a cluster with an insert that takes too long is away`() {
+        _ = self.submit([(1, [Sample.definition(1)])])
+        #expect(self.intake.slowAt == nil, "nobody waits for it")
+        _ = self.submit([(2, [Sample.definition(2)])])
+        #expect(self.intake.slowAt?.seconds == 1)
+        #expect(self.condition(at: 0.9) == .well && self.condition(at: 1) == .away)
     }
 
     // MARK: - Shorthand
 
-    private mutating func submit(_ submissions: [(UInt64, [TaskDefinition])]) -> [IntakeStateMachine.Action] {
-        self.intake.submitted(submissions, now: Sample.now())
+    private mutating func submit(
+        _ submissions: [(UInt64, [TaskDefinition])], copies: CopiesDemand = .configured, at seconds: Double = 0
+    ) -> [IntakeStateMachine.Action] {
+        self.intake.submitted(
+            submissions.map {
+                IntakeStateMachine.Submission(
+                    id: $0.0, tasks: $0.1, copies: copies, deadline: Sample.now(seconds + 5).monotonic)
+            }, now: Sample.now(seconds))
     }
 
     private mutating func reply(
         _ reply: Result<[InsertOutcome], TaskStoreError>, at seconds: Double = 0
     ) -> [IntakeStateMachine.Action] {
-        self.intake.insertReplied(reply, now: Sample.now(seconds), using: &self.random)
+        let actions = self.intake.insertReplied(
+            reply.map { InsertReply($0, nodes: ["n"]) }, now: Sample.now(seconds), using: &self.random)
+        return actions + self.intake.patienceChecked(now: Sample.now(seconds))
+    }
+
+    private func condition(at seconds: Double = 0) -> IntakeStateMachine.Condition {
+        self.intake.condition(for: .configured, now: Sample.now(seconds).monotonic)
     }
 }
 

@@ -39,7 +39,7 @@ struct GearmanClientQuestionTests {
         let other = try await InProcessGearmanServer()
         let client = GearmanClient(
             servers: [self.server.address, other.address], configuration: .eager, logger: silentLogger)
-        async let statuses = client.statuses(ofUniques: [bytes("u")])
+        async let locations = client.locations(ofUniques: [bytes("u")])
         let peers = [try await self.server.accept(), try await other.accept()]
         for peer in peers { try await peer.greetClient() }
         for (peer, known) in zip(peers, ["0", "1"]) {
@@ -47,23 +47,24 @@ struct GearmanClientQuestionTests {
             try await peer.send(
                 .statusResponseUnique, bytes("u"), bytes(known), bytes("0"), bytes("0"), bytes("0"), bytes("1"))
         }
-        #expect(await statuses.map { $0?.isKnown } == [true])
+        #expect(await locations.map { $0?.status.isKnown } == [true])
+        #expect(await locations.map { $0?.server } == [other.address])
         await client.close()
     }
 
-    @Test func `without its home server an unknown unique has no status`() async throws {
+    @Test func `with a server away an unknown unique has no location`() async throws {
         let other = try await InProcessGearmanServer()
         let servers = [self.server, other]
         let order = ServerChoice(servers: servers.map(\.address)).order(of: bytes("u"))
         await servers[order[0]].stopListening()
         let client = GearmanClient(servers: servers.map(\.address), configuration: .eager, logger: silentLogger)
-        async let statuses = client.statuses(ofUniques: [bytes("u")])
+        async let locations = client.locations(ofUniques: [bytes("u")])
         let peer = try await servers[order[1]].accept()
         try await peer.greetClient()
         try await peer.expect(.getStatusUnique)
         try await peer.send(
             .statusResponseUnique, bytes("u"), bytes("0"), bytes("0"), bytes("0"), bytes("0"), bytes("0"))
-        #expect(await statuses == [nil])
+        #expect(await locations == [nil])
         await client.close()
     }
 
@@ -100,7 +101,7 @@ struct GearmanClientQuestionTests {
         #expect(echo.gearmanError?.code == .notConnected)
         let status = await outcome { try await self.client.status(ofUnique: bytes("u")) }
         #expect(status.gearmanError?.code == .notConnected)
-        #expect(await self.client.statuses(ofUniques: [bytes("u"), bytes("v")]) == [nil, nil])
+        #expect(await self.client.locations(ofUniques: [bytes("u"), bytes("v")]) == [nil, nil])
         await self.client.close()
     }
 

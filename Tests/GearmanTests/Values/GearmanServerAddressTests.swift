@@ -16,7 +16,8 @@ import Testing
     @Test(arguments: [
         "", ":", ":4730", "host:", "host:0", "host:65536", "host:x", "host:+1", "host:-1", "host: 1", "[::1", "[]",
         "[]:1",
-        "[::1]x", "[::1]:", "::1]", "a b", "host:99999999999999999999", "user@host", "tcp://host", "host:٣",
+        "a:b:c:", "a:b:c", "::1:", "::1%", ":::", "[localhost]", "[::1]x", "[::1]:", "::1]", "a b",
+        "host:99999999999999999999", "user@host", "tcp://host", "host:٣",
         "z\u{4}\u{70F}", "a\u{70F}:1",
     ])
     func `what is no address is none`(text: String) {

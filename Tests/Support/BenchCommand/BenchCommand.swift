@@ -1,5 +1,7 @@
 import ArgumentParser
+import Foundation
 import GearclockCore
+import GearclockMariaDB
 import Gearman
 import Logging
 
@@ -33,10 +35,28 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     struct Store: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Rates of the SQLite store beside a bare loop.")
+        static let configuration = CommandConfiguration(
+            abstract: "Rates of a store beside a program that does the same and nothing else.")
+
+        @Option(help: "A database of MariaDB for the measurements alone, as mariadb://…; otherwise SQLite is measured.")
+        var store: String?
+        @Option(help: "The program made from Scripts/lib/limit.c.") var limit = "limit"
+        @Option(help: "So many tasks wait for their time; ascending, separated by commas.") var pending = "0"
+        @Flag(help: "A tenth of the work.") var quick = false
 
         func run() async throws {
-            try await StoreBenchmark.run()
+            guard let store else { return try await StoreBenchmark.run() }
+            var configuration = try MariaDBConfiguration(url: store)
+            if let password = ProcessInfo.processInfo.environment["GEARCLOCK_STORE_PASSWORD"] {
+                configuration.password = MariaDBConfiguration.Secret(password)
+            }
+            let pending = try self.pending.split(separator: ",").map { text in
+                guard let count = Int(text), count >= 0 else { throw ValidationError("Not a number: \(text)") }
+                return count
+            }
+            try await MariaDBBenchmark(
+                configuration: configuration, limit: self.limit, pending: pending, isQuick: self.quick
+            ).run()
         }
     }
 

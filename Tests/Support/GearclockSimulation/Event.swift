@@ -101,7 +101,7 @@ enum EndpointMessage {
 
 enum JobResult {
     case completed
-    case stored([Int], IntakeStateMachine.Result)
+    case stored([Int], [Result<Receipt, TaskError>])
     case handedOver([HandOverAnswer])
     case failed
     case exception

@@ -110,24 +110,24 @@ final class Ledger {
     }
 
     /// A worker daemon answers a submission.
-    func answered(_ indexes: [Int], _ result: IntakeStateMachine.Result) {
-        for (position, index) in indexes.enumerated() {
+    func answered(_ indexes: [Int], _ results: [Result<Receipt, TaskError>]) {
+        for (index, result) in zip(indexes, results) {
             switch result {
-            case .stored(let outcomes):
+            case .success(let receipt):
                 let entry = self.entries[index]
                 if entry.shadow == nil, entry.end == nil {
                     self.fail("\(self.name(index)) is acknowledged and not stored")
                 }
-                if case .exists(let state) = outcomes[position], state.isFinal, entry.end == nil {
+                if let state = receipt.duplicate, state.isFinal, entry.end == nil {
                     self.fail("\(self.name(index)) is reported as \(state), and is not")
                 }
                 if !entry.isAcknowledged { self.statistics.acknowledged += 1 }
                 self.entries[index].isAcknowledged = true
-            case .unavailable:
+            case .failure(let error) where error.stored == .no:
                 guard self.entries[index].submissions == 1, !self.entries[index].isAcknowledged else { continue }
                 if self.entries[index].wasStored { self.fail("\(self.name(index)) is denied and stored") }
                 self.entries[index].isDenied = true
-            case .outcomeUnknown:
+            case .failure:
                 break
             }
         }

@@ -18,7 +18,7 @@ final class Node {
     var missed: [Event] = []
 
     // What dies with the process
-    var intake: IntakeStateMachine?
+    var intake: SubmissionStateMachine?
     var dispatcher: DispatcherStateMachine?
     var controller: ControllerStateMachine?
     /// When each machine's timer fires, and when the next event for it is in the queue.
@@ -27,8 +27,8 @@ final class Node {
     var stopped = Set<Machine>()
 
     // The worker daemon's service
-    var nextSubmission: IntakeStateMachine.SubmissionID = 0
-    var submissions: [IntakeStateMachine.SubmissionID: Submission] = [:]
+    var nextSubmission: SubmissionStateMachine.SubmissionID = 0
+    var submissions: [SubmissionStateMachine.SubmissionID: Submission] = [:]
     /// The submissions of the insert that is under way.
     var inserting: [TaskDefinition] = []
 

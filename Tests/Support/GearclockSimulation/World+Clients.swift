@@ -98,14 +98,15 @@ extension World {
     }
 
     mutating func submitterReceived(_ message: EndpointMessage, on connection: ConnectionID) {
-        guard case .ended(.submission(let index, let attempt), .stored(_, let result)) = message else { return }
+        guard case .ended(.submission(let index, let attempt), .stored(_, let results)) = message else { return }
         guard self.requests[index].tries == attempt, !self.requests[index].isOver else { return }
-        switch result {
-        case .stored:
+        // All of them go one way, because they are stored together.
+        switch results[0] {
+        case .success:
             self.requests[index].isOver = true
-        case .unavailable:
+        case .failure(let error) where error.stored == .no:
             self.repeatLater(index)
-        case .outcomeUnknown:
+        case .failure:
             // Without ids of its own, a repetition might store the tasks twice.
             if self.requests[index].hasOwnIDs { self.repeatLater(index) } else { self.requests[index].isOver = true }
         }

@@ -5,14 +5,14 @@ extension World {
     mutating func takeIn(_ request: Int, _ handle: Handle, on connection: ConnectionID, _ node: Int) {
         guard self.nodes[node].intake != nil, !self.nodes[node].stopped.contains(.intake) else { return }
         let now = self.now(node)
-        var definitions: [TaskDefinition] = []
+        var tasks: [SubmittedTask] = []
         var indexes: [Int] = []
         for template in self.requests[request].tasks {
             let id = template.ownID ?? TaskID(cluster: 0, now: now.wall, using: &self.dice)
             let index = self.ledger.index(of: id) ?? self.ledger.nextIndex
             let definition = template.definition(id: id, ledger: index, now: now.wall)
             self.ledger.takenIn(definition)
-            definitions.append(definition)
+            tasks.append(SubmittedTask(definition, hasOwnID: template.ownID != nil))
             indexes.append(index)
             if template.isCancelled, self.requests[request].tries == 1 {
                 self.schedule(.clientCancels(ledger: index), after: self.dice.between(0, 10_000_000))
@@ -21,13 +21,14 @@ extension World {
         let submission = self.nodes[node].nextSubmission
         self.nodes[node].nextSubmission += 1
         self.nodes[node].submissions[submission] = .init(connection: connection, handle: handle, tasks: indexes)
-        self.perform(self.nodes[node].intake!.submitted([(submission, definitions)], now: now), node)
+        self.perform(self.nodes[node].intake!.submitted([(submission, tasks)], now: now), node)
     }
 
     mutating func insertReplied(_ reply: Result<[InsertOutcome], TaskStoreError>, _ node: Int) {
         let now = self.now(node)
         let inserted = self.nodes[node].inserting
-        let actions = self.nodes[node].intake!.insertReplied(reply, now: now, using: &self.dice)
+        let actions = self.nodes[node].intake!.insertReplied(
+            0, reply.map { InsertReply($0, nodes: ["simulated"]) }, now: now, using: &self.dice)
         self.perform(actions, node)
         guard case .success = reply, let due = inserted.map(\.dueAt).min() else { return }
         if let actions = self.nodes[node].dispatcher?.taskStored(dueAt: due, now: self.dueNow(node)) {
@@ -35,15 +36,15 @@ extension World {
         }
     }
 
-    mutating func perform(_ actions: [IntakeStateMachine.Action], _ node: Int) {
+    mutating func perform(_ actions: [SubmissionStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .insert(let definitions):
+            case .insert(_, let definitions, copies: _):
                 self.nodes[node].inserting = definitions
                 self.ask(.intake, .insert(definitions), node)
                 if self.canary == .earlyReceipt { self.answerEarly(node) }
             case .answer(let answers):
-                for answer in answers { self.answer(answer.submission, answer.result, node) }
+                for answer in answers { self.answer(answer.submission, answer.results, node) }
             case .setTimer(let instant):
                 self.setTimer(.intake, instant, node)
             case .stopped:
@@ -53,24 +54,24 @@ extension World {
     }
 
     private mutating func answer(
-        _ id: IntakeStateMachine.SubmissionID, _ result: IntakeStateMachine.Result, _ node: Int
+        _ id: SubmissionStateMachine.SubmissionID, _ results: [Result<Receipt, TaskError>], _ node: Int
     ) {
         guard let submission = self.nodes[node].submissions.removeValue(forKey: id) else {
             return self.ledger.fail("Process \(node) answers submission \(id) twice")
         }
-        self.note("process \(node) answers tasks \(submission.tasks): \(result)")
-        self.ledger.answered(submission.tasks, result)
+        self.note("process \(node) answers tasks \(submission.tasks): \(results)")
+        self.ledger.answered(submission.tasks, results)
         guard self.connections[submission.connection].isOpenAtEndpoint else { return }
-        self.send(.result(submission.handle, .stored(submission.tasks, result)), on: submission.connection)
+        self.send(.result(submission.handle, .stored(submission.tasks, results)), on: submission.connection)
         if self.nodes[node].status == .up { self.send(.grab(.submit, 1), on: submission.connection) }
     }
 
     /// The planted bug: it does not wait for the store.
     private mutating func answerEarly(_ node: Int) {
         for id in self.nodes[node].submissions.keys.sorted() {
-            let count = self.nodes[node].submissions[id]!.tasks.count
             let tasks = self.nodes[node].submissions[id]!.tasks
-            self.ledger.answered(tasks, .stored(Array(repeating: .inserted, count: count)))
+            let receipts = tasks.map { Receipt(id: self.ledger[$0].id, store: "main", nodes: [], dueAt: .epoch) }
+            self.ledger.answered(tasks, receipts.map { .success($0) })
         }
     }
 }

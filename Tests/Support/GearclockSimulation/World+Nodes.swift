@@ -17,7 +17,10 @@ extension World {
         self.nodes[node].status = .up
         let roles = self.nodes[node].roles
         self.note("process \(node) starts")
-        if roles.contains(.intake) { self.nodes[node].intake = IntakeStateMachine(patience: self.swarm.patience) }
+        if roles.contains(.intake) {
+            self.nodes[node].intake = SubmissionStateMachine(
+                directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
+        }
         if roles.contains(.controller) {
             self.nodes[node].controller = ControllerStateMachine(policy: self.swarm.controller)
         }

@@ -1,3 +1,5 @@
+internal import Foundation
+
 /// Where a Gearman job server listens.
 public struct GearmanServerAddress: Hashable, Sendable {
     /// The port that IANA gave to Gearman.
@@ -35,6 +37,9 @@ public struct GearmanServerAddress: Hashable, Sendable {
         // Bytes, not characters: a colon and the mark before it may be one character.
         let isForeign = { (byte: UInt8) in !(0x21...0x7E).contains(byte) || "[]/@".utf8.contains(byte) }
         guard !host.isEmpty, !host.utf8.contains(where: isForeign) else { return nil }
+        if text.hasPrefix("[") || host.utf8.contains(UInt8(ascii: ":")) {
+            guard Self.isIPv6(host) else { return nil }
+        }
         if rest.isEmpty {
             self.init(host: String(host))
             return
@@ -44,6 +49,13 @@ public struct GearmanServerAddress: Hashable, Sendable {
             (1...65_535).contains(port)
         else { return nil }
         self.init(host: String(host), port: port)
+    }
+
+    /// Whether it is an IPv6 address, with or without the name of an interface.
+    private static func isIPv6(_ text: Substring) -> Bool {
+        let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
+        var address = in6_addr()
+        return inet_pton(AF_INET6, String(parts[0]), &address) == 1 && parts.last?.isEmpty == false
     }
 }
 

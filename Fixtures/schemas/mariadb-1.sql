@@ -1,0 +1,76 @@
+-- A database as schema 1 has it, with a task in each state. It never changes: databases like it are out there.
+CREATE TABLE gearclock_schema (
+    version INT UNSIGNED NOT NULL,
+    name VARBINARY(64) NOT NULL,
+    compatible_from INT UNSIGNED NOT NULL,
+    migrated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    PRIMARY KEY (version)
+) ENGINE=InnoDB DEFAULT CHARACTER SET binary;
+
+CREATE TABLE task (
+    id BINARY(16) NOT NULL,
+    state TINYINT UNSIGNED NOT NULL,
+    wake_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    priority TINYINT UNSIGNED NOT NULL,
+    attempt INT UNSIGNED NOT NULL,
+    failures INT UNSIGNED NOT NULL,
+    owner BIGINT,
+    finished_at BIGINT,
+    created_at BIGINT NOT NULL,
+    expires_at BIGINT,
+    timeout BIGINT,
+    retain BIGINT NOT NULL,
+    retry VARBINARY(4096),
+    function VARBINARY(512) NOT NULL,
+    controller VARBINARY(512),
+    payload LONGBLOB NOT NULL,
+    document LONGBLOB,
+    PRIMARY KEY (id),
+    KEY task_wake (state DESC, wake_at),
+    CONSTRAINT task_state CHECK (state <= 5),
+    CONSTRAINT task_priority CHECK (priority <= 2),
+    CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
+    CONSTRAINT task_finished_when_final CHECK ((state >= 2) = (finished_at IS NOT NULL)),
+    CONSTRAINT task_wakes_when_due CHECK (state <> 0 OR wake_at = due_at),
+    CONSTRAINT task_function CHECK (length(function) >= 1 AND locate(x'00', function) = 0),
+    CONSTRAINT task_controller CHECK (
+        controller IS NULL
+        OR (length(controller) >= 1 AND locate(x'00', controller) = 0 AND document IS NOT NULL))
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary;
+
+CREATE TABLE attempt (
+    task_id BINARY(16) NOT NULL,
+    number BIGINT NOT NULL,
+    attempt INT UNSIGNED NOT NULL,
+    started_at BIGINT NOT NULL,
+    ended_at BIGINT NOT NULL,
+    outcome TINYINT UNSIGNED NOT NULL,
+    message VARBINARY(1024) NOT NULL,
+    PRIMARY KEY (task_id, number),
+    CONSTRAINT attempt_outcome CHECK (outcome <= 4)
+) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary;
+
+INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (1, 'tasks', 1);
+
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload)
+VALUES (x'00000000000080008000000000000001', 0, 1, 1800000000000000, 1800000000000000, 0, 0, 1800000000000000, 0, x'726573697a65', x'010203');
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, expires_at, timeout, retry, controller, document)
+VALUES (x'00000000000080008000000000000002', 0, 2, 1800000000000000, 1800000000000000, 2, 1, 1800000000000000, 60000000, x'726573697a65', x'00ff0a', 1800003600000000, 1500000, '7 86400000000 0.25 list 1000000 2000000', x'6374726c', x'7b2261223a317d');
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, owner)
+VALUES (x'00000000000080008000000000000003', 1, 1, 1800000015000000, 1800000000000000, 1, 0, 1800000000000000, 0, x'726573697a65', x'010203', 42);
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, finished_at)
+VALUES (x'00000000000080008000000000000004', 2, 1, 1800000600000000, 1800000000000000, 1, 0, 1800000000000000, 0, x'726573697a65', x'010203', 1800000000000000);
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, finished_at)
+VALUES (x'00000000000080008000000000000005', 3, 1, 1800000600000000, 1800000000000000, 1, 1, 1800000000000000, 0, x'726573697a65', x'010203', 1800000000000000);
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, finished_at)
+VALUES (x'00000000000080008000000000000006', 4, 1, 1800000600000000, 1800000000000000, 0, 0, 1800000000000000, 0, x'726573697a65', x'010203', 1800000000000000);
+INSERT INTO task (id, state, priority, wake_at, due_at, attempt, failures, created_at, retain, function, payload, finished_at)
+VALUES (x'00000000000080008000000000000007', 5, 1, 1800000600000000, 1800000000000000, 1, 0, 1800000000000000, 0, x'726573697a65', x'010203', 1800000000000000);
+
+INSERT INTO attempt (task_id, number, attempt, started_at, ended_at, outcome, message)
+VALUES (x'00000000000080008000000000000002', 1, 1, 1800000000000000, 1800000001000000, 0, x'62726f6b656e');
+INSERT INTO attempt (task_id, number, attempt, started_at, ended_at, outcome, message)
+VALUES (x'00000000000080008000000000000002', 2, 2, 1800000000000000, 1800000002000000, 4, x'');
+INSERT INTO attempt (task_id, number, attempt, started_at, ended_at, outcome, message)
+VALUES (x'00000000000080008000000000000005', 1, 1, 1800000000000000, 1800000001000000, 1, x'657863657074696f6e');

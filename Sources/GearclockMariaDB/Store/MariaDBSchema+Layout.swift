@@ -1,0 +1,64 @@
+extension MariaDBSchema {
+    /// What holds for each task, as the `CHECK`s of the table say: for rows that were written while they were off.
+    static let rules = [
+        "state <= 5", "priority <= 2", "(state = 1) = (owner IS NOT NULL)", "(state >= 2) = (finished_at IS NOT NULL)",
+        "(state <> 0 OR wake_at = due_at)", "length(function) >= 1", "locate(x'00', function) = 0",
+        """
+        (controller IS NULL OR (length(controller) >= 1 AND locate(x'00', controller) = 0 AND document IS NOT NULL))
+        """,
+    ]
+
+    /// The columns, indexes, rules and engines of our tables, one line each, as ``layout(on:)`` finds them.
+    static let layout = [
+        "attempt attempt int(10) unsigned NOT NULL", "attempt ended_at bigint(20) NOT NULL",
+        "attempt message varbinary(1024) NOT NULL", "attempt number bigint(20) NOT NULL",
+        "attempt outcome tinyint(3) unsigned NOT NULL", "attempt started_at bigint(20) NOT NULL",
+        "attempt task_id binary(16) NOT NULL", "attempt index PRIMARY (task_id, number) unique",
+        "attempt rule attempt_outcome", "attempt engine InnoDB",
+        "gearclock_schema compatible_from int(10) unsigned NOT NULL",
+        "gearclock_schema migrated_at timestamp NOT NULL", "gearclock_schema name varbinary(64) NOT NULL",
+        "gearclock_schema version int(10) unsigned NOT NULL", "gearclock_schema index PRIMARY (version) unique",
+        "gearclock_schema engine InnoDB",
+        "task attempt int(10) unsigned NOT NULL", "task controller varbinary(512)",
+        "task created_at bigint(20) NOT NULL",
+        "task document longblob", "task due_at bigint(20) NOT NULL", "task expires_at bigint(20)",
+        "task failures int(10) unsigned NOT NULL", "task finished_at bigint(20)",
+        "task function varbinary(512) NOT NULL",
+        "task id binary(16) NOT NULL", "task owner bigint(20)", "task payload longblob NOT NULL",
+        "task priority tinyint(3) unsigned NOT NULL", "task retain bigint(20) NOT NULL", "task retry varbinary(4096)",
+        "task state tinyint(3) unsigned NOT NULL", "task timeout bigint(20)", "task wake_at bigint(20) NOT NULL",
+        "task index PRIMARY (id) unique", "task index task_wake (state, wake_at)", "task rule task_controller",
+        "task rule task_finished_when_final", "task rule task_function", "task rule task_owner_while_running",
+        "task rule task_priority", "task rule task_state", "task rule task_wakes_when_due", "task engine InnoDB",
+    ]
+
+    /// The same of the database of a connection.
+    static func layout(on connection: MariaDBConnection) throws(MariaDBFailure) -> [String] {
+        let names = self.tables.map { "'\($0)'" }.joined(separator: ", ")
+        let statements = [
+            """
+            SELECT concat(table_name, ' ', column_name, ' ', column_type, if(is_nullable = 'NO', ' NOT NULL', ''))
+            FROM information_schema.columns WHERE table_schema = database() AND table_name IN (\(names))
+            """,
+            """
+            SELECT concat(table_name, ' index ', index_name, ' (',
+                group_concat(column_name ORDER BY seq_in_index SEPARATOR ', '), ')', if(max(non_unique), '', ' unique'))
+            FROM information_schema.statistics WHERE table_schema = database() AND table_name IN (\(names))
+            GROUP BY table_name, index_name
+            """,
+            """
+            SELECT concat(table_name, ' rule ', constraint_name)
+            FROM information_schema.check_constraints WHERE constraint_schema = database() AND table_name IN (\(names))
+            """,
+            """
+            SELECT concat(table_name, ' engine ', engine)
+            FROM information_schema.tables WHERE table_schema = database() AND table_name IN (\(names))
+            """,
+        ]
+        var lines: [String] = []
+        for statement in statements {
+            for row in try connection.textRows(statement) { lines += row.compactMap { $0 } }
+        }
+        return lines
+    }
+}
