@@ -1,5 +1,7 @@
 /// A claim. After an unknown outcome, the tasks that stand as claimed are ours; if none does, others are claimed. Tasks
 /// of a claim that is committed later still are rescued when its lease has ended.
+///
+/// An owner must make one claim at a time, as a dispatcher does: rows tell whose a claim is, not which call made it.
 package struct ClaimOperation: ClusterOperation {
     package let request: ClaimRequest
     private var pending: [ClaimedTask] = []

@@ -16,7 +16,7 @@ extension ClusterStateMachine {
             let rest = self.nodes.indices.filter { avoided.contains($0) }
             if let choice = self.choice(among: rest, conditions, purpose, now: now) { return choice }
         }
-        return .unavailable(self.complaint(conditions))
+        return .unavailable("no node can be used: " + self.complaint(conditions))
     }
 
     /// Whether rows can be proven to stand on so many nodes, before they are stored.
@@ -85,7 +85,6 @@ extension ClusterStateMachine {
     }
 
     private func complaint(_ conditions: [NodeCondition]) -> String {
-        "no node can be used: "
-            + zip(self.names, conditions).map { "\($0) \($1.text)" }.joined(separator: "; ")
+        zip(self.names, conditions).map { "\($0) \($1.text)" }.joined(separator: "; ")
     }
 }

@@ -139,6 +139,14 @@ package struct TaskStoreModel: Sendable {
         return old.count
     }
 
+    /// Puts a record there, or removes it, as replication does: it changed elsewhere.
+    package mutating func replicate(_ id: TaskID, _ record: TaskRecord?) {
+        self.remove(id)
+        guard let record else { return }
+        self.records[id] = record
+        if record.state == .scheduled { self.schedule.insert(record.definition.dueAt, id) }
+    }
+
     // MARK: - Changes of one record
 
     private func holds(_ claim: Claim) -> Bool {

@@ -34,6 +34,9 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: "Plant a bug: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")).")
     var canary: Canary?
 
+    @Flag(help: "Simulate a Galera cluster and the calls on it, instead of a whole installation.")
+    var cluster = false
+
     @Option(help: .hidden)
     var seedFile: String?
 
@@ -44,6 +47,7 @@ struct SimulateCommand: ParsableCommand {
     }
 
     func run() throws {
+        if self.cluster { return try self.runClusters() }
         if let seed = self.seed {
             try self.runOne(seed)
         } else if let seedFile = self.seedFile {
@@ -54,6 +58,23 @@ struct SimulateCommand: ParsableCommand {
                 first: self.first, seeds: self.seeds, jobs: self.jobs, canary: self.canary, keepGoing: self.keepGoing)
             if try campaign.run() > 0 { throw ExitCode.failure }
         }
+    }
+
+    private func runClusters() throws {
+        if self.trace, let seed = self.seed { _ = ClusterSimulation.run(seed: seed) { print($0) } }
+        var counts = ClusterSimulation.Counts()
+        var failures = 0
+        let seeds = self.seed.map { $0..<$0 + 1 } ?? self.first..<self.first + self.seeds
+        for seed in seeds {
+            let report = ClusterSimulation.run(seed: seed)
+            counts += report.counts
+            guard report.failure != nil else { continue }
+            failures += 1
+            print(ClusterSimulation.explain(seed: seed))
+            if !self.keepGoing { break }
+        }
+        print("\(counts)")
+        if failures > 0 { throw ExitCode.failure }
     }
 
     private func runOne(_ seed: UInt64) throws {
