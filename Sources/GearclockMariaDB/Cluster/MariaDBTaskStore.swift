@@ -205,10 +205,11 @@ package final class MariaDBTaskStore: TaskStore {
             case .perform(let node, let deadline):
                 let made = await attempt(machine.operation, node, deadline)
                 let reply = Machine.Reply(made)
-                if case .unknown = reply {
-                    isDoubtful = true
-                    // What is under way there still could be committed just after the look.
-                    if let session = made.session { await self.cluster.waitForEnd(of: session, on: node) }
+                if case .unknown = reply { isDoubtful = true }
+                // What is under way there still could be committed just after the look; and what is being taken back
+                // holds locks, which a repetition would pass over.
+                if let session = made.session, made.failure?.breaksConnection ?? false {
+                    await self.cluster.waitForEnd(of: session, on: node)
                 }
                 action = machine.replied(reply, now: self.now, using: &random)
             case .look(let node, let ids, let deadline):
