@@ -46,7 +46,9 @@ struct ClusterAuditor {
         case (.insert(let tasks, _), .inserted(let outcomes)):
             for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted {
                 if truth.records[task.id] != nil { self.fail("Task \(task.id.short) is stored twice") }
-                if self.firstInsert[task.id] == nil { self.firstInsert[task.id] = self.ordered } else {
+                if self.firstInsert[task.id] == nil {
+                    self.firstInsert[task.id] = self.ordered
+                } else {
                     self.counts.resurrections += 1
                     if !calls[writeSet.call].wasDoubtful { self.fail("Task \(task.id.short) is stored again") }
                 }
@@ -119,7 +121,9 @@ struct ClusterAuditor {
             for (claim, outcome) in zip(claims, outcomes) {
                 let record = galera.truth.records[claim.id]
                 let isHeld = galera.truth.isHeld(claim)
-                if outcome == .stale, isHeld { self.fail("An extension of \(claim.id.short) is stale, and its claim holds") }
+                if outcome == .stale, isHeld {
+                    self.fail("An extension of \(claim.id.short) is stale, and its claim holds")
+                }
                 if outcome == .done, isHeld, record!.leaseUntil! < until {
                     self.fail("An extension of \(claim.id.short) is done, and its lease is shorter")
                 }

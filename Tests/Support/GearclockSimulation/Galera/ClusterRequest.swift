@@ -42,9 +42,8 @@ enum ClusterAnswer: Equatable {
         switch self {
         case .inserted(let outcomes): outcomes.allSatisfy { $0 == .inserted }
         case .fenced(let outcomes): outcomes.allSatisfy { $0 == .done }
-        case .cancelled, .count: false
-        // What is claimed twice is told by certification.
-        case .claimed: true
+        // A claim that finds what its owner claimed before would take that for its own, if its outcome is unknown.
+        case .cancelled, .count, .claimed: false
         }
     }
 }

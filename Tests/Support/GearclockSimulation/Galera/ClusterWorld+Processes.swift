@@ -38,7 +38,8 @@ extension ClusterWorld {
 
     private mutating func newTasks(_ count: Int) -> [TaskDefinition] {
         (0..<count).map { _ in
-            let due = self.dice.chance(0.6) ? self.wall : self.wall.advanced(by: .microseconds(self.dice.below(9_000_000)))
+            let delay: Duration = self.dice.chance(0.6) ? .zero : .microseconds(self.dice.below(9_000_000))
+            let due = self.wall.advanced(by: delay)
             return TaskDefinition(
                 id: TaskID(cluster: 0, now: self.wall, using: &self.dice), function: FunctionName("f")!, payload: [],
                 dueAt: due, createdAt: self.wall)
