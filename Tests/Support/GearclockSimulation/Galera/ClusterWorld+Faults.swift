@@ -112,8 +112,8 @@ extension ClusterWorld {
             self.galera.nodes[node].membership = .joining
             self.galera.nodes[donor].isDonor = true
             let incarnation = server.incarnation
-            let incarnation = self.galera.nodes[donor].incarnation
-            self.schedule(.recover(node: donor, .lag, incarnation: incarnation), after: 900_000)
+            let donorIncarnation = self.galera.nodes[donor].incarnation
+            self.schedule(.recover(node: donor, .lag, incarnation: donorIncarnation), after: 900_000)
             self.schedule(
                 .joined(node: node, incarnation: incarnation), after: self.dice.between(300_000, 3_000_000))
         }
