@@ -193,7 +193,11 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     // MARK: - Clusters
 
     /// The best cluster for tasks that may go to any.
-    private mutating func cluster(for copies: CopiesDemand, now: MonotonicInstant) -> ClusterIndex {
+    ///
+    /// New tasks try a doubtful cluster while nothing else does, or nobody would ever find out that it is well again.
+    private mutating func cluster(
+        for copies: CopiesDemand, areNew: Bool = true, now: MonotonicInstant
+    ) -> ClusterIndex {
         if self.intakes.count == 1 { return 0 }
         self.turn = (self.turn + 1) % self.intakes.count
         var best: (cluster: ClusterIndex, rank: (IntakeStateMachine.Condition, Int))?
@@ -201,7 +205,9 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             let cluster = (self.turn + offset) % self.intakes.count
             guard self.directory.canMeet(copies, in: cluster) else { continue }
             let intake = self.intakes[cluster]
-            let rank = (intake.condition(for: copies, now: now), intake.pendingCount)
+            var condition = intake.condition(for: copies, now: now)
+            if areNew, condition == .doubtful, intake.pendingCount == 0 { condition = .well }
+            let rank = (condition, intake.pendingCount)
             if best.map({ rank < $0.rank }) ?? true { best = (cluster, rank) }
         }
         guard let best else { preconditionFailure("Invalid state: a demand that nobody can meet was not refused") }
@@ -217,7 +223,7 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             var queues: [[IntakeStateMachine.Submission]] = self.intakes.map { _ in [] }
             for submission in stuck {
                 let part = self.parts.removeValue(forKey: submission.id)!
-                let target = self.cluster(for: part.copies, now: now.monotonic)
+                let target = self.cluster(for: part.copies, areNew: false, now: now.monotonic)
                 queues[target].append(self.enqueue(part, in: target, deadline: submission.deadline))
             }
             for (target, queue) in queues.enumerated() where !queue.isEmpty {

@@ -109,6 +109,21 @@ import Testing
         }
     }
 
+    @Test mutating func `a cluster that was away is tried by one task at a time until it is well`() {
+        _ = self.submit([(1, [Self.owned(in: 0)])])
+        _ = self.reply(0, .failure(self.away))
+        _ = self.machine.timerFired(now: Sample.now(1))
+        // The pause after this failure is over at second 3.
+        _ = self.reply(0, .failure(self.away), at: 6)
+        let submitted = (10..<20 as Range<UInt64>).flatMap { id in
+            self.machine.submitted([(id, [Self.task(id)])], now: Sample.now(9))
+        }
+        #expect(submitted.inserts.map(\.cluster).sorted() == [0, 1])
+        #expect(self.reply(0, .success([.inserted]), at: 9).answers.count == 1)
+        let later = self.machine.submitted([(20, [Self.task(20)])], now: Sample.now(9))
+        #expect(later.inserts.map(\.cluster) == [0])
+    }
+
     @Test mutating func `while all are away a task is tried in one after the other, until patience is over`() throws {
         _ = try self.insert(into: 0)
         var last = 0
