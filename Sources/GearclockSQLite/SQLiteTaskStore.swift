@@ -42,7 +42,7 @@ package final class SQLiteTaskStore: TaskStore {
     // MARK: - Changes
 
     package func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         try copies.requireOneCopy()
         return InsertReply(try await self.change { try $0.insert(tasks) }, nodes: ["sqlite"])
@@ -86,9 +86,21 @@ package final class SQLiteTaskStore: TaskStore {
 
     // MARK: - Reading
 
-    package func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        try await self.read(self.connections.reader) { try $0.nextDue() }
+    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] { throw .unavailable("not built yet") }
+
+    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        throw .unavailable("not built yet")
     }
+
+    package func leave(_ id: OwnerID) async throws(TaskStoreError) { throw .unavailable("not built yet") }
+
+    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] { [] }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        throw .unavailable("not built yet")
+    }
+
+    package func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
         try await self.read(self.connections.reader) { reading in try ids.map { try reading.record($0) } }

@@ -24,7 +24,7 @@ struct OneNodeStore: TaskStore {
     }
 
     func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         InsertReply(
             try await self.change { (change) throws(MariaDBFailure) in try change.insert(tasks) }, nodes: [])
@@ -52,11 +52,21 @@ struct OneNodeStore: TaskStore {
         }
     }
 
-    func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        try await self.read { (reading) throws(MariaDBFailure) in
-            try reading.nextDue()
-        }
+    func dueLanes() async throws(TaskStoreError) -> [LaneDue] { throw .unavailable("not built yet") }
+
+    func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        throw .unavailable("not built yet")
     }
+
+    func leave(_ id: OwnerID) async throws(TaskStoreError) { throw .unavailable("not built yet") }
+
+    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] { [] }
+
+    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        throw .unavailable("not built yet")
+    }
+
+    func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     func cancel(
         _ ids: [TaskID], removeAt: Timestamp, now: Timestamp

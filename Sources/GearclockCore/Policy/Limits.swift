@@ -57,6 +57,12 @@ package enum Limits {
     /// Claims or settlements in one transaction.
     package static let settleBatch = 512
 
+    /// How long a daemon that says nothing stays in the membership table: longer than any clock is wrong by.
+    package static let memberMemory: Duration = .seconds(600)
+
+    /// Lanes of one claim: each is a scan of its own.
+    package static let claimLanes = 64
+
     /// Tasks of one `list` answer.
     package static let listPage = 1000
 }

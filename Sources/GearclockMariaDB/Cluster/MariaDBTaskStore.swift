@@ -69,7 +69,7 @@ package final class MariaDBTaskStore: TaskStore {
     // MARK: - Changes
 
     package func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         let plan = try await self.plan(copies)
         let (outcomes, node) = try await self.change(InsertOperation(tasks)) {
@@ -132,10 +132,21 @@ package final class MariaDBTaskStore: TaskStore {
 
     // MARK: - Reading
 
-    package func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        // Where claims are made: there it is seen at once what they left.
-        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in try reading.nextDue() }
+    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] { throw .unavailable("not built yet") }
+
+    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        throw .unavailable("not built yet")
     }
+
+    package func leave(_ id: OwnerID) async throws(TaskStoreError) { throw .unavailable("not built yet") }
+
+    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] { [] }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        throw .unavailable("not built yet")
+    }
+
+    package func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
         try await self.read { (reading) throws(MariaDBFailure) in try reading.records(of: ids) }
