@@ -151,6 +151,23 @@ struct MariaDBBenchmark {
         }
     }
 
+    // MARK: - Submissions
+
+    /// Single submissions through a job server and a worker daemon, which uses the same store, beside bare inserts.
+    func measureSubmissions(by engine: EngineBenchmark) async throws {
+        let tasks = self.isQuick ? 4000 : 40_000
+        var best = (ours: 0.0, bare: 0.0)
+        for _ in 0..<Self.rounds {
+            best.bare = max(best.bare, try self.measureLimit(tasks: tasks, batch: 256).insert)
+            let ours = try await engine.submissions(tasks: tasks, payloadBytes: Self.payloadBytes)
+            best.ours = max(best.ours, ours)
+        }
+        print(
+            String(
+                format: "submissions/s %.0f   limit.c inserts/s %.0f   ratio %.2f", best.ours, best.bare,
+                best.ours / best.bare))
+    }
+
     // MARK: - The limit
 
     private func measureLimit(tasks: Int, batch: Int) throws -> Rates {
