@@ -88,7 +88,8 @@ package final class MariaDBTaskStore: TaskStore {
     package func extend(
         _ claims: [Claim], leaseUntil: Timestamp, now: Timestamp
     ) async throws(TaskStoreError) -> [FencedOutcome] {
-        try await self.change(RepeatableOperation(.claim)) { (_, change) throws(MariaDBFailure) in
+        try await self.change(RepeatableOperation(.claim(by: claims.first?.owner))) {
+            (_, change) throws(MariaDBFailure) in
             try change.extend(claims, leaseUntil: leaseUntil)
         }.0
     }
@@ -118,7 +119,7 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     package func eject(_ ids: [TaskID], now: Timestamp) async throws(TaskStoreError) {
-        _ = try await self.change(RepeatableOperation<Bool>(.claim)) { (_, change) throws(MariaDBFailure) in
+        _ = try await self.change(RepeatableOperation<Bool>(.claim(by: nil))) { (_, change) throws(MariaDBFailure) in
             try change.eject(ids)
             return true
         }
