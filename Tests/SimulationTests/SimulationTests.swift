@@ -61,7 +61,15 @@ import Testing
         #expect(found != nil, "\(canary.rawValue) was not found in \(Self.seedsPerCanary) seeds")
     }
 
-    @Test func `every promise has a planted bug that breaks it`() {
+    @Test func `every promise has a planted bug that breaks it, and the documentation names both`() throws {
         #expect(Set(Canary.allCases.map(\.promise)) == Set(Promise.allCases))
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/GearclockCore/GearclockCore.docc/HowItIsTested.md").standardizedFileURL
+        let rows = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { $0.hasPrefix("| ") }
+        for canary in Canary.allCases {
+            #expect(
+                rows.contains { $0.hasPrefix("| \(canary.promise.rawValue) |") && $0.contains("`\(canary.rawValue)`") },
+                "\(canary.rawValue)")
+        }
     }
 }

@@ -14,8 +14,8 @@ enum Event {
     case endpointNotices(ConnectionID)
 
     // The store
-    case storeReached(StoreCall, fate: StoreFate)
-    case storeReplied(StoreCaller, Result<StoreReply, TaskStoreError>)
+    indirect case storeReached(StoreCall, fate: StoreFate)
+    indirect case storeReplied(StoreCaller, Result<StoreReply, TaskStoreError>)
 
     // Processes
     case timer(node: Int, incarnation: Int, Machine)

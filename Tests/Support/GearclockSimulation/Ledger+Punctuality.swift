@@ -6,7 +6,6 @@ extension Ledger {
     func checkLateness(_ index: Int) {
         guard let bound = self.latenessBound, self.isJudged(index) else { return }
         let lateness = self[index].readyAt.duration(to: self.now)
-        self.statistics.longestLateness = max(self.statistics.longestLateness, lateness)
         if lateness > bound {
             self.fail("\(self.name(index)) is \(lateness) late, and may be \(bound)", breaks: .punctual)
         }

@@ -43,7 +43,8 @@ extension Ledger {
         switch settlement.change {
         case .retry(_, let record), .discard(_, let record):
             if !(1...settlement.claim.attempt).contains(record.attempt) {
-                self.fail("\(self.name(index)): attempt \(settlement.claim.attempt) is written down as \(record.attempt)")
+                self.fail(
+                    "\(self.name(index)): attempt \(settlement.claim.attempt) is written down as \(record.attempt)")
             }
         case .complete, .release, .expire:
             break
@@ -79,7 +80,9 @@ extension Ledger {
         }
         let wait = record.endedAt.duration(to: at)
         guard let bounds = entry.retry.waitBounds(failures: failures, record) else { return }
-        if !bounds.contains(wait) { self.fail("\(self.name(index)) waits \(wait) instead of \(bounds)", breaks: .atLeastOnce) }
+        if !bounds.contains(wait) {
+            self.fail("\(self.name(index)) waits \(wait) instead of \(bounds)", breaks: .atLeastOnce)
+        }
     }
 
     private func checkDiscard(_ index: Int, _ record: AttemptRecord) {

@@ -93,8 +93,6 @@ final class Ledger {
         var resurrections = 0
         /// Claims that two controllers accepted.
         var sharedClaims = 0
-        /// In calm worlds: how late the first job of a task was.
-        var longestLateness = Duration.zero
     }
 
     func fail(_ text: @autoclosure () -> String, breaks promise: Promise = .books) {
@@ -134,7 +132,8 @@ final class Ledger {
         self.copies[number, default: 0] += 1
         self.entries.append(
             Entry(
-                id: definition.id, number: number, copy: self.copies[number]!, retry: definition.retry, hasTimeout: definition.timeout != nil,
+                id: definition.id, number: number, copy: self.copies[number]!, retry: definition.retry,
+                hasTimeout: definition.timeout != nil,
                 isCustom: definition.gearsloth?.controller != nil))
     }
 
@@ -154,7 +153,9 @@ final class Ledger {
                 self.entries[index].isAcknowledged = true
             case .failure(let error) where error.stored == .no:
                 guard self.entries[index].submissions == 1, !self.entries[index].isAcknowledged else { continue }
-                if self.entries[index].wasStored { self.fail("\(self.name(index)) is denied and stored", breaks: .stored) }
+                if self.entries[index].wasStored {
+                    self.fail("\(self.name(index)) is denied and stored", breaks: .stored)
+                }
                 self.entries[index].isDenied = true
             case .failure:
                 break
@@ -166,7 +167,9 @@ final class Ledger {
 
     /// A controller accepted a claim.
     func accepted(_ task: ClaimedTask, node: Int, incarnation: Int) {
-        guard let index = self.indexes[task.id] else { return self.fail("A task nobody submitted is handed over", breaks: .fenced) }
+        guard let index = self.indexes[task.id] else {
+            return self.fail("A task nobody submitted is handed over", breaks: .fenced)
+        }
         let entry = self.entries[index]
         if entry.acceptedAttempt == task.claim.attempt, entry.acceptedBy != (node, incarnation) {
             if !entry.isShared { self.statistics.sharedClaims += 1 }
@@ -179,7 +182,8 @@ final class Ledger {
     /// A controller gives a job of a claimed task to a job server.
     func submitted(_ index: Int, _ claimed: ClaimedTask, now: Now) {
         if now.wall < claimed.dueAt {
-            self.fail("\(self.name(index)) is started \(now.wall.duration(to: claimed.dueAt)) early", breaks: .neverEarly)
+            self.fail(
+                "\(self.name(index)) is started \(now.wall.duration(to: claimed.dueAt)) early", breaks: .neverEarly)
         }
         if let expiresAt = claimed.definition.expiresAt, expiresAt < now.wall, claimed.claim.attempt == 1 {
             self.fail("\(self.name(index)) is started after it expired", breaks: .atLeastOnce)

@@ -46,7 +46,8 @@ package enum Simulation {
         let failure = world.run()
         return Report(
             seed: seed, failure: failure, struck: world.struck,
-            requests: world.requests.indices.filter { world.requests[$0].tries > 0 }, digest: world.digest, events: world.events, time: world.time,
+            requests: world.requests.indices.filter { world.requests[$0].tries > 0 }, digest: world.digest,
+            events: world.events, time: world.time,
             healing: max(0, world.stoppingSince - world.swarm.horizon),
             counts: Counts(world.ledger.statistics))
     }

@@ -2,7 +2,8 @@ internal import GearclockCore
 
 /// Worlds in which little goes wrong or nothing, so that tasks must be on time.
 extension Swarm {
-    /// Nothing fails, there is room for everything and a worker for every job; once, one daemon or the store may be lost.
+    /// Nothing fails, there is room for everything and a worker for every job; once, one daemon, a job server or the
+    /// store may be lost.
     mutating func calmDown(_ dice: inout Dice) {
         self.isCalm = true
         self.simplify(.room)
@@ -16,7 +17,7 @@ extension Swarm {
         self.verdicts = self.verdicts.map { _ in 0 }
         self.customs = 0
         self.faults = self.faults.map { _ in 0 }
-        if let loss = dice.pick([nil, .killNode, .killNode, .stopNode, .storeOutage] as [Fault?]) {
+        if let loss = dice.pick([nil, .killNode, .killNode, .stopNode, .killServer, .storeOutage] as [Fault?]) {
             self.faults[loss.rawValue] = 1
             self.nodes += self.nodes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
         }
@@ -26,6 +27,10 @@ extension Swarm {
     static let warmUp: Int64 = 3_000_000
     /// How long the store is away in a calm world, at most.
     static let calmOutage: Int64 = 3_000_000
+    /// How long a job server is away, at most.
+    static let serverOutage: Int64 = 5_000_000
+    /// The longest pause before a lost connection is tried again.
+    static let reconnect: Int64 = 500_000
 
     /// How late a job of a task may be given to a worker in a calm world, counted from the moment in which the task is
     /// due and stored, in microseconds; `nil` in other worlds.
@@ -36,6 +41,12 @@ extension Swarm {
         // Who stops gives back what it has not started. Controllers that are going defer, and dispatchers pause then.
         if self.faults[Fault.stopNode.rawValue] > 0 {
             return clocks + 2 * self.wayToJob + self.dispatcher.deferralPause.microseconds * 64
+        }
+        // While it cannot be asked for an earlier job, the question is put again.
+        if self.faults[Fault.killServer.rawValue] > 0 {
+            let questions = self.controller.lostJobPause * (self.controller.unansweredQuestions + 2)
+            let away = Self.serverOutage + 2 * Self.reconnect + questions.microseconds
+            return clocks + 2 * self.wayToJob + self.takeover + away
         }
         if self.faults[Fault.storeOutage.rawValue] > 0 {
             let away = Self.calmOutage + StoreBackoff.longest.microseconds

@@ -48,7 +48,7 @@ extension World {
         case .killServer:
             let server = dice.below(self.servers.count)
             self.killServer(server)
-            self.schedule(.startServer(server), after: dice.between(1000, 5_000_000))
+            self.schedule(.startServer(server), after: dice.between(1000, Swarm.serverOutage))
         case .killTarget:
             self.killTarget(dice.below(self.targets.count))
         case .storeOutage:

@@ -59,7 +59,8 @@ extension World {
         guard let submission = self.nodes[node].submissions.removeValue(forKey: id) else {
             return self.ledger.fail("Process \(node) answers submission \(id) twice", breaks: .stored)
         }
-        self.note("answers \(submission.tasks.map(self.ledger.name).story): \(results.story)", by: .process(node, .intake))
+        self.note(
+            "answers \(submission.tasks.map(self.ledger.name).story): \(results.story)", by: .process(node, .intake))
         self.ledger.answered(submission.tasks, results)
         guard self.connections[submission.connection].isOpenAtEndpoint else { return }
         self.send(.result(submission.handle, .stored(submission.tasks, results)), on: submission.connection)

@@ -79,7 +79,7 @@ extension World {
         self.endpoints[endpoint].isTried[server] = true
         guard self.servers[server].isUp, self.endpoints[endpoint].blockedUntil[server] <= self.time else {
             let retry = Event.connect(endpoint: endpoint, incarnation: incarnation, server: server)
-            self.schedule(retry, after: self.dice.between(50_000, 500_000))
+            self.schedule(retry, after: self.dice.between(50_000, Swarm.reconnect))
             if case .client(let node) = self.endpoints[endpoint].owner { self.connectivityChanged(node) }
             return
         }

@@ -34,7 +34,8 @@ extension World {
         else { return .answered }
         let name = FaultName(.call, caller.node, question, number)
         guard self.strikes(name) else { return .answered }
-        self.note("will not answer \(caller.question) of process \(caller.node) as it should: \(fate)", by: .store, name)
+        self.note(
+            "will not answer \(caller.question) of process \(caller.node) as it should: \(fate)", by: .store, name)
         return fate
     }
 
@@ -170,7 +171,8 @@ extension StoreRequest {
         case .extend(let claims, let until): "extend \(ledger.names(claims.map(\.id))) until \(until.story)"
         case .settle(let settlements):
             "settle "
-                + settlements.map { "\(ledger.names([$0.claim.id])) attempt \($0.claim.attempt): \($0.change.text)" }.story
+                + settlements.map { "\(ledger.names([$0.claim.id])) attempt \($0.claim.attempt): \($0.change.text)" }
+                .story
         case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore.story)"
         case .nextDue: "next due"
         case .cancel(let ids, _): "cancel \(ledger.names(ids))"

@@ -99,7 +99,9 @@ struct SimulateCommand: ParsableCommand {
     private func values<Value: Hashable>(of text: String, _ parse: (String) -> Value?) throws -> Set<Value> {
         Set(
             try text.split(separator: ",").map { word in
-                guard let value = parse(String(word)) else { throw ValidationError("\(word) is nothing that is known.") }
+                guard let value = parse(String(word)) else {
+                    throw ValidationError("\(word) is nothing that is known.")
+                }
                 return value
             })
     }
