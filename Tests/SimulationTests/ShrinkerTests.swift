@@ -18,8 +18,8 @@ import Testing
         let whole = Simulation.run(seed: seed, canary: Self.canary)
         let shrinker = try #require(Shrinker(seed: seed, canary: Self.canary))
         let course = shrinker.course
-        #expect(shrinker.report.failure?.kind == whole.failure?.kind)
-        #expect(Simulation.run(seed: seed, canary: Self.canary, course: course) == shrinker.report)
+        #expect(shrinker.trial.kind == whole.failure?.kind)
+        #expect(Shrinker.Trial(Simulation.run(seed: seed, canary: Self.canary, course: course)) == shrinker.trial)
         #expect(course.requests?.count == 1)
         let faults = try #require(course.only)
         #expect(!faults.isEmpty && faults.count < whole.struck.count)

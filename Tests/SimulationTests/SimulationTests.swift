@@ -53,12 +53,18 @@ import Testing
         #expect(counts.staleClaims > 0)
     }
 
-    @Test(arguments: Canary.allCases)
+    @Test(arguments: Canary.allCases.filter { $0 != .traps })
     func `a planted bug is found`(canary: Canary) {
         let found = (1...Self.seedsPerCanary).first {
             Simulation.run(seed: $0, canary: canary).failure?.promise == canary.promise
         }
         #expect(found != nil, "\(canary.rawValue) was not found in \(Self.seedsPerCanary) seeds")
+    }
+
+    @Test func `a planted trap ends the process`() async {
+        await #expect(processExitsWith: .failure) {
+            for seed in 1...50 as ClosedRange<UInt64> { _ = Simulation.run(seed: seed, canary: .traps) }
+        }
     }
 
     @Test func `every promise has a planted bug that breaks it, and the documentation names both`() throws {

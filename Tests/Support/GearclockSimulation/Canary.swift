@@ -33,6 +33,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case deafToStop = "deaf-to-stop"
     /// A controller does not measure how late its tasks are.
     case unmeasured = "unmeasured"
+    /// A process traps when it loses a connection while a job of it runs.
+    case traps
 
     /// The promise that it breaks.
     package var promise: Promise {
@@ -48,6 +50,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .lateRescue, .lazyPoll: .punctual
         case .hoards: .bounded
         case .deafToStop: .stops
+        case .traps: .survives
         }
     }
 }

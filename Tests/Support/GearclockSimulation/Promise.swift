@@ -8,6 +8,8 @@ package enum Promise: String, CaseIterable, Sendable {
     case punctual = "punctual"
     case final = "a final state never changes"
     case fenced = "a stale claim changes nothing"
+    /// A trap ends the simulation itself; the command that runs it reports the seed.
+    case survives = "nothing stops a daemon"
     case heals = "everything ends once it is healed"
     case bounded = "bounded memory"
     case stops = "a stop ends"

@@ -4,44 +4,70 @@
 /// It is delta debugging: half of the faults are left out, then quarters, down to single ones, until none of what is left
 /// can be missed.
 package struct Shrinker {
+    /// What one run came to.
+    package struct Trial: Equatable, Sendable {
+        /// Failures of one kind are the same failure; `nil`: there is none.
+        package var kind: String?
+        package var struck: [FaultName]
+        package var requests: [Int]
+        package var events: Int
+
+        package init(kind: String?, struck: [FaultName], requests: [Int], events: Int) {
+            self.kind = kind
+            self.struck = struck
+            self.requests = requests
+            self.events = events
+        }
+
+        package init(_ report: Simulation.Report) {
+            self.init(
+                kind: report.failure?.kind, struck: report.struck, requests: report.requests, events: report.events)
+        }
+    }
+
     /// What is left.
     package private(set) var course: Course
     /// What happens with what is left.
-    package private(set) var report: Simulation.Report
+    package private(set) var trial: Trial
     /// How often a run was tried.
     package private(set) var runs = 1
 
-    private let canary: Canary?
-    private let kind: String
+    private let run: (Course) throws -> Trial
     /// How many events it may still simulate: a bound that does not depend on the machine.
     private var budget: Int
 
-    /// - Returns: `nil` if the run does not fail.
-    package init?(seed: UInt64, canary: Canary? = nil, course: Course = Course(), budget: Int = 100_000_000) {
+    /// - Parameter run: runs what is left of a world.
+    /// - Returns: `nil` if the whole of it does not fail.
+    package init?(
+        _ course: Course = Course(), budget: Int = 100_000_000, run: @escaping (Course) throws -> Trial
+    ) throws {
         self.course = course
-        self.canary = canary
-        self.report = Simulation.run(seed: seed, canary: canary, course: course)
-        guard let failure = self.report.failure else { return nil }
-        self.kind = failure.kind
+        self.run = run
         self.budget = budget
-        self.course.only = Set(self.report.struck)
-        self.course.requests = Set(self.report.requests)
-        self.shrink()
+        self.trial = try run(course)
+        guard self.trial.kind != nil else { return nil }
+        self.course.only = Set(self.trial.struck)
+        self.course.requests = Set(self.trial.requests)
+        try self.shrink()
     }
 
-    private mutating func shrink() {
+    package init?(seed: UInt64, canary: Canary? = nil, course: Course = Course()) {
+        try? self.init(course) { Trial(Simulation.run(seed: seed, canary: canary, course: $0)) }
+    }
+
+    private mutating func shrink() throws {
         var before: Course
         repeat {
             before = self.course
-            self.leaveOut(\.only)
+            try self.leaveOut(\.only)
             for part in Plainness.allCases where !self.course.plain.contains(part) {
-                self.attempt { $0.plain.insert(part) }
+                try self.attempt { $0.plain.insert(part) }
             }
-            self.leaveOut(\.requests)
+            try self.leaveOut(\.requests)
         } while self.course != before && self.budget > 0
     }
 
-    private mutating func leaveOut<Part: Comparable>(_ path: WritableKeyPath<Course, Set<Part>?>) {
+    private mutating func leaveOut<Part: Comparable>(_ path: WritableKeyPath<Course, Set<Part>?>) throws {
         var size = self.course[keyPath: path]!.count
         while size >= 1 {
             var isSmaller = false
@@ -49,7 +75,7 @@ package struct Shrinker {
             // What a smaller run has lost of its own accord is gone from the list as well.
             while case let parts = self.course[keyPath: path]!.sorted(), start < parts.count {
                 let end = min(start + size, parts.count)
-                if self.attempt({ $0[keyPath: path] = Set(parts[..<start] + parts[end...]) }) {
+                if try self.attempt({ $0[keyPath: path] = Set(parts[..<start] + parts[end...]) }) {
                     isSmaller = true
                 } else {
                     start = end
@@ -62,30 +88,22 @@ package struct Shrinker {
 
     /// - Returns: whether the run still fails in the same way; then the change is kept.
     @discardableResult
-    private mutating func attempt(_ change: (inout Course) -> Void) -> Bool {
+    private mutating func attempt(_ change: (inout Course) -> Void) throws -> Bool {
         guard self.budget > 0 else { return false }
         var course = self.course
         change(&course)
-        let report = Simulation.run(seed: self.report.seed, canary: self.canary, course: course)
+        let trial = try self.run(course)
         self.runs += 1
-        self.budget -= report.events
-        guard report.failure?.kind == self.kind else { return false }
-        course.only?.formIntersection(report.struck)
-        course.requests?.formIntersection(report.requests)
+        self.budget -= trial.events
+        guard trial.kind == self.trial.kind else { return false }
+        course.only?.formIntersection(trial.struck)
+        course.requests?.formIntersection(trial.requests)
         self.course = course
-        self.report = report
+        self.trial = trial
         return true
     }
 
-    /// What it came to, with the story of the small run.
-    package var explanation: String {
-        let seed = self.report.seed
-        let command = Simulation.command(seed: seed, canary: self.canary, course: self.course)
-        let tasks = StoryLine.tasks(in: self.report.failure?.text ?? "").sorted().joined(separator: ",")
-        return """
-            \(Simulation.explain(seed: seed, canary: self.canary, course: self.course))
-            \(command) --story\(tasks.isEmpty ? "" : " --task \(tasks)")
-            shrunk in \(self.runs) runs to \(self.course.only!.count) faults and \(self.course.requests!.count) requests
-            """
+    package var summary: String {
+        "shrunk in \(self.runs) runs to \(self.course.only!.count) faults and \(self.course.requests!.count) requests"
     }
 }

@@ -21,6 +21,9 @@ package enum Simulation {
         package var counts: Counts
     }
 
+    /// No world has more requests.
+    package static let mostRequests = 22
+
     /// How much happened in one run or in many.
     package struct Counts: Equatable, Sendable {
         package var acknowledged = 0
@@ -52,8 +55,8 @@ package enum Simulation {
             counts: Counts(world.ledger.statistics))
     }
 
-    /// What a person needs who is to find the reason of a failure: what happened to the tasks that it names, the promise
-    /// that was broken, and the command that repeats the run.
+    /// What a person needs who is to find the reason of a failure: what happened to the tasks that it names, and the
+    /// promise that was broken, and the command that repeats the run.
     package static func explain(
         seed: UInt64, canary: Canary? = nil, course: Course = Course(), lines count: Int = 50
     ) -> String {
@@ -68,8 +71,11 @@ package enum Simulation {
 
     /// The command that repeats a run.
     package static func command(seed: UInt64, canary: Canary?, course: Course) -> String {
-        let arguments = ["--seed", "\(seed)"] + (canary.map { ["--canary", $0.rawValue] } ?? []) + course.arguments
-        return (["Scripts/simulate"] + arguments).joined(separator: " ")
+        "Scripts/simulate " + self.arguments(seed: seed, canary: canary, course: course).joined(separator: " ")
+    }
+
+    package static func arguments(seed: UInt64, canary: Canary?, course: Course) -> [String] {
+        ["--seed", "\(seed)"] + (canary.map { ["--canary", $0.rawValue] } ?? []) + course.arguments
     }
 }
 

@@ -97,7 +97,7 @@ extension Swarm {
         self.targetSlots = 1 + dice.below(3)
         self.functions = 1 + dice.below(3)
         self.clients = 1 + dice.below(2)
-        self.requests = 3 + dice.below(20)
+        self.requests = 3 + dice.below(Simulation.mostRequests - 2)
         self.horizon = dice.between(2_000_000, dice.chance(0.3) ? 25_000_000 : 10_000_000)
         self.joinsRevive = dice.chance(0.3)
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])

@@ -66,6 +66,8 @@ extension World {
             dice.chance(self.swarm.customs) && isMade && self.strikes(FaultName(.custom, number))
         let isCancelled =
             dice.chance(self.swarm.cancels) && isMade && self.strikes(FaultName(.cancel, number))
+        if isCancelled { self.note("will cancel T\(number)", FaultName(.cancel, number)) }
+        if isCustom { self.note("T\(number) is for a custom controller", FaultName(.custom, number)) }
         return TaskTemplate(
             number: number,
             ownID: hasOwnIDs ? TaskID(high: dice.next(), low: dice.next()) : nil,

@@ -181,6 +181,7 @@ extension World {
 
     mutating func clientLost(_ connection: ConnectionID, _ node: Int) {
         self.connectivityChanged(node)
+        precondition(self.canary != .traps || self.nodes[node].runs.isEmpty, "A planted bug")
         if self.nodes[node].dispatcher != nil { self.handOversLost(connection, node) }
         if self.nodes[node].controller != nil { self.jobsLost(connection, node) }
     }

@@ -88,8 +88,9 @@ struct Campaign {
         }
         if child.process.terminationReason == .uncaughtSignal || child.process.terminationStatus != 0 {
             let seed = (try? String(contentsOf: child.seedFile, encoding: .utf8)) ?? "unknown"
-            print("FAILED: trapped (\(child.process.terminationStatus))\nScripts/simulate --seed \(seed)")
+            print("FAILED \(seed.trimmingCharacters(in: .newlines)) trapped (\(child.process.terminationStatus))")
             failures += 1
+            if let seed = UInt64(seed.trimmingCharacters(in: .newlines)) { try self.explain(seed) }
         }
         return failures
     }

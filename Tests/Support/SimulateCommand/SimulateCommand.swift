@@ -63,6 +63,9 @@ struct SimulateCommand: ParsableCommand {
     @Option(help: .hidden)
     var seedFile: String?
 
+    @Option(help: .hidden)
+    var probe: String?
+
     func validate() throws {
         guard self.jobs >= 1, self.seeds >= 1, self.first.addingReportingOverflow(self.seeds).overflow == false else {
             throw ValidationError("There must be at least one seed and one process.")
@@ -125,20 +128,38 @@ struct SimulateCommand: ParsableCommand {
 
     private func runOne(_ seed: UInt64) throws {
         let course = try self.course()
-        let tasks = self.task.map { Set($0.split(separator: ",").map(String.init)) }
-        let report = Simulation.run(
-            seed: seed, canary: self.canary, course: course,
-            trace: self.story ? { line in if tasks.map(line.concerns) ?? true { print(line) } } : nil)
-        guard let failure = report.failure else {
-            return print("passed: \(report.events) events, digest \(report.digest)")
-        }
-        if self.story {
-            print("FAILED: \(failure)")
-        } else if self.shrink, let shrinker = Shrinker(seed: seed, canary: self.canary, course: course) {
-            print(shrinker.explanation)
+        let probe = Probe(seed: seed, canary: self.canary)
+        if let path = self.probe { return try probe.write(to: path, course) }
+        if self.story { return try self.tell(seed, course) }
+        let shrinker: Shrinker?
+        let text: String
+        if try probe.run(course).kind != nil {
+            shrinker = self.shrink ? try Shrinker(course, run: probe.run) : nil
+            let command = Simulation.command(seed: seed, canary: self.canary, course: shrinker?.course ?? course)
+            text = "FAILED: trapped\n\(command)"
         } else {
-            print(Simulation.explain(seed: seed, canary: self.canary, course: course))
+            let report = Simulation.run(seed: seed, canary: self.canary, course: course)
+            guard report.failure != nil else {
+                return print("passed: \(report.events) events, digest \(report.digest)")
+            }
+            shrinker = self.shrink ? Shrinker(seed: seed, canary: self.canary, course: course) : nil
+            text = Simulation.explain(seed: seed, canary: self.canary, course: shrinker?.course ?? course)
         }
+        print(text)
+        if let shrinker { print(shrinker.summary) }
+        throw ExitCode.failure
+    }
+
+    private func tell(_ seed: UInt64, _ course: Course) throws {
+        let tasks = self.task.map { Set($0.split(separator: ",").map(String.init)) }
+        let report = Simulation.run(seed: seed, canary: self.canary, course: course) { line in
+            guard tasks.map(line.concerns) ?? true else { return }
+            print(line)
+            // It may trap before its next line.
+            fflush(nil)
+        }
+        guard let failure = report.failure else { return print("passed: \(report.events) events") }
+        print("FAILED: \(failure)")
         throw ExitCode.failure
     }
 }
