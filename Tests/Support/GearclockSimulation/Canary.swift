@@ -42,12 +42,12 @@ package enum Canary: String, CaseIterable, Sendable {
         case .storeIgnoresClaims: .fenced
         case .storeForgets, .earlyReceipt: .stored
         case .storeRevives: .final
-        case .storeMixesHistory, .unmeasured: .books
+        case .storeMixesHistory: .books
         case .earlyStart: .neverEarly
         case .shortLease: .notTwice
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
         case .noRescue: .heals
-        case .lateRescue, .lazyPoll: .punctual
+        case .lateRescue, .lazyPoll, .unmeasured: .punctual
         case .hoards: .bounded
         case .deafToStop: .stops
         case .traps: .survives

@@ -1,5 +1,5 @@
-/// One thing that goes wrong in a run. It keeps its name, its moment and its victims when others are left out, so that a
-/// failing run can be made smaller.
+/// One thing that goes wrong in a run. It keeps its name, its moment and its victims when others are left out, so that
+/// a failing run can be made smaller.
 package struct FaultName: Hashable, Comparable, Sendable, CustomStringConvertible {
     package enum Kind: String, CaseIterable, Sendable {
         /// Something strikes at its moment: the strike's number.

@@ -202,8 +202,9 @@ extension Ledger {
         let expected = self[index].shadow
         if let record, let expected, expected.fits(record) { return }
         if record == nil, expected == nil { return }
+        let (found, account) = (record?.text ?? "nothing", expected?.text ?? "nothing")
         self.fail(
-            "\(self.name(index)) is stored as \(record?.text ?? "nothing"), and should be \(expected?.text ?? "nothing")",
+            "\(self.name(index)) is stored as \(found), and should be \(account)",
             breaks: record == nil ? .stored : expected?.state.isFinal == true ? .final : .books)
     }
 

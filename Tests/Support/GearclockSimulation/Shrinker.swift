@@ -1,8 +1,8 @@
 /// Makes a failing run smaller: it leaves out faults, requests and complications as long as the run still fails in the
 /// same way. The same run becomes the same small one again.
 ///
-/// It is delta debugging: half of the faults are left out, then quarters, down to single ones, until none of what is left
-/// can be missed.
+/// It is delta debugging: half of the faults are left out, then quarters, down to single ones, until none of what is
+/// left can be missed.
 package struct Shrinker {
     /// What one run came to.
     package struct Trial: Equatable, Sendable {

@@ -72,8 +72,8 @@ extension Swarm {
         return span.microseconds + 2 * self.store.upperBound
     }
 
-    /// How long after everything healed, and after it is due, a task may lie in the store unclaimed, or with a lease that
-    /// ended; in microseconds. `nil` where limits keep tasks waiting.
+    /// How long after everything healed, and after it is due, a task may lie in the store unclaimed, or with a lease
+    /// that ended; in microseconds. `nil` where limits keep tasks waiting.
     var idleBound: Int64? {
         guard self.hasRoom else { return nil }
         // What was slow when it healed takes its time: a call eight seconds, a lost connection one to be noticed and a

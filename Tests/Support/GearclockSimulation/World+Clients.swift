@@ -110,9 +110,10 @@ extension World {
         let job = SubmittedJob(
             function: .submit, unique: Array("\(index)-\(attempt)".utf8), priority: .normal, isBackground: false,
             workload: .submission(index))
+        let request = self.requests[index]
         self.note(
-            "submits request \(index) on connection \(connection): \(self.requests[index].tasks.map { "T\($0.number)" }.story)",
-            by: self.endpoints[self.requests[index].client].owner.actor)
+            "submits request \(index) on connection \(connection): \(request.tasks.map { "T\($0.number)" }.story)",
+            by: self.endpoints[request.client].owner.actor)
         self.send(.submit(job, .submission(index, try: attempt)), on: connection)
     }
 

@@ -219,7 +219,9 @@ struct World {
             guard let measured = self.nodes[node].controller?.takeLateness().count else { continue }
             if self.canary != .unmeasured { self.nodes[node].measuredJobs += measured }
             let (submitted, all) = (self.nodes[node].submittedJobs, self.nodes[node].measuredJobs)
-            if submitted != all { self.ledger.fail("Process \(node) measured \(all) jobs of \(submitted)") }
+            if submitted != all {
+                self.ledger.fail("Process \(node) measured \(all) jobs of \(submitted)", breaks: .punctual)
+            }
         }
     }
 
