@@ -297,6 +297,9 @@ package struct DispatcherStateMachine: Sendable {
             next = min(next, max(due, self.pausedUntil ?? due))
         }
         if let notBefore = self.backoff.notBefore, notBefore > now.monotonic { next = min(next, notBefore) }
+        // Whatever else happens between two polls must not push the next one away.
+        if case .idle(let poll) = self.poll, poll > now.monotonic { next = min(next, poll) }
+        if case .idle(let rescue) = self.rescue, rescue > now.monotonic { next = min(next, rescue) }
         return next
     }
 

@@ -31,6 +31,13 @@ import Testing
         #expect(self.nextDue(.success(Sample.time(2))).first == .claimDue(request))
     }
 
+    @Test mutating func `what happens between two polls does not push the next one away`() throws {
+        _ = self.dispatcher.started(now: Sample.now())
+        _ = self.nextDue(.success(nil))
+        let timer = try #require(self.dispatcher.timerFired(now: Sample.now(0.06)).timer)
+        #expect(timer.seconds == 0.1)
+    }
+
     @Test(arguments: [TaskStoreError.unavailable("away"), .outcomeUnknown("lost")])
     mutating func `after a failed question nothing is asked until a pause is over`(error: TaskStoreError) throws {
         _ = self.dispatcher.started(now: Sample.now())

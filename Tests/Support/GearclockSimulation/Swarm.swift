@@ -31,10 +31,17 @@ struct Swarm {
     /// A job server that takes the mark "ignored" back when somebody joins the job; gearmand does not.
     var joinsRevive = false
 
+    /// Nothing goes wrong, or one thing once; what is due must start in time.
+    var isCalm = false
+
     // How long things take, in microseconds
     var network: ClosedRange<Int64> = 50...500
     var store: ClosedRange<Int64> = 200...2000
     var jobs: ClosedRange<Int64> = 1000...1_000_000
+
+    static let calmNetwork: ClosedRange<Int64> = 50...500
+    static let calmStore: ClosedRange<Int64> = 200...2000
+    static let calmJobs: ClosedRange<Int64> = 100...5000
 
     // Policies
     var dispatcher = DispatcherPolicy()
@@ -73,6 +80,7 @@ extension Swarm {
         self.drawWorld(&dice)
         self.drawPolicies(&dice)
         self.drawFaults(&dice)
+        if dice.chance(0.2) { self.calmDown(&dice) }
     }
 
     private mutating func drawWorld(_ dice: inout Dice) {
@@ -89,7 +97,7 @@ extension Swarm {
         self.targetSlots = 1 + dice.below(3)
         self.functions = 1 + dice.below(3)
         self.clients = 1 + dice.below(2)
-        self.requests = 3 + dice.below(20)
+        self.requests = 3 + dice.below(Simulation.mostRequests - 2)
         self.horizon = dice.between(2_000_000, dice.chance(0.3) ? 25_000_000 : 10_000_000)
         self.joinsRevive = dice.chance(0.3)
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])

@@ -19,7 +19,7 @@ extension World {
 
     private mutating func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
-            self.ledger.fail("Process \(node) hands a task over before it is due")
+            self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
         if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
             let answers = self.handedOver(tasks, node)
@@ -55,7 +55,7 @@ extension World {
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
-        self.note("process \(node): hand-over \(id) \(reply)")
+        self.note("hand-over \(id): \(reply.story)", by: .process(node, .dispatcher))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
     }
