@@ -185,7 +185,7 @@ package final class MariaDBConnection {
         return failure
     }
 
-    private func failure(_ step: MariaDBFailure.Step) -> MariaDBFailure {
+    func failure(_ step: MariaDBFailure.Step) -> MariaDBFailure {
         self.noted(MariaDBFailure(self.handle, step: step))
     }
 

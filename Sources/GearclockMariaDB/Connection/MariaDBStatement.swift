@@ -204,7 +204,9 @@ package final class MariaDBStatement {
     }
 
     private func failure(_ step: MariaDBFailure.Step) -> MariaDBFailure {
-        self.connection.noted(MariaDBFailure(self.handle, step: step))
+        // Of an error that comes in place of a row Connector/C tells the connection only.
+        guard mysql_stmt_errno(self.handle) != 0 else { return self.connection.failure(step) }
+        return self.connection.noted(MariaDBFailure(self.handle, step: step))
     }
 
     // MARK: - Reading: numbers of columns start at 0
