@@ -46,7 +46,7 @@ import Testing
 
     @Test func `faults do happen`() {
         var counts = Simulation.Counts()
-        for seed in 1...200 as ClosedRange<UInt64> { counts += Simulation.run(seed: seed).counts }
+        for seed in 1...100 as ClosedRange<UInt64> { counts += Simulation.run(seed: seed).counts }
         #expect(counts.acknowledged > 200)
         #expect(counts.rescues > 0)
         #expect(counts.adoptions > 0)

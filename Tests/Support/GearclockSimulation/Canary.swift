@@ -29,6 +29,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case lazyPoll = "lazy-poll"
     /// Dispatchers and controllers know no limits.
     case hoards = "hoards"
+    /// A controller has room for one task, so that one function takes all of it.
+    case unfair
     /// A controller does not hear that it is to stop.
     case deafToStop = "deaf-to-stop"
     /// A controller does not measure how late its tasks are.
@@ -48,6 +50,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
         case .noRescue: .heals
         case .lateRescue, .lazyPoll, .unmeasured: .punctual
+        case .unfair: .fair
         case .hoards: .bounded
         case .deafToStop: .stops
         case .traps: .survives

@@ -7,7 +7,7 @@ extension Ledger {
         guard let bound = self.latenessBound, self.isJudged(index) else { return }
         let lateness = self[index].readyAt.duration(to: self.now)
         if lateness > bound {
-            self.fail("\(self.name(index)) is \(lateness) late, and may be \(bound)", breaks: .punctual)
+            self.fail("\(self.name(index)) is \(lateness) late, and may be \(bound)", breaks: self.punctuality)
         }
     }
 
@@ -17,7 +17,7 @@ extension Ledger {
             for index in self.entries.indices where self.entries[index].jobs == 0 && self.isJudged(index) {
                 guard self.entries[index].shadow?.state.isFinal == false else { continue }
                 if self.entries[index].readyAt.advanced(by: bound) < self.now {
-                    self.fail("\(self.name(index)) is more than \(bound) late", breaks: .punctual)
+                    self.fail("\(self.name(index)) is more than \(bound) late", breaks: self.punctuality)
                 }
             }
         }
@@ -31,8 +31,12 @@ extension Ledger {
         }
     }
 
+    /// Where one function has no worker, what is late is late because of it.
+    private var punctuality: Promise { self.stalledFunction == nil ? .punctual : .fair }
+
     /// While daemons start and find each other, nothing is promised.
     private func isJudged(_ index: Int) -> Bool {
-        self.entries[index].readyAt.microseconds >= SimulatedClock.start + Swarm.warmUp
+        !self.entries[index].isStalled
+            && self.entries[index].readyAt.microseconds >= SimulatedClock.start + Swarm.warmUp
     }
 }

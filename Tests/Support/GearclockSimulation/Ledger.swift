@@ -22,6 +22,8 @@ final class Ledger {
         let retry: RetryPolicy
         let hasTimeout: Bool
         let isCustom: Bool
+        /// Nobody works for its function.
+        let isStalled: Bool
         /// As it was stored: a repeated submission counts from its own time.
         var expiresAt: Timestamp?
         /// How often a worker daemon took it in.
@@ -66,6 +68,8 @@ final class Ledger {
     let latenessBound: Duration?
     /// How long tasks may lie in the store unattended after everything healed.
     let idleBound: Duration?
+    /// The function that nobody works for: its tasks may be late, and no others.
+    let stalledFunction: FunctionName?
     /// The true time.
     var now = Timestamp.epoch
     var healedAt: Timestamp?
@@ -74,10 +78,11 @@ final class Ledger {
     var settled = 0
     var statistics = Statistics()
 
-    init(clockPlay: Duration, latenessBound: Duration?, idleBound: Duration?) {
+    init(clockPlay: Duration, latenessBound: Duration?, idleBound: Duration?, stalledFunction: FunctionName?) {
         self.clockPlay = clockPlay
         self.latenessBound = latenessBound
         self.idleBound = idleBound
+        self.stalledFunction = stalledFunction
     }
 
     struct Statistics {
@@ -134,7 +139,8 @@ final class Ledger {
             Entry(
                 id: definition.id, number: number, copy: self.copies[number]!, retry: definition.retry,
                 hasTimeout: definition.timeout != nil,
-                isCustom: definition.gearsloth?.controller != nil))
+                isCustom: definition.gearsloth?.controller != nil,
+                isStalled: definition.function == self.stalledFunction))
     }
 
     /// A worker daemon answers a submission.

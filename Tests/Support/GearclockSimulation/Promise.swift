@@ -6,6 +6,7 @@ package enum Promise: String, CaseIterable, Sendable {
     case neverEarly = "never before its time"
     case notTwice = "not twice at once"
     case punctual = "punctual"
+    case fair = "a stalled function delays nobody else"
     case final = "a final state never changes"
     case fenced = "a stale claim changes nothing"
     /// A trap ends the simulation itself; the command that runs it reports the seed.

@@ -2,8 +2,8 @@ internal import GearclockCore
 
 /// Worlds in which little goes wrong or nothing, so that tasks must be on time.
 extension Swarm {
-    /// Nothing fails, there is room for everything and a worker for every job; once, one daemon, a job server or the
-    /// store may be lost.
+    /// Nothing fails, there is room for everything and a worker for every job. Once, one daemon, a job server or the
+    /// store may be lost; or one of several functions has no worker, and must not delay the others.
     mutating func calmDown(_ dice: inout Dice) {
         self.isCalm = true
         self.simplify(.room)
@@ -20,6 +20,8 @@ extension Swarm {
         if let loss = dice.pick([nil, .killNode, .killNode, .stopNode, .killServer, .storeOutage] as [Fault?]) {
             self.faults[loss.rawValue] = 1
             self.nodes += self.nodes.reduce(into: []) { if !$0.contains($1) { $0.append($1) } }
+        } else if self.functions > 1 {
+            self.stalledFunction = 0
         }
     }
 

@@ -33,6 +33,8 @@ struct Swarm {
 
     /// Nothing goes wrong, or one thing once; what is due must start in time.
     var isCalm = false
+    /// In calm worlds: a function whose jobs no worker takes until everything heals.
+    var stalledFunction: Int?
 
     // How long things take, in microseconds
     var network: ClosedRange<Int64> = 50...500

@@ -61,7 +61,6 @@ extension World {
     private mutating func drawTemplate(
         _ number: Int, hasOwnIDs: Bool, isMade: Bool, _ dice: inout Dice
     ) -> TaskTemplate {
-        let letter = UInt8(97 + dice.below(self.swarm.functions))
         let isCustom =
             dice.chance(self.swarm.customs) && isMade && self.strikes(FaultName(.custom, number))
         let isCancelled =
@@ -71,13 +70,18 @@ extension World {
         return TaskTemplate(
             number: number,
             ownID: hasOwnIDs ? TaskID(high: dice.next(), low: dice.next()) : nil,
-            function: FunctionName([letter])!, priority: dice.pick(TaskPriority.allCases),
+            function: World.functionName(dice.below(self.swarm.functions)), priority: dice.pick(TaskPriority.allCases),
             after: dice.chance(0.4) ? .zero : .microseconds(dice.between(0, 10_000_000)),
             expiresAfter: dice.chance(0.1) ? .microseconds(dice.between(1000, 10_000_000)) : nil,
             timeout: dice.chance(0.15) ? .microseconds(dice.between(10_000, 5_000_000)) : nil,
             retry: self.drawRetry(isCustom: isCustom, &dice),
             retain: hasOwnIDs ? .seconds(3600) : dice.pick([.zero, .seconds(2)]),
             isCustom: isCustom, isCancelled: isCancelled)
+    }
+
+    /// Functions are named by one letter.
+    static func functionName(_ number: Int) -> FunctionName {
+        FunctionName([UInt8(97 + number)])!
     }
 
     private func drawRetry(isCustom: Bool, _ dice: inout Dice) -> RetryPolicy {

@@ -55,7 +55,8 @@ extension World {
     }
 
     /// Gives waiting jobs to workers that want one; of several workers, any.
-    private mutating func giveOut(_ server: Int, _ function: Function) {
+    mutating func giveOut(_ server: Int, _ function: Function) {
+        if self.phase == .faults, let stalled = self.swarm.stalledFunction, function == .target(stalled) { return }
         let kind = function.kind.rawValue
         while self.servers[server].hasWaiting(function) {
             let workers = self.endpoints.compactMap { $0.worker(at: server) }.filter {

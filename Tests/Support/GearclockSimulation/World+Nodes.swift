@@ -24,6 +24,7 @@ extension World {
     private var controllerPolicy: ControllerPolicy {
         var policy = self.swarm.controller
         if self.canary == .hoards { policy.inHandTasks = .max }
+        if self.canary == .unfair { policy.inHandTasks = 1 }
         return policy
     }
 

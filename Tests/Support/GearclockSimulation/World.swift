@@ -60,7 +60,8 @@ struct World {
         self.ledger = Ledger(
             clockPlay: .microseconds(2 * swarm.clockLimit),
             latenessBound: swarm.latenessBound.map { .microseconds($0) },
-            idleBound: swarm.idleBound.map { .microseconds($0) })
+            idleBound: swarm.idleBound.map { .microseconds($0) },
+            stalledFunction: swarm.stalledFunction.map { World.functionName($0) })
         self.build()
     }
 
