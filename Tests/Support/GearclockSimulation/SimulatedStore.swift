@@ -3,7 +3,8 @@ internal import GearclockCore
 /// Who asked the store, and for what: the answer is reported to it if it still lives.
 struct StoreCaller {
     enum Question {
-        case intake, nextDue, claim, rescue, dispatcherSettle, controllerSettle, extend, client
+        case intake, dueLanes, claim, rescue, dispatcherSettle, dispatcherBeat, dispatcherLeave, dispatcherSettings,
+            clocks, controllerSettle, extend, client
     }
 
     var node: Int
@@ -24,7 +25,12 @@ enum StoreRequest {
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
     case rescueExpired(endedBefore: Timestamp, limit: Int)
-    case nextDue
+    case dueLanes
+    case beat(OwnerID, MemberRole)
+    case leave(OwnerID)
+    case settings
+    case setSettings([FunctionSettings])
+    case clocks
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
 }
@@ -34,9 +40,12 @@ enum StoreReply {
     case claimed([ClaimedTask])
     case fenced([FencedOutcome])
     case rescued(Int)
-    case nextDue(Timestamp?)
+    case dueLanes([LaneDue])
+    case members([Member])
+    case settings([FunctionSettings])
+    case clocks([NodeClock])
+    case done
     case cancelled([CancelOutcome])
-    case ejected
 }
 
 /// What becomes of a call.
@@ -87,9 +96,14 @@ struct SimulatedStore {
         case .settle(let settlements): .fenced(self.model.settle(settlements, now: now))
         case .rescueExpired(let endedBefore, let limit):
             .rescued(self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
-        case .nextDue: .nextDue(self.model.nextDue())
+        case .dueLanes: .dueLanes(self.model.dueLanes())
+        case .beat(let owner, let role): .members(self.model.beat(owner, role: role, now: now))
+        case .leave(let owner): self.done { $0.leave(owner) }
+        case .settings: .settings(self.model.functionSettings())
+        case .setSettings(let settings): self.done { $0.setFunctionSettings(settings) }
+        case .clocks: .clocks([])
         case .cancel(let ids, let removeAt): .cancelled(self.model.cancel(ids, removeAt: removeAt, now: now))
-        case .eject(let ids): self.eject(ids)
+        case .eject(let ids): self.done { $0.eject(ids) }
         }
     }
 
@@ -97,9 +111,9 @@ struct SimulatedStore {
         self.model.prune(limit: Limits.settleBatch, now: now)
     }
 
-    private mutating func eject(_ ids: [TaskID]) -> StoreReply {
-        self.model.eject(ids)
-        return .ejected
+    private mutating func done(_ change: (inout TaskStoreModel) -> Void) -> StoreReply {
+        change(&self.model)
+        return .done
     }
 }
 

@@ -74,24 +74,10 @@ extension World {
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }
         if case .failure(let error) = reply { self.note("process \(node): \(caller.question) failed, \(error)") }
         switch caller.question {
-        case .intake:
-            self.insertReplied(reply.map(\.inserted), node)
-        case .nextDue:
-            let reply = reply.map(\.nextDue)
-            self.perform(
-                self.nodes[node].dispatcher!.nextDueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .claim:
-            let reply = reply.map(\.claimed)
-            self.perform(
-                self.nodes[node].dispatcher!.claimReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .rescue:
-            let reply = reply.map(\.rescued)
-            self.perform(
-                self.nodes[node].dispatcher!.rescueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .dispatcherSettle:
-            let reply = reply.map(\.fenced)
-            self.perform(
-                self.nodes[node].dispatcher!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+        case .intake: self.insertReplied(reply.map(\.inserted), node)
+        case .dueLanes, .claim, .rescue, .dispatcherSettle, .dispatcherBeat, .dispatcherLeave, .dispatcherSettings,
+            .clocks:
+            self.dispatcherReplied(caller.question, reply, node)
         case .controllerSettle:
             let reply = reply.map(\.fenced)
             self.perform(
@@ -100,9 +86,30 @@ extension World {
             let reply = reply.map(\.fenced)
             self.perform(
                 self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .client:
-            break
+        case .client: break
         }
+    }
+
+    private mutating func dispatcherReplied(
+        _ question: StoreCaller.Question, _ reply: Result<StoreReply, TaskStoreError>, _ node: Int
+    ) {
+        let now = self.dueNow(node)
+        var dispatcher = self.nodes[node].dispatcher!
+        self.nodes[node].dispatcher = nil
+        let actions: [DispatcherStateMachine.Action]
+        switch question {
+        case .dueLanes: actions = dispatcher.dueLanesReplied(reply.map(\.dueLanes), now: now, using: &self.dice)
+        case .claim: actions = dispatcher.claimReplied(reply.map(\.claimed), now: now, using: &self.dice)
+        case .rescue: actions = dispatcher.rescueReplied(reply.map(\.rescued), now: now, using: &self.dice)
+        case .dispatcherSettle: actions = dispatcher.settleReplied(reply.map(\.fenced), now: now, using: &self.dice)
+        case .dispatcherBeat: actions = dispatcher.beatReplied(reply.map(\.members), now: now, using: &self.dice)
+        case .dispatcherLeave: actions = dispatcher.leaveReplied(now: now)
+        case .dispatcherSettings: actions = dispatcher.settingsReplied(reply.map(\.settings), now: now)
+        case .clocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
+        case .intake, .controllerSettle, .extend, .client: preconditionFailure("Not a dispatcher's question")
+        }
+        self.nodes[node].dispatcher = dispatcher
+        self.perform(actions, node)
     }
 }
 
@@ -127,9 +134,24 @@ extension StoreReply {
         return count
     }
 
-    fileprivate var nextDue: Timestamp? {
-        guard case .nextDue(let due) = self else { preconditionFailure("Another answer was expected") }
-        return due
+    fileprivate var dueLanes: [LaneDue] {
+        guard case .dueLanes(let lanes) = self else { preconditionFailure("Another answer was expected") }
+        return lanes
+    }
+
+    fileprivate var members: [Member] {
+        guard case .members(let members) = self else { preconditionFailure("Another answer was expected") }
+        return members
+    }
+
+    fileprivate var settings: [FunctionSettings] {
+        guard case .settings(let settings) = self else { preconditionFailure("Another answer was expected") }
+        return settings
+    }
+
+    fileprivate var clocks: [NodeClock] {
+        guard case .clocks(let clocks) = self else { preconditionFailure("Another answer was expected") }
+        return clocks
     }
 
     fileprivate var text: String {
@@ -138,9 +160,12 @@ extension StoreReply {
         case .claimed(let tasks): "\(tasks.count)"
         case .fenced(let outcomes): "\(outcomes)"
         case .rescued(let count): "\(count)"
-        case .nextDue(let due): due.map { "\($0)" } ?? "nothing"
+        case .dueLanes(let lanes): "\(lanes.map(\.dueAt))"
+        case .members(let members): "\(members.map(\.beats))"
+        case .settings(let settings): "\(settings.map(\.function))"
+        case .clocks(let clocks): "\(clocks.map(\.offset))"
+        case .done: "done"
         case .cancelled(let outcomes): "\(outcomes)"
-        case .ejected: "ejected"
         }
     }
 }
@@ -155,7 +180,12 @@ extension StoreRequest {
         case .settle(let settlements):
             "settle " + settlements.map { "\(names([$0.claim.id])) \($0.claim.attempt) \($0.change.text)" }.description
         case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore)"
-        case .nextDue: "next due"
+        case .dueLanes: "due lanes"
+        case .beat(let owner, let role): "beat of \(role) \(owner)"
+        case .leave(let owner): "\(owner) leaves"
+        case .settings: "settings"
+        case .setSettings(let settings): "set \(settings.map { "\($0.function) paused: \($0.isPaused)" })"
+        case .clocks: "clocks"
         case .cancel(let ids, _): "cancel \(names(ids))"
         case .eject(let ids): "eject \(names(ids))"
         }
