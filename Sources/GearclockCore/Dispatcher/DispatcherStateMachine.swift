@@ -188,7 +188,9 @@ package struct DispatcherStateMachine: Sendable {
             next = min(next, max(due, self.pausedUntil ?? due))
         }
         if let reopening = self.gates.nextReopening { next = min(next, reopening) }
-        if let notBefore = self.backoff.notBefore, notBefore > now.monotonic { next = min(next, notBefore) }
+        // Whatever else happens in between must not push a question away.
+        let questions = [self.nextPoll, self.rescue.next, self.settings.next, self.clocks.next, self.backoff.notBefore]
+        for question in questions.compactMap({ $0 }) where question > now.monotonic { next = min(next, question) }
         return next
     }
 

@@ -7,6 +7,13 @@ enum Recurring: Equatable, Sendable {
 
     static let atOnce = Recurring.idle(next: MonotonicInstant(microseconds: .min))
 
+    var next: MonotonicInstant? {
+        switch self {
+        case .idle(let next): next
+        case .asking: nil
+        }
+    }
+
     /// Whether it has to be asked now; if so, it is.
     mutating func begins(now: MonotonicInstant) -> Bool {
         switch self {

@@ -23,7 +23,7 @@ extension Ledger {
             self.rescued(endedBefore: endedBefore, limit: limit, count: count, model)
         case (.cancel(let ids, _), .cancelled(let outcomes)):
             for (id, outcome) in zip(ids, outcomes) { self.cancelled(id, outcome, model) }
-        case (.eject(let ids), .done):
+        case (.eject(let ids), .ejected):
             for id in ids {
                 guard let index = self.index(of: id), let shadow = self[index].shadow, !shadow.state.isFinal else {
                     continue
@@ -31,8 +31,8 @@ extension Ledger {
                 self.end(index, .completed, isKept: false)
                 self.compare(index, model)
             }
-        case (.dueLanes, .dueLanes), (.beat, .members), (.leave, .done), (.settings, .settings), (.setSettings, .done),
-            (.clocks, .clocks):
+        case (.dueLanes, .dueLanes), (.beat, .members), (.leave, .done), (.functionSettings, .settings),
+            (.setFunctionSettings, .done), (.nodeClocks, .clocks):
             break
         default:
             preconditionFailure("An answer that does not fit its question")
@@ -98,6 +98,7 @@ extension Ledger {
             return self.fail("A task that is not stored is claimed")
         }
         if shadow.state != .scheduled { self.fail("\(self.name(index)) is claimed while \(shadow.state)") }
+        if !request.buckets.contains(task.id) { self.fail("\(self.name(index)) is claimed from another's bucket") }
         if shadow.dueAt > request.dueBy { self.fail("\(self.name(index)) is claimed before its time") }
         shadow.state = .running
         shadow.attempt += 1

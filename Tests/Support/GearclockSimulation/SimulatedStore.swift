@@ -4,7 +4,7 @@ internal import GearclockCore
 struct StoreCaller {
     enum Question {
         case intake, dueLanes, claim, rescue, dispatcherSettle, dispatcherBeat, dispatcherLeave, dispatcherSettings,
-            clocks, controllerSettle, extend, client
+            dispatcherClocks, controllerSettle, extend, client
     }
 
     var node: Int
@@ -26,13 +26,13 @@ enum StoreRequest {
     case settle([Settlement])
     case rescueExpired(endedBefore: Timestamp, limit: Int)
     case dueLanes
-    case beat(OwnerID, MemberRole)
-    case leave(OwnerID)
-    case settings
-    case setSettings([FunctionSettings])
-    case clocks
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
+    case beat(OwnerID, MemberRole)
+    case leave(OwnerID)
+    case functionSettings
+    case setFunctionSettings([FunctionSettings])
+    case nodeClocks
 }
 
 enum StoreReply {
@@ -41,11 +41,13 @@ enum StoreReply {
     case fenced([FencedOutcome])
     case rescued(Int)
     case dueLanes([LaneDue])
+    case cancelled([CancelOutcome])
+    case ejected
     case members([Member])
     case settings([FunctionSettings])
     case clocks([NodeClock])
+    /// There is nothing to say.
     case done
-    case cancelled([CancelOutcome])
 }
 
 /// What becomes of a call.
@@ -97,13 +99,13 @@ struct SimulatedStore {
         case .rescueExpired(let endedBefore, let limit):
             .rescued(self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
         case .dueLanes: .dueLanes(self.model.dueLanes())
-        case .beat(let owner, let role): .members(self.model.beat(owner, role: role, now: now))
-        case .leave(let owner): self.done { $0.leave(owner) }
-        case .settings: .settings(self.model.functionSettings())
-        case .setSettings(let settings): self.done { $0.setFunctionSettings(settings) }
-        case .clocks: .clocks([])
         case .cancel(let ids, let removeAt): .cancelled(self.model.cancel(ids, removeAt: removeAt, now: now))
-        case .eject(let ids): self.done { $0.eject(ids) }
+        case .eject(let ids): self.eject(ids)
+        case .beat(let id, let role): .members(self.model.beat(id, role: role, now: now))
+        case .leave(let id): self.leave(id)
+        case .functionSettings: .settings(self.model.functionSettings())
+        case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
+        case .nodeClocks: .clocks([])
         }
     }
 
@@ -111,8 +113,18 @@ struct SimulatedStore {
         self.model.prune(limit: Limits.settleBatch, now: now)
     }
 
-    private mutating func done(_ change: (inout TaskStoreModel) -> Void) -> StoreReply {
-        change(&self.model)
+    private mutating func eject(_ ids: [TaskID]) -> StoreReply {
+        self.model.eject(ids)
+        return .ejected
+    }
+
+    private mutating func leave(_ id: OwnerID) -> StoreReply {
+        self.model.leave(id)
+        return .done
+    }
+
+    private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
+        self.model.setFunctionSettings(settings)
         return .done
     }
 }

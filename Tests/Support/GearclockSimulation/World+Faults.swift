@@ -66,6 +66,7 @@ extension World {
     mutating func heal() {
         self.phase = .healed
         self.note("everything heals")
+        self.membersChanged()
         self.store.awayUntil = self.time
         self.store.slowUntil = self.time
         for server in self.servers.indices where !self.servers[server].isUp {

@@ -63,6 +63,7 @@ extension World {
             }
         }
         let reply = self.store.perform(request, now: call.now)
+        if case .claimDue(let request) = request { self.checkBuckets(request) }
         self.note("store: \(call.request.text(self.ledger)) -> \(reply.text)")
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
@@ -76,7 +77,7 @@ extension World {
         switch caller.question {
         case .intake: self.insertReplied(reply.map(\.inserted), node)
         case .dueLanes, .claim, .rescue, .dispatcherSettle, .dispatcherBeat, .dispatcherLeave, .dispatcherSettings,
-            .clocks:
+            .dispatcherClocks:
             self.dispatcherReplied(caller.question, reply, node)
         case .controllerSettle:
             let reply = reply.map(\.fenced)
@@ -105,7 +106,7 @@ extension World {
         case .dispatcherBeat: actions = dispatcher.beatReplied(reply.map(\.members), now: now, using: &self.dice)
         case .dispatcherLeave: actions = dispatcher.leaveReplied(now: now)
         case .dispatcherSettings: actions = dispatcher.settingsReplied(reply.map(\.settings), now: now)
-        case .clocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
+        case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
         case .intake, .controllerSettle, .extend, .client: preconditionFailure("Not a dispatcher's question")
         }
         self.nodes[node].dispatcher = dispatcher
@@ -161,9 +162,10 @@ extension StoreReply {
         case .fenced(let outcomes): "\(outcomes)"
         case .rescued(let count): "\(count)"
         case .dueLanes(let lanes): "\(lanes.map(\.dueAt))"
-        case .members(let members): "\(members.map(\.beats))"
-        case .settings(let settings): "\(settings.map(\.function))"
+        case .members(let members): "\(members.count) members"
+        case .settings(let settings): "\(settings.count) settings"
         case .clocks(let clocks): "\(clocks.map(\.offset))"
+        case .ejected: "ejected"
         case .done: "done"
         case .cancelled(let outcomes): "\(outcomes)"
         }
@@ -181,11 +183,11 @@ extension StoreRequest {
             "settle " + settlements.map { "\(names([$0.claim.id])) \($0.claim.attempt) \($0.change.text)" }.description
         case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore)"
         case .dueLanes: "due lanes"
-        case .beat(let owner, let role): "beat of \(role) \(owner)"
-        case .leave(let owner): "\(owner) leaves"
-        case .settings: "settings"
-        case .setSettings(let settings): "set \(settings.map { "\($0.function) paused: \($0.isPaused)" })"
-        case .clocks: "clocks"
+        case .beat(let id, _): "\(id) lives"
+        case .leave(let id): "\(id) leaves"
+        case .functionSettings: "settings"
+        case .setFunctionSettings(let settings): "set \(settings)"
+        case .nodeClocks: "clocks"
         case .cancel(let ids, _): "cancel \(names(ids))"
         case .eject(let ids): "eject \(names(ids))"
         }

@@ -30,6 +30,9 @@ struct World {
     var requests: [ClientRequest] = []
     var endpoints: [Endpoint] = []
     var connections: [Connection] = []
+    /// What dispatchers claim from, since somebody came or went.
+    var claimedBuckets: [OwnerID: BucketSet] = [:]
+    var membersChangedAt: Int64 = 0
     var digest: UInt64 = 0
     var events = 0
     private var eventsAtThisTime = 0
