@@ -1,5 +1,5 @@
-/// How much of each lane a dispatcher takes: all that it has room for, except of lanes whose function was deferred or is
-/// paused.
+/// How much of each lane a dispatcher takes: all that it has room for, except of lanes whose function was deferred or
+/// is paused.
 ///
 /// After a deferral nothing of the lane is handed over for a while, and then only a little: if all of it is accepted,
 /// twice as much the next time. So a function that is at its limit, slow or without workers costs a question now and

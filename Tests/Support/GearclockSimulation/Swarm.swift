@@ -119,6 +119,7 @@ extension Swarm {
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }
+        if dice.chance(0.3) { self.dispatcher.laneTasks = 1 + dice.below(4) }
         if dice.chance(0.3) { self.controller.inHandTasks = 1 + dice.below(6) }
         if dice.chance(0.3) { self.controller.inHandPerFunction = 1 + dice.below(3) }
         if dice.chance(0.2) { self.controller.inHandBytes = 1 + dice.below(2000) }
