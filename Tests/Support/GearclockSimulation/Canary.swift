@@ -14,6 +14,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case lostIsSuccess = "lost-is-success"
     /// A dispatcher claims from all buckets, whoever else lives.
     case claimsEverything = "claims-everything"
+    /// Dispatchers do not know what is paused.
+    case ignoresPause = "ignores-pause"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
 }

@@ -65,6 +65,7 @@ extension World {
     /// From here on nothing goes wrong: what died starts, what froze thaws, what was apart is joined.
     mutating func heal() {
         self.phase = .healed
+        self.endBy = self.swarm.horizon + self.timeToEnd
         self.note("everything heals")
         self.membersChanged()
         self.store.awayUntil = self.time

@@ -64,6 +64,7 @@ extension World {
         }
         let reply = self.store.perform(request, now: call.now)
         if case .claimDue(let request) = request { self.checkBuckets(request) }
+        self.checkPause(request, reply)
         self.note("store: \(call.request.text(self.ledger)) -> \(reply.text)")
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
@@ -105,7 +106,9 @@ extension World {
         case .dispatcherSettle: actions = dispatcher.settleReplied(reply.map(\.fenced), now: now, using: &self.dice)
         case .dispatcherBeat: actions = dispatcher.beatReplied(reply.map(\.members), now: now, using: &self.dice)
         case .dispatcherLeave: actions = dispatcher.leaveReplied(now: now)
-        case .dispatcherSettings: actions = dispatcher.settingsReplied(reply.map(\.settings), now: now)
+        case .dispatcherSettings:
+            let settings = reply.map(\.settings).map { self.canary == .ignoresPause ? [] : $0 }
+            actions = dispatcher.settingsReplied(settings, now: now)
         case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
         case .intake, .controllerSettle, .extend, .client: preconditionFailure("Not a dispatcher's question")
         }
