@@ -21,6 +21,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case discardsEarly = "discards-early"
     /// A controller retries at once, whatever the policy says.
     case hastyRetry = "hasty-retry"
+    /// A dispatcher claims from all buckets, whoever else lives.
+    case claimsEverything = "claims-everything"
+    /// Dispatchers do not know what is paused.
+    case ignoresPause = "ignores-pause"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
     /// Leases that ran out are taken back half a minute too late.
@@ -49,6 +53,8 @@ package enum Canary: String, CaseIterable, Sendable {
         case .shortLease: .notTwice
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
         case .noRescue: .heals
+        case .claimsEverything: .alone
+        case .ignoresPause: .paused
         case .lateRescue, .lazyPoll, .unmeasured: .punctual
         case .unfair: .fair
         case .hoards: .bounded

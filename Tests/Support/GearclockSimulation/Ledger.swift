@@ -19,6 +19,7 @@ final class Ledger {
         /// T1, T2 … in stories; a task that was stored under several ids has copies.
         let number: Int
         let copy: Int
+        let function: FunctionName
         let retry: RetryPolicy
         let hasTimeout: Bool
         let isCustom: Bool
@@ -137,8 +138,8 @@ final class Ledger {
         self.copies[number, default: 0] += 1
         self.entries.append(
             Entry(
-                id: definition.id, number: number, copy: self.copies[number]!, retry: definition.retry,
-                hasTimeout: definition.timeout != nil,
+                id: definition.id, number: number, copy: self.copies[number]!, function: definition.function,
+                retry: definition.retry, hasTimeout: definition.timeout != nil,
                 isCustom: definition.gearsloth?.controller != nil,
                 isStalled: definition.function == self.stalledFunction))
     }
@@ -228,8 +229,8 @@ final class Ledger {
     // MARK: - The end
 
     /// Once all is healed: what is missing until every acknowledged task has ended; `nil` if nothing.
-    func unfinished() -> String? {
-        for index in self.entries.indices {
+    func unfinished(except function: FunctionName? = nil) -> String? {
+        for index in self.entries.indices where function == nil || self.entries[index].function != function {
             guard let shadow = self.entries[index].shadow else {
                 if self.entries[index].isAcknowledged, self.entries[index].end == nil {
                     return "\(self.name(index)) was acknowledged and is gone"

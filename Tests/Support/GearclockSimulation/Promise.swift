@@ -7,6 +7,8 @@ package enum Promise: String, CaseIterable, Sendable {
     case notTwice = "not twice at once"
     case punctual = "punctual"
     case fair = "a stalled function delays nobody else"
+    case paused = "a paused function is left alone"
+    case alone = "dispatchers do not compete"
     case final = "a final state never changes"
     case fenced = "a stale claim changes nothing"
     /// A trap ends the simulation itself; the command that runs it reports the seed.

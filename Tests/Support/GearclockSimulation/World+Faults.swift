@@ -80,7 +80,9 @@ extension World {
     mutating func heal() {
         self.phase = .healed
         self.ledger.healedAt = self.trueNow
+        self.endBy = self.swarm.horizon + self.timeToEnd
         self.note("everything heals")
+        self.membersChanged()
         self.store.awayUntil = self.time
         self.store.slowUntil = self.time
         for server in self.servers.indices where !self.servers[server].isUp {

@@ -34,6 +34,7 @@ extension World {
         self.nodes[node].status = .up
         let roles = self.nodes[node].roles
         self.note("starts", by: .process(node))
+        self.membersChanged()
         if roles.contains(.intake) {
             self.nodes[node].intake = SubmissionStateMachine(
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
@@ -55,6 +56,7 @@ extension World {
     mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
         self.note("dies", by: .process(node))
+        self.membersChanged()
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -65,6 +67,7 @@ extension World {
     mutating func shutDown(_ node: Int, deadline: Int64?) {
         guard self.nodes[node].status == .up else { return }
         self.note("is asked to stop", by: .process(node))
+        self.membersChanged()
         self.nodes[node].status = .draining
         let now = self.now(node)
         for connection in self.open(self.nodes[node].workerEndpoint) {
