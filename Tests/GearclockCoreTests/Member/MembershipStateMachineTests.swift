@@ -88,6 +88,7 @@ import Testing
         self.beat(.failure(.unavailable("away")), at: 20)
         self.beat([1: 1, 2: 5], at: 40)
         #expect(self.membership.buckets == shared)
+        self.beat([1: 1, 2: 5], at: 41.5)
         self.beat([1: 1, 2: 5], at: 43)
         #expect(self.membership.buckets == .all)
     }

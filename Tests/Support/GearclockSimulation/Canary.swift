@@ -12,6 +12,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case shortLease = "short-lease"
     /// A controller takes the loss of its job for its success.
     case lostIsSuccess = "lost-is-success"
+    /// A dispatcher claims from all buckets, whoever else lives.
+    case claimsEverything = "claims-everything"
+    /// Dispatchers do not know what is paused.
+    case ignoresPause = "ignores-pause"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
 }

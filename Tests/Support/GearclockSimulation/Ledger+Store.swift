@@ -31,7 +31,8 @@ extension Ledger {
                 self.end(index, .completed, isKept: false)
                 self.compare(index, model)
             }
-        case (.nextDue, .nextDue):
+        case (.dueLanes, .dueLanes), (.beat, .members), (.leave, .done), (.functionSettings, .settings),
+            (.setFunctionSettings, .done), (.nodeClocks, .clocks):
             break
         default:
             preconditionFailure("An answer that does not fit its question")
@@ -97,6 +98,7 @@ extension Ledger {
             return self.fail("A task that is not stored is claimed")
         }
         if shadow.state != .scheduled { self.fail("\(self.name(index)) is claimed while \(shadow.state)") }
+        if !request.buckets.contains(task.id) { self.fail("\(self.name(index)) is claimed from another's bucket") }
         if shadow.dueAt > request.dueBy { self.fail("\(self.name(index)) is claimed before its time") }
         shadow.state = .running
         shadow.attempt += 1

@@ -14,6 +14,7 @@ final class Ledger {
 
     struct Entry {
         let id: TaskID
+        let function: FunctionName
         let retry: RetryPolicy
         let hasTimeout: Bool
         let isCustom: Bool
@@ -105,8 +106,8 @@ final class Ledger {
         self.indexes[definition.id] = self.entries.count
         self.entries.append(
             Entry(
-                id: definition.id, retry: definition.retry, hasTimeout: definition.timeout != nil,
-                isCustom: definition.gearsloth?.controller != nil))
+                id: definition.id, function: definition.function, retry: definition.retry,
+                hasTimeout: definition.timeout != nil, isCustom: definition.gearsloth?.controller != nil))
     }
 
     /// A worker daemon answers a submission.
@@ -185,8 +186,8 @@ final class Ledger {
     // MARK: - The end
 
     /// Once all is healed: what is missing until every acknowledged task has ended; `nil` if nothing.
-    func unfinished() -> String? {
-        for index in self.entries.indices {
+    func unfinished(except function: FunctionName? = nil) -> String? {
+        for index in self.entries.indices where function == nil || self.entries[index].function != function {
             guard let shadow = self.entries[index].shadow else {
                 if self.entries[index].isAcknowledged, self.entries[index].end == nil {
                     return "\(self.name(index)) was acknowledged and is gone"

@@ -3,7 +3,8 @@ internal import GearclockCore
 /// Who asked the store, and for what: the answer is reported to it if it still lives.
 struct StoreCaller {
     enum Question {
-        case intake, nextDue, claim, rescue, dispatcherSettle, controllerSettle, extend, client
+        case intake, dueLanes, claim, rescue, dispatcherSettle, dispatcherBeat, dispatcherLeave, dispatcherSettings,
+            dispatcherClocks, controllerSettle, extend, client
     }
 
     var node: Int
@@ -24,9 +25,14 @@ enum StoreRequest {
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
     case rescueExpired(endedBefore: Timestamp, limit: Int)
-    case nextDue
+    case dueLanes
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
+    case beat(OwnerID, MemberRole)
+    case leave(OwnerID)
+    case functionSettings
+    case setFunctionSettings([FunctionSettings])
+    case nodeClocks
 }
 
 enum StoreReply {
@@ -34,9 +40,14 @@ enum StoreReply {
     case claimed([ClaimedTask])
     case fenced([FencedOutcome])
     case rescued(Int)
-    case nextDue(Timestamp?)
+    case dueLanes([LaneDue])
     case cancelled([CancelOutcome])
     case ejected
+    case members([Member])
+    case settings([FunctionSettings])
+    case clocks([NodeClock])
+    /// There is nothing to say.
+    case done
 }
 
 /// What becomes of a call.
@@ -87,9 +98,14 @@ struct SimulatedStore {
         case .settle(let settlements): .fenced(self.model.settle(settlements, now: now))
         case .rescueExpired(let endedBefore, let limit):
             .rescued(self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
-        case .nextDue: .nextDue(self.model.nextDue())
+        case .dueLanes: .dueLanes(self.model.dueLanes())
         case .cancel(let ids, let removeAt): .cancelled(self.model.cancel(ids, removeAt: removeAt, now: now))
         case .eject(let ids): self.eject(ids)
+        case .beat(let id, let role): .members(self.model.beat(id, role: role, now: now))
+        case .leave(let id): self.leave(id)
+        case .functionSettings: .settings(self.model.functionSettings())
+        case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
+        case .nodeClocks: .clocks([])
         }
     }
 
@@ -100,6 +116,16 @@ struct SimulatedStore {
     private mutating func eject(_ ids: [TaskID]) -> StoreReply {
         self.model.eject(ids)
         return .ejected
+    }
+
+    private mutating func leave(_ id: OwnerID) -> StoreReply {
+        self.model.leave(id)
+        return .done
+    }
+
+    private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
+        self.model.setFunctionSettings(settings)
+        return .done
     }
 }
 

@@ -26,6 +26,8 @@ struct Swarm {
     var functions = 1
     var clients = 1
     var requests = 10
+    /// It is paused until all others have nothing left to do.
+    var pausedFunction: FunctionName?
     /// When everything heals.
     var horizon: Int64 = 20_000_000
     /// A job server that takes the mark "ignored" back when somebody joins the job; gearmand does not.
@@ -88,6 +90,7 @@ extension Swarm {
         self.targets = 1 + dice.below(4)
         self.targetSlots = 1 + dice.below(3)
         self.functions = 1 + dice.below(3)
+        if dice.chance(0.2) { self.pausedFunction = FunctionName([UInt8(97 + dice.below(self.functions))]) }
         self.clients = 1 + dice.below(2)
         self.requests = 3 + dice.below(20)
         self.horizon = dice.between(2_000_000, dice.chance(0.3) ? 25_000_000 : 10_000_000)
@@ -119,6 +122,7 @@ extension Swarm {
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }
+        if dice.chance(0.3) { self.dispatcher.laneTasks = 1 + dice.below(4) }
         if dice.chance(0.3) { self.controller.inHandTasks = 1 + dice.below(6) }
         if dice.chance(0.3) { self.controller.inHandPerFunction = 1 + dice.below(3) }
         if dice.chance(0.2) { self.controller.inHandBytes = 1 + dice.below(2000) }

@@ -5,12 +5,18 @@ extension World {
     mutating func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .askNextDue: self.ask(.nextDue, .nextDue, node)
-            case .claimDue(let request): self.ask(.claim, .claimDue(request), node)
+            case .askDueLanes: self.ask(.dueLanes, .dueLanes, node)
+            case .claimDue(var request):
+                if self.canary == .claimsEverything { request.buckets = .all }
+                self.ask(.claim, .claimDue(request), node)
             case .rescueExpired(let endedBefore, let limit):
                 self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
             case .handOver(let id, let tasks): self.handOver(id, tasks, node)
             case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
+            case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
+            case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)
+            case .askSettings: self.ask(.dispatcherSettings, .functionSettings, node)
+            case .askClocks: self.ask(.dispatcherClocks, .nodeClocks, node)
             case .setTimer(let instant): self.setTimer(.dispatcher, instant, node)
             case .stopped: self.machineStopped(.dispatcher, node)
             }

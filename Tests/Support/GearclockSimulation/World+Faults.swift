@@ -65,7 +65,9 @@ extension World {
     /// From here on nothing goes wrong: what died starts, what froze thaws, what was apart is joined.
     mutating func heal() {
         self.phase = .healed
+        self.endBy = self.swarm.horizon + self.timeToEnd
         self.note("everything heals")
+        self.membersChanged()
         self.store.awayUntil = self.time
         self.store.slowUntil = self.time
         for server in self.servers.indices where !self.servers[server].isUp {

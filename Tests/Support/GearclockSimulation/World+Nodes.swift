@@ -17,6 +17,7 @@ extension World {
         self.nodes[node].status = .up
         let roles = self.nodes[node].roles
         self.note("process \(node) starts")
+        self.membersChanged()
         if roles.contains(.intake) {
             self.nodes[node].intake = SubmissionStateMachine(
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
@@ -38,6 +39,7 @@ extension World {
     mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
         self.note("process \(node) dies")
+        self.membersChanged()
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -48,6 +50,7 @@ extension World {
     mutating func shutDown(_ node: Int, deadline: Int64?) {
         guard self.nodes[node].status == .up else { return }
         self.note("process \(node) is asked to stop")
+        self.membersChanged()
         self.nodes[node].status = .draining
         let now = self.now(node)
         for connection in self.open(self.nodes[node].workerEndpoint) {

@@ -63,6 +63,8 @@ extension World {
             }
         }
         let reply = self.store.perform(request, now: call.now)
+        if case .claimDue(let request) = request { self.checkBuckets(request) }
+        self.checkPause(request, reply)
         self.note("store: \(call.request.text(self.ledger)) -> \(reply.text)")
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
@@ -74,24 +76,10 @@ extension World {
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }
         if case .failure(let error) = reply { self.note("process \(node): \(caller.question) failed, \(error)") }
         switch caller.question {
-        case .intake:
-            self.insertReplied(reply.map(\.inserted), node)
-        case .nextDue:
-            let reply = reply.map(\.nextDue)
-            self.perform(
-                self.nodes[node].dispatcher!.nextDueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .claim:
-            let reply = reply.map(\.claimed)
-            self.perform(
-                self.nodes[node].dispatcher!.claimReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .rescue:
-            let reply = reply.map(\.rescued)
-            self.perform(
-                self.nodes[node].dispatcher!.rescueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .dispatcherSettle:
-            let reply = reply.map(\.fenced)
-            self.perform(
-                self.nodes[node].dispatcher!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+        case .intake: self.insertReplied(reply.map(\.inserted), node)
+        case .dueLanes, .claim, .rescue, .dispatcherSettle, .dispatcherBeat, .dispatcherLeave, .dispatcherSettings,
+            .dispatcherClocks:
+            self.dispatcherReplied(caller.question, reply, node)
         case .controllerSettle:
             let reply = reply.map(\.fenced)
             self.perform(
@@ -100,9 +88,32 @@ extension World {
             let reply = reply.map(\.fenced)
             self.perform(
                 self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .client:
-            break
+        case .client: break
         }
+    }
+
+    private mutating func dispatcherReplied(
+        _ question: StoreCaller.Question, _ reply: Result<StoreReply, TaskStoreError>, _ node: Int
+    ) {
+        let now = self.dueNow(node)
+        var dispatcher = self.nodes[node].dispatcher!
+        self.nodes[node].dispatcher = nil
+        let actions: [DispatcherStateMachine.Action]
+        switch question {
+        case .dueLanes: actions = dispatcher.dueLanesReplied(reply.map(\.dueLanes), now: now, using: &self.dice)
+        case .claim: actions = dispatcher.claimReplied(reply.map(\.claimed), now: now, using: &self.dice)
+        case .rescue: actions = dispatcher.rescueReplied(reply.map(\.rescued), now: now, using: &self.dice)
+        case .dispatcherSettle: actions = dispatcher.settleReplied(reply.map(\.fenced), now: now, using: &self.dice)
+        case .dispatcherBeat: actions = dispatcher.beatReplied(reply.map(\.members), now: now, using: &self.dice)
+        case .dispatcherLeave: actions = dispatcher.leaveReplied(now: now)
+        case .dispatcherSettings:
+            let settings = reply.map(\.settings).map { self.canary == .ignoresPause ? [] : $0 }
+            actions = dispatcher.settingsReplied(settings, now: now)
+        case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
+        case .intake, .controllerSettle, .extend, .client: preconditionFailure("Not a dispatcher's question")
+        }
+        self.nodes[node].dispatcher = dispatcher
+        self.perform(actions, node)
     }
 }
 
@@ -127,9 +138,24 @@ extension StoreReply {
         return count
     }
 
-    fileprivate var nextDue: Timestamp? {
-        guard case .nextDue(let due) = self else { preconditionFailure("Another answer was expected") }
-        return due
+    fileprivate var dueLanes: [LaneDue] {
+        guard case .dueLanes(let lanes) = self else { preconditionFailure("Another answer was expected") }
+        return lanes
+    }
+
+    fileprivate var members: [Member] {
+        guard case .members(let members) = self else { preconditionFailure("Another answer was expected") }
+        return members
+    }
+
+    fileprivate var settings: [FunctionSettings] {
+        guard case .settings(let settings) = self else { preconditionFailure("Another answer was expected") }
+        return settings
+    }
+
+    fileprivate var clocks: [NodeClock] {
+        guard case .clocks(let clocks) = self else { preconditionFailure("Another answer was expected") }
+        return clocks
     }
 
     fileprivate var text: String {
@@ -138,9 +164,13 @@ extension StoreReply {
         case .claimed(let tasks): "\(tasks.count)"
         case .fenced(let outcomes): "\(outcomes)"
         case .rescued(let count): "\(count)"
-        case .nextDue(let due): due.map { "\($0)" } ?? "nothing"
-        case .cancelled(let outcomes): "\(outcomes)"
+        case .dueLanes(let lanes): "\(lanes.map(\.dueAt))"
+        case .members(let members): "\(members.count) members"
+        case .settings(let settings): "\(settings.count) settings"
+        case .clocks(let clocks): "\(clocks.map(\.offset))"
         case .ejected: "ejected"
+        case .done: "done"
+        case .cancelled(let outcomes): "\(outcomes)"
         }
     }
 }
@@ -155,7 +185,12 @@ extension StoreRequest {
         case .settle(let settlements):
             "settle " + settlements.map { "\(names([$0.claim.id])) \($0.claim.attempt) \($0.change.text)" }.description
         case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore)"
-        case .nextDue: "next due"
+        case .dueLanes: "due lanes"
+        case .beat(let id, _): "\(id) lives"
+        case .leave(let id): "\(id) leaves"
+        case .functionSettings: "settings"
+        case .setFunctionSettings(let settings): "set \(settings)"
+        case .nodeClocks: "clocks"
         case .cancel(let ids, _): "cancel \(names(ids))"
         case .eject(let ids): "eject \(names(ids))"
         }

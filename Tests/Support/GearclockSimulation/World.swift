@@ -30,6 +30,13 @@ struct World {
     var requests: [ClientRequest] = []
     var endpoints: [Endpoint] = []
     var connections: [Connection] = []
+    /// The function that is paused.
+    var heldBack: FunctionName?
+    /// When all tasks must have ended, once healed.
+    var endBy: Int64 = 0
+    /// What dispatchers claim from, since somebody came or went.
+    var claimedBuckets: [OwnerID: BucketSet] = [:]
+    var membersChangedAt: Int64 = 0
     var digest: UInt64 = 0
     var events = 0
     private var eventsAtThisTime = 0
@@ -67,6 +74,7 @@ struct World {
         }
         let clients = (0..<self.swarm.clients).map { self.addEndpoint(.submitter($0)) }
         self.plan(clients)
+        self.pause()
         for index in self.nodes.indices { self.startNode(index) }
         for index in self.targets.indices { self.startTarget(index) }
         for client in clients { self.startEndpoint(client) }
@@ -181,8 +189,10 @@ struct World {
         case .faults:
             break
         case .healed:
-            if self.time > self.swarm.horizon + self.timeToEnd {
-                if let missing = self.ledger.unfinished() ?? self.unquiet { self.ledger.fail(missing) }
+            self.resumeIfOthersEnded()
+            if self.time > self.endBy {
+                let missing = self.ledger.unfinished(except: self.heldBack)
+                if let missing = missing ?? self.unquiet { self.ledger.fail(missing) }
             }
         case .stopping:
             if self.time > self.stoppingSince + Self.timeToStop {
