@@ -75,6 +75,7 @@ extension Swarm {
             self.dispatcher.heldTasks = dispatcher.heldTasks
             self.dispatcher.heldBytes = dispatcher.heldBytes
             self.dispatcher.handOversAtOnce = dispatcher.handOversAtOnce
+            self.dispatcher.laneTasks = dispatcher.laneTasks
             self.controller.inHandTasks = controller.inHandTasks
             self.controller.inHandPerFunction = controller.inHandPerFunction
             self.controller.inHandBytes = controller.inHandBytes
