@@ -48,7 +48,7 @@ CREATE TABLE attempt (
     outcome TINYINT UNSIGNED NOT NULL,
     message VARBINARY(1024) NOT NULL,
     PRIMARY KEY (task_id, number),
-    CONSTRAINT attempt_outcome CHECK (outcome <= 4)
+    CONSTRAINT attempt_outcome CHECK (outcome <= 6)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary;
 
 INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (1, 'tasks', 1);

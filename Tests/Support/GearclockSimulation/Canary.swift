@@ -14,4 +14,6 @@ package enum Canary: String, CaseIterable, Sendable {
     case lostIsSuccess = "lost-is-success"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
+    /// Controllers do not know of limits.
+    case noLimits = "no-limits"
 }

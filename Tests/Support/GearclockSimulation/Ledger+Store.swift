@@ -31,7 +31,8 @@ extension Ledger {
                 self.end(index, .completed, isKept: false)
                 self.compare(index, model)
             }
-        case (.nextDue, .nextDue):
+        case (.nextDue, .nextDue), (.beat, .members), (.leave, .done), (.functionSettings, .settings),
+            (.setFunctionSettings, .done):
             break
         default:
             preconditionFailure("An answer that does not fit its question")
@@ -73,7 +74,10 @@ extension Ledger {
         case .inserted:
             if self[index].shadow != nil { self.fail("\(self.name(index)) is stored twice") }
             if self[index].isDenied { self.fail("\(self.name(index)) was denied and is stored") }
-            if self[index].end != nil { self.statistics.resurrections += 1 }
+            if self[index].end != nil {
+                self.statistics.resurrections += 1
+                self[index].isRevived = true
+            }
             self[index].end = nil
             self[index].wasStored = true
             self[index].expiresAt = task.expiresAt

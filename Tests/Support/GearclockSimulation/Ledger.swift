@@ -14,6 +14,7 @@ final class Ledger {
 
     struct Entry {
         let id: TaskID
+        let function: FunctionName
         let retry: RetryPolicy
         let hasTimeout: Bool
         let isCustom: Bool
@@ -26,6 +27,8 @@ final class Ledger {
         /// A client was told that it is not stored, and nobody submitted it again.
         var isDenied = false
         var wasStored = false
+        /// It was stored again after its end. A claim of its former life may still be in somebody's hands.
+        var isRevived = false
         var shadow: Shadow?
         /// It reached a final state, or was removed in one.
         var end: TaskState?
@@ -41,9 +44,14 @@ final class Ledger {
         /// Attempts that took too long, and hand-outs to a custom controller.
         var timeouts: UInt32 = 0
         var handOuts: UInt32 = 0
+        /// Attempts that were lost, or had no worker, and whose policy counts that.
+        var losses: UInt32 = 0
         var isEjected = false
         /// Its jobs that are being run, as the job servers see it.
         var running: [(server: Int, handle: Handle)] = []
+
+        /// Its policy begins a new run while nobody knows whether the job of the last one has ended.
+        var mayOverlap: Bool { self.hasTimeout || self.retry.outcomes[.lost] == .retry }
     }
 
     private(set) var entries: [Entry] = []
@@ -105,7 +113,8 @@ final class Ledger {
         self.indexes[definition.id] = self.entries.count
         self.entries.append(
             Entry(
-                id: definition.id, retry: definition.retry, hasTimeout: definition.timeout != nil,
+                id: definition.id, function: definition.function, retry: definition.retry,
+                hasTimeout: definition.timeout != nil,
                 isCustom: definition.gearsloth?.controller != nil))
     }
 
@@ -169,10 +178,10 @@ final class Ledger {
         self.statistics.jobs += 1
         let entry = self.entries[index]
         if !entry.running.isEmpty, !entry.isCustom {
-            if isStrict, !entry.hasTimeout {
+            if isStrict, !entry.mayOverlap {
                 self.fail("\(self.name(index)) is run by two jobs at once, \(entry.running[0].handle) and \(handle)")
             }
-            if !entry.hasTimeout { self.statistics.overlaps += 1 }
+            if !entry.mayOverlap { self.statistics.overlaps += 1 }
         }
         self.entries[index].running.append((server, handle))
     }

@@ -4,6 +4,7 @@ internal import GearclockCore
 struct StoreCaller {
     enum Question {
         case intake, nextDue, claim, rescue, dispatcherSettle, controllerSettle, extend, client
+        case controllerBeat, controllerLeave, settings
     }
 
     var node: Int
@@ -27,6 +28,10 @@ enum StoreRequest {
     case nextDue
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
+    case beat(OwnerID, MemberRole)
+    case leave(OwnerID)
+    case functionSettings
+    case setFunctionSettings([FunctionSettings])
 }
 
 enum StoreReply {
@@ -37,6 +42,10 @@ enum StoreReply {
     case nextDue(Timestamp?)
     case cancelled([CancelOutcome])
     case ejected
+    case members([Member])
+    case settings([FunctionSettings])
+    /// There is nothing to say.
+    case done
 }
 
 /// What becomes of a call.
@@ -90,6 +99,10 @@ struct SimulatedStore {
         case .nextDue: .nextDue(self.model.nextDue())
         case .cancel(let ids, let removeAt): .cancelled(self.model.cancel(ids, removeAt: removeAt, now: now))
         case .eject(let ids): self.eject(ids)
+        case .beat(let id, let role): .members(self.model.beat(id, role: role, now: now))
+        case .leave(let id): self.leave(id)
+        case .functionSettings: .settings(self.model.functionSettings())
+        case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
         }
     }
 
@@ -100,6 +113,16 @@ struct SimulatedStore {
     private mutating func eject(_ ids: [TaskID]) -> StoreReply {
         self.model.eject(ids)
         return .ejected
+    }
+
+    private mutating func leave(_ id: OwnerID) -> StoreReply {
+        self.model.leave(id)
+        return .done
+    }
+
+    private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
+        self.model.setFunctionSettings(settings)
+        return .done
     }
 }
 

@@ -59,7 +59,7 @@ extension World {
             after: self.dice.chance(0.4) ? .zero : .microseconds(self.dice.between(0, 10_000_000)),
             expiresAfter: self.dice.chance(0.1) ? .microseconds(self.dice.between(1000, 10_000_000)) : nil,
             timeout: self.dice.chance(0.15) ? .microseconds(self.dice.between(10_000, 5_000_000)) : nil,
-            retry: self.drawRetry(isCustom: isCustom),
+            retry: self.drawOutcomes(self.drawRetry(isCustom: isCustom)),
             retain: hasOwnIDs ? .seconds(3600) : self.dice.pick([.zero, .seconds(2)]),
             isCustom: isCustom, isCancelled: self.dice.chance(self.swarm.cancels))
     }
@@ -79,6 +79,15 @@ extension World {
             let backoff = RetryPolicy.Backoff.exponential(initial: .milliseconds(50), factor: 3, longest: .seconds(10))
             return RetryPolicy(maxAttempts: attempts, backoff: backoff, jitter: 0.1)
         }
+    }
+
+    private mutating func drawOutcomes(_ policy: RetryPolicy) -> RetryPolicy {
+        var policy = policy
+        guard self.dice.chance(0.2) else { return policy }
+        for kind in OutcomePolicy.Kind.allCases where self.dice.chance(0.4) {
+            policy.outcomes[kind] = self.dice.pick(OutcomePolicy.Treatment.allCases)
+        }
+        return policy
     }
 
     // MARK: - Events

@@ -22,7 +22,10 @@ extension World {
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
         }
         if roles.contains(.controller) {
-            self.nodes[node].controller = ControllerStateMachine(policy: self.swarm.controller)
+            let owner = OwnerID(using: &self.dice)
+            self.nodes[node].controller = ControllerStateMachine(owner: owner, policy: self.swarm.controller)
+            self.limits.controllersChangedAt = self.time
+            self.perform(self.nodes[node].controller!.started(now: self.dueNow(node)), node)
         }
         if roles.contains(.dispatcher) {
             let owner = OwnerID(using: &self.dice)
@@ -38,6 +41,7 @@ extension World {
     mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
         self.note("process \(node) dies")
+        self.limits.controllersChangedAt = self.time
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -181,6 +185,7 @@ extension World {
         case .refused(let run): self.runRefused(run, node)
         case .status(let run): self.questionAnswered(run, nil, node)
         case .checked(let run): self.jobChecked(run, isKnown: nil, node)
+        case .servers: self.serversReplied(node)
         }
     }
 

@@ -63,6 +63,9 @@ extension World {
             }
         }
         let reply = self.store.perform(request, now: call.now)
+        if case .setFunctionSettings(let settings) = request {
+            for setting in settings { self.limits.settingsChangedAt[setting.function] = self.time }
+        }
         self.note("store: \(call.request.text(self.ledger)) -> \(reply.text)")
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
@@ -100,6 +103,12 @@ extension World {
             let reply = reply.map(\.fenced)
             self.perform(
                 self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+        case .controllerBeat:
+            self.beatReplied(reply.map(\.members), node)
+        case .controllerLeave:
+            self.perform(self.nodes[node].controller!.leaveReplied(now: self.dueNow(node)), node)
+        case .settings:
+            self.settingsReplied(reply.map(\.settings), node)
         case .client:
             break
         }
@@ -122,6 +131,16 @@ extension StoreReply {
         return outcomes
     }
 
+    fileprivate var members: [Member] {
+        guard case .members(let members) = self else { preconditionFailure("Another answer was expected") }
+        return members
+    }
+
+    fileprivate var settings: [FunctionSettings] {
+        guard case .settings(let settings) = self else { preconditionFailure("Another answer was expected") }
+        return settings
+    }
+
     fileprivate var rescued: Int {
         guard case .rescued(let count) = self else { preconditionFailure("Another answer was expected") }
         return count
@@ -141,6 +160,9 @@ extension StoreReply {
         case .nextDue(let due): due.map { "\($0)" } ?? "nothing"
         case .cancelled(let outcomes): "\(outcomes)"
         case .ejected: "ejected"
+        case .members(let members): "\(members.count) members"
+        case .settings(let settings): "\(settings.count) settings"
+        case .done: "done"
         }
     }
 }
@@ -158,6 +180,10 @@ extension StoreRequest {
         case .nextDue: "next due"
         case .cancel(let ids, _): "cancel \(names(ids))"
         case .eject(let ids): "eject \(names(ids))"
+        case .beat(let id, _): "\(id) lives"
+        case .leave(let id): "\(id) leaves"
+        case .functionSettings: "settings"
+        case .setFunctionSettings(let settings): "set \(settings)"
         }
     }
 }

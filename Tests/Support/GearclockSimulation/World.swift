@@ -31,6 +31,7 @@ struct World {
     var endpoints: [Endpoint] = []
     var connections: [Connection] = []
     var digest: UInt64 = 0
+    var limits = LimitAudit()
     var events = 0
     private var eventsAtThisTime = 0
     private let trace: ((String) -> Void)?
@@ -70,6 +71,7 @@ struct World {
         for index in self.nodes.indices { self.startNode(index) }
         for index in self.targets.indices { self.startTarget(index) }
         for client in clients { self.startEndpoint(client) }
+        for (time, settings) in self.swarm.operations { self.schedule(.operatorSets(settings), at: time) }
         self.schedule(.housekeeping, after: 2_000_000)
         self.schedule(.heal, after: self.swarm.horizon)
         self.scheduleFault()
@@ -151,6 +153,7 @@ struct World {
         case .customControllerActs(let ledger, let fails): self.customControllerActs(ledger, fails: fails)
         case .clientSubmits(let request): self.clientSubmits(request)
         case .clientCancels(let ledger): self.clientCancels(ledger)
+        case .operatorSets(let settings): self.ask(.setFunctionSettings(settings))
         case .fault: self.strike()
         case .housekeeping: self.keepHouse()
         case .heal: self.heal()
@@ -166,7 +169,7 @@ struct World {
         case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
         case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
         case .toServer, .serverNotices, .storeReached, .thaw, .startNode, .startServer, .startTarget, .jobDone,
-            .customControllerActs, .clientSubmits, .clientCancels, .fault, .housekeeping, .heal:
+            .customControllerActs, .clientSubmits, .clientCancels, .operatorSets, .fault, .housekeeping, .heal:
             nil
         }
     }
@@ -209,9 +212,10 @@ struct World {
 
     /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls. It is
     /// longer where clocks differ too much, because tasks wait in the wrong places, and where a function may have one
-    /// task in hand, because the others come back some seconds later.
+    /// task in hand or a limit, because the others come back some seconds later.
     var timeToEnd: Int64 {
-        self.swarm.isClockBounded && self.swarm.controller.inHandPerFunction > 3 ? 60_000_000 : 300_000_000
+        let isRoomy = self.swarm.controller.inHandPerFunction > 3 && self.swarm.operations.isEmpty
+        return self.swarm.isClockBounded && isRoomy ? 60_000_000 : 300_000_000
     }
     /// A healthy process stops in this time.
     static let timeToStop: Int64 = 15_000_000
