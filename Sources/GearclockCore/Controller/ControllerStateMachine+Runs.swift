@@ -99,7 +99,8 @@ extension ControllerStateMachine {
     func refusal(ofStarting run: RunID, _ now: Now) -> Settlement.Change? {
         let task = self.runs[run]!
         let definition = task.task.definition
-        if self.isLeaseTooShort(task, now) { return .release(at: definition.dueAt) }
+        // The clock may have been set back while it waited.
+        if self.isLeaseTooShort(task, now) || now.wall < definition.dueAt { return .release(at: definition.dueAt) }
         if let change = self.expiry(of: run, now) { return change }
         if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
             // Only after the last hand-out to a custom controller, which had its time to eject the task.

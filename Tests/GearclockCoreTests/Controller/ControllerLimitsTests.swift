@@ -253,6 +253,17 @@ import Testing
         #expect(actions.changes.contains(.expire(keepUntil: Sample.time(3 + 7 * 86_400))))
     }
 
+    @Test func `a task that waits for a slot is given back when the clock was set back before its time`() {
+        var controller = ControllerFixture(Self.settings(inFlight: 1))
+        _ = controller.accept(Sample.claimed(Sample.definition(1, dueIn: -1)))
+        _ = controller.accept(Sample.claimed(Sample.definition(2, dueIn: -1)))
+        var now = Sample.now(1)
+        now.wall = Sample.time(-2)
+        let actions = controller.machine.jobEnded(0, .completed, now: now, using: &controller.random)
+        #expect(actions.submitted.isEmpty)
+        #expect(actions.changes.contains(.release(at: Sample.time(-1))))
+    }
+
     @Test func `what waits for a job server is started when one is back, at the limit`() {
         var controller = ControllerFixture(Self.settings(inFlight: 2))
         let early = (1...5 as ClosedRange<UInt64>).map { Sample.claimed(Sample.definition($0, dueIn: 0.5)) }
