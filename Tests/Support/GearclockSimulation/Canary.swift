@@ -14,4 +14,6 @@ package enum Canary: String, CaseIterable, Sendable {
     case lostIsSuccess = "lost-is-success"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
+    /// What goes by the express lane is handed over before the store has said that it is inserted.
+    case earlyExpress = "early-express"
 }

@@ -64,6 +64,8 @@ final class Ledger {
     struct Statistics {
         var acknowledged = 0
         var claims = 0
+        /// Tasks that were stored claimed.
+        var expressClaims = 0
         var rescues = 0
         var jobs = 0
         var staleClaims = 0
@@ -139,6 +141,7 @@ final class Ledger {
     func accepted(_ task: ClaimedTask, node: Int, incarnation: Int) {
         guard let index = self.indexes[task.id] else { return self.fail("A task nobody submitted is handed over") }
         let entry = self.entries[index]
+        if !entry.wasStored { self.fail("\(self.name(index)) is handed over and was never stored") }
         if entry.acceptedAttempt == task.claim.attempt, entry.acceptedBy != (node, incarnation) {
             if !entry.isShared { self.statistics.sharedClaims += 1 }
             self.entries[index].isShared = true

@@ -58,7 +58,7 @@ extension World {
         var request = call.request
         if let canary = self.canary {
             request = request.sabotaged(by: canary, self.store.model, &self.dice)
-            if canary == .storeForgets, case .insert(let tasks) = request, self.dice.chance(0.01) {
+            if canary == .storeForgets, case .insert(let tasks, express: _) = request, self.dice.chance(0.01) {
                 return .inserted(tasks.map { _ in .inserted })
             }
         }
@@ -149,7 +149,9 @@ extension StoreRequest {
     fileprivate func text(_ ledger: Ledger) -> String {
         func names(_ ids: [TaskID]) -> String { ids.map { ledger.index(of: $0).map(String.init) ?? "?" }.description }
         return switch self {
-        case .insert(let tasks): "insert \(names(tasks.map(\.id)))"
+        case .insert(let tasks, express: nil): "insert \(names(tasks.map(\.id)))"
+        case .insert(let tasks, let express?):
+            "insert \(names(tasks.map(\.id))), express for \(express.owner) what is due by \(express.dueBy)"
         case .claimDue(let request): "claim by \(request.owner) due by \(request.dueBy)"
         case .extend(let claims, let until): "extend \(names(claims.map(\.id))) until \(until)"
         case .settle(let settlements):
