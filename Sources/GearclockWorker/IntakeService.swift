@@ -1,5 +1,5 @@
 internal import DispatchExecutor
-package import GearclockCore
+internal import GearclockCore
 package import GearclockEnvironment
 package import Gearman
 internal import Logging

@@ -227,7 +227,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
 
     /// One insert proves as many copies of all its tasks, so that only equal demands share one. Nor do submissions share
     /// one if the dispatcher takes one of them at once and another not: the claim is for all that is due.
-    private mutating func takeBatch(_ copies: CopiesDemand, _ offer: ExpressOffer?) -> ([Submission], ExpressClaim?) {
+    private mutating func takeBatch(
+        _ copies: CopiesDemand, _ offer: ExpressOffer?
+    ) -> (submissions: [Submission], express: ExpressClaim?) {
         var (batch, rest): ([Submission], [Submission]) = ([], [])
         var (tasks, bytes) = (0, 0)
         var isExpress: Bool?

@@ -8,6 +8,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     package typealias SubmissionID = IntakeStateMachine.SubmissionID
     /// The place of a cluster in the list that the machine was made with.
     package typealias ClusterIndex = Int
+    /// What the dispatcher of a cluster in the same process takes now; `nil`: nothing, or there is none.
+    package typealias Offers = (ClusterIndex) -> ExpressOffer?
 
     package enum Action: Equatable, Sendable {
         /// Insert into a cluster, tell its dispatcher what it got (``StoredTasks``), and report by

@@ -44,7 +44,9 @@ import Testing
 
     @Test mutating func `a batch has a limit of tasks`() {
         let submissions = (0..<Limits.insertBatch + 1).map { (UInt64($0), [Sample.definition(UInt64($0))]) }
-        guard case .insert(let batch, express: _, copies: _)? = self.submit(submissions).first else { return #expect(Bool(false)) }
+        guard case .insert(let batch, express: _, copies: _)? = self.submit(submissions).first else {
+            return #expect(Bool(false))
+        }
         #expect(batch.count == Limits.insertBatch)
     }
 
@@ -191,7 +193,7 @@ import Testing
         let tasks = (0..<4).map { Sample.definition($0, function: $0 == 1 ? "busy" : "f") }
         let offer = Self.offer(refusing: "busy")
         _ = self.submit([(9, [Sample.definition(9)])], offer: offer)
-        for (id, task) in zip(0..., tasks) { _ = self.submit([(id, [task])], offer: offer) }
+        for (id, task) in zip((0 as UInt64)..., tasks) { _ = self.submit([(id, [task])], offer: offer) }
         #expect(
             self.reply(.success([.inserted]), offer: offer).last
                 == .insert([tasks[0], tasks[2], tasks[3]], express: offer.claim, copies: .configured))
@@ -201,7 +203,7 @@ import Testing
     }
 
     @Test mutating func `what is due later goes with either`() {
-        let (busy, later) = (Sample.definition(1, function: "busy"), Sample.definition(2, dueIn: 3, function: "busy"))
+        let (busy, later) = (Sample.definition(1, function: "busy"), Sample.definition(2, function: "busy", dueIn: 3))
         let offer = Self.offer(refusing: "busy")
         let actions = self.submit([(1, [busy]), (2, [later])], offer: offer)
         #expect(actions == [.insert([busy, later], express: nil, copies: .configured)])

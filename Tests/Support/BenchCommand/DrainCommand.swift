@@ -21,7 +21,7 @@ struct DrainCommand: AsyncParsableCommand {
             return []
         }
         let tasks = self.tasks
-        try await withThrowingTaskGroup(of: Void.self) { group in
+        await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await worker.run() }
             var moments = starts.makeAsyncIterator()
             guard let first = await moments.next() else { return }

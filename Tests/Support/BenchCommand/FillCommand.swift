@@ -42,7 +42,8 @@ struct FillCommand: AsyncParsableCommand {
         for start in stride(from: 0, to: self.tasks, by: Limits.insertBatch) {
             let now = clock.now.wall
             let batch = (start..<min(start + Limits.insertBatch, self.tasks)).map { _ in
-                let wait = Duration.seconds(self.dueIn)
+                let wait =
+                    Duration.seconds(self.dueIn)
                     + .microseconds(Int64.random(in: 0..<max(1, Int64(self.over) * 1_000_000), using: &random))
                 return TaskDefinition(
                     id: TaskID(cluster: 0, now: now, using: &random), function: function, payload: payload,

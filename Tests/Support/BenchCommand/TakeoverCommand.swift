@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import GearclockCore
+import GearclockEnvironment
 import Gearman
 
 /// What a daemon's death costs: a steady flow of tasks, some stored before and some submitted all the time, and a
@@ -40,7 +41,7 @@ struct TakeoverBenchmark {
     let engine: EngineBenchmark
     let harm: String
 
-    private static let interval: Int64 = 10_000
+    private static let interval = 10_000
     /// The flow before the harm.
     private static let before: Int64 = 4_000_000
 
@@ -63,7 +64,7 @@ struct TakeoverBenchmark {
         }
         let client = GearmanClient(servers: [self.engine.server], logger: self.engine.logger)
         let start = EngineBenchmark.now() + 6_000_000
-        let dues = stride(from: start, to: start + Self.before + span.microseconds, by: Self.interval)
+        let dues = Array(stride(from: start, to: start + Self.before + span.microseconds, by: Self.interval))
         // Odd microseconds are those of the tasks that are submitted when they are due.
         try await EngineBenchmark.submitAll(dues.map { Self.task(function, due: $0 & ~1) }, by: client)
         return try await withThrowingTaskGroup(of: Report?.self) { group in
@@ -72,7 +73,7 @@ struct TakeoverBenchmark {
                 return nil
             }
             group.addTask {
-                await self.submit(function, Array(dues), by: client, report)
+                await self.submit(function, dues, by: client, report)
                 return nil
             }
             group.addTask {
@@ -86,7 +87,7 @@ struct TakeoverBenchmark {
                 report.finish()
                 return nil
             }
-            group.addTask { await Self.collect(moments, expected: 2 * dues.underestimatedCount) }
+            group.addTask { await Self.collect(moments, expected: 2 * dues.count) }
             var result: Report?
             while result == nil, let next = try await group.next() { result = next }
             group.cancelAll()
@@ -99,16 +100,17 @@ struct TakeoverBenchmark {
     private func submit(
         _ function: String, _ dues: [Int64], by client: GearmanClient, _ report: AsyncStream<Moment>.Continuation
     ) async {
+        var random = SeededGenerator(seed: UInt64(dues[0]))
         await withDiscardingTaskGroup { group in
             for due in dues {
                 try? await Self.sleep(until: due)
+                let id = TaskID(cluster: 0, now: Timestamp(microseconds: due), using: &random).description
                 group.addTask {
-                    let id = UUID().uuidString.lowercased()
                     let task = Self.task(function, due: due | 1, id: id)
                     let request = GearmanJobRequest(function: "gearclock_submit", workload: Array(task.utf8))
                     while !Task.isCancelled {
                         if (try? await client.perform(request)) != nil { break }
-                        try? await Task.sleep(for: .milliseconds(50))
+                        try? await Self.sleep(until: EngineBenchmark.now() + 50_000)
                     }
                     report.yield(.receipt(due: due, at: EngineBenchmark.now()))
                 }
@@ -165,7 +167,8 @@ struct TakeoverBenchmark {
     }
 
     private static func sleep(until moment: Int64) async throws {
-        let wait = moment - EngineBenchmark.now()
-        if wait > 0 { try await Task.sleep(for: .microseconds(wait)) }
+        let clock = SystemClock()
+        let wait = clock.now.wall.duration(to: Timestamp(microseconds: moment))
+        try await clock.sleep(until: clock.now.monotonic.advanced(by: wait))
     }
 }
