@@ -18,8 +18,10 @@ engine_begin() {
 
 engine_end() {
     local pid
-    for pid in "${engine_pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
-    wait 2>/dev/null || true
+    {
+        for pid in "${engine_pids[@]}"; do kill -9 "$pid" || true; done
+        wait || true
+    } 2>/dev/null
     engine_pids=()
 }
 
@@ -77,7 +79,7 @@ engine_fairness() {
     say "alone"
     lateness alone
     say "beside $1 overdue tasks of a function without a worker"
-    fill --tasks "$1" --function bench_nobody --due-in -3600 --over 3000
+    fill --tasks "$1" --function bench_nobody --due-in=-3600 --over 3000
     lateness beside
     ratio beside alone
 }
@@ -128,14 +130,17 @@ galera_conflicts() {
 
 # TASKS: due ones are worked off by one, two and three dispatchers.
 engine_dispatchers() {
-    local count n before conflicts rate first=
+    local count n before conflicts rate drain first=
     daemon controller1 controller
     daemon controller2 controller
     for count in 1 2 3; do
-        fill --tasks "$1" --function bench_drain --due-in -10 --over 1
+        fill --tasks "$1" --function bench_drain --due-in=-10 --over 1
         before=$(galera_conflicts)
+        bench drain --tasks "$1" --function bench_drain --gearman "$gearman" >"$ENGINE/drain" &
+        drain=$!
         for ((n = 1; n <= count; n++)); do daemon "dispatcher$n" dispatcher; done
-        rate=$(bench drain --tasks "$1" --function bench_drain --gearman "$gearman" | grep -oE '[0-9]+')
+        wait $drain
+        rate=$(grep -oE '[0-9]+' "$ENGINE/drain")
         conflicts=$(($(galera_conflicts) - before))
         for ((n = 1; n <= count; n++)); do kill "${pid[dispatcher$n]}" && wait "${pid[dispatcher$n]}"; done
         awk -v count="$count" -v rate="$rate" -v first="${first:=$rate}" -v conflicts="$conflicts" -v tasks="$1" '
