@@ -45,7 +45,7 @@ package final class SQLiteTaskStore: TaskStore {
         _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         try copies.requireOneCopy()
-        return InsertReply(try await self.change { try $0.insert(tasks) }, nodes: ["sqlite"])
+        return InsertReply(try await self.change { try $0.insert(tasks, express: express) }, nodes: ["sqlite"])
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
@@ -86,21 +86,9 @@ package final class SQLiteTaskStore: TaskStore {
 
     // MARK: - Reading
 
-    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] { throw .unavailable("not built yet") }
-
-    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
-        throw .unavailable("not built yet")
+    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.read(self.connections.reader) { try $0.dueLanes() }
     }
-
-    package func leave(_ id: OwnerID) async throws(TaskStoreError) { throw .unavailable("not built yet") }
-
-    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] { [] }
-
-    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        throw .unavailable("not built yet")
-    }
-
-    package func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
         try await self.read(self.connections.reader) { reading in try ids.map { try reading.record($0) } }
@@ -113,6 +101,27 @@ package final class SQLiteTaskStore: TaskStore {
     package func counts(now: Timestamp) async throws(TaskStoreError) -> TaskCounts {
         try await self.read(self.connections.scanner) { try $0.counts(now: now) }
     }
+
+    // MARK: - What daemons tell each other
+
+    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        try await self.change { try $0.beat(id, role: role, now: now) }
+    }
+
+    package func leave(_ id: OwnerID) async throws(TaskStoreError) {
+        try await self.change { try $0.leave(id) }
+    }
+
+    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.read(self.connections.reader) { try $0.functionSettings() }
+    }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        try await self.change { try $0.setFunctionSettings(settings) }
+    }
+
+    /// A file has the clock of its machine.
+    package func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     /// A setting of the connection that writes, for tests: the number that `PRAGMA name` answers.
     package func setting(_ name: String) async throws(TaskStoreError) -> Int64? {

@@ -96,7 +96,7 @@ package actor IntakeService {
                 self.pending[self.nextSubmission] = submission
                 submissions.append((self.nextSubmission, tasks))
                 self.nextSubmission += 1
-            case .delayedJobDone, .get, .list, .cancel, .stats:
+            case .delayedJobDone, .get, .list, .cancel, .stats, .pause, .resume, .limits:
                 self.work.add { await self.answer(job, to: function) }
             }
         }

@@ -53,6 +53,19 @@ import Testing
 
     private static func id(_ number: Int) -> TaskID { TaskID(high: 1, low: UInt64(number)) }
 
+    @Test func `an error that comes in place of a row says what it is`() async throws {
+        let connection = try await self.connect()
+        defer { connection.close() }
+        let endless = "SET STATEMENT max_statement_time = 0.1 FOR SELECT seq, SLEEP(0.01) FROM seq_1_to_1000"
+        #expect {
+            try connection.statement(endless).forEachRow { _ in }
+        } throws: {
+            ($0 as? MariaDBFailure)?.meaning == .interrupted
+        }
+        // The connection goes on.
+        #expect(try self.samples(in: connection).isEmpty)
+    }
+
     @Test(arguments: [true, false])
     func `a batch is stored as it was bound, as a bulk and row by row`(asBulk: Bool) async throws {
         let connection = try await self.connect()

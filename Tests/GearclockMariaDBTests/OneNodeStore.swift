@@ -27,7 +27,8 @@ struct OneNodeStore: TaskStore {
         _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         InsertReply(
-            try await self.change { (change) throws(MariaDBFailure) in try change.insert(tasks) }, nodes: [])
+            try await self.change { (change) throws(MariaDBFailure) in try change.insert(tasks, express: express) },
+            nodes: [])
     }
 
     func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
@@ -52,21 +53,29 @@ struct OneNodeStore: TaskStore {
         }
     }
 
-    func dueLanes() async throws(TaskStoreError) -> [LaneDue] { throw .unavailable("not built yet") }
+    func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.dueLanes() }
+    }
 
     func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
-        throw .unavailable("not built yet")
+        try await self.change { (change) throws(MariaDBFailure) in try change.beat(id, role: role, now: now) }
     }
 
-    func leave(_ id: OwnerID) async throws(TaskStoreError) { throw .unavailable("not built yet") }
+    func leave(_ id: OwnerID) async throws(TaskStoreError) {
+        try await self.change { (change) throws(MariaDBFailure) in try change.leave(id) }
+    }
 
-    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] { [] }
+    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.functionSettings() }
+    }
 
     func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        throw .unavailable("not built yet")
+        try await self.change { (change) throws(MariaDBFailure) in try change.setFunctionSettings(settings) }
     }
 
-    func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
+    func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {
+        [try await self.read { (reading) throws(MariaDBFailure) in try reading.clock(of: "the only node") }]
+    }
 
     func cancel(
         _ ids: [TaskID], removeAt: Timestamp, now: Timestamp

@@ -27,6 +27,9 @@ package enum Limits {
     /// Ids in one `get` or `cancel`: they are one transaction and one answer, payloads included.
     package static let idsPerRequest = 1000
 
+    /// Functions in one `pause` or `resume`: they are one transaction and one answer.
+    package static let functionsPerRequest = 1000
+
     /// What is kept of a function's failure message.
     package static let attemptMessageBytes = 1024
 

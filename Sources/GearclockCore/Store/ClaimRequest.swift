@@ -41,9 +41,12 @@ package struct ExpressClaim: Equatable, Sendable {
         self.leaseUntil = leaseUntil
     }
 
+    /// Whether a new task is stored claimed.
+    package func takes(_ task: TaskDefinition) -> Bool { task.dueAt <= self.dueBy }
+
     /// A task of the batch, if it was stored claimed.
     package func claimed(_ task: TaskDefinition, _ outcome: InsertOutcome) -> ClaimedTask? {
-        guard outcome == .inserted, task.dueAt <= self.dueBy else { return nil }
+        guard outcome == .inserted, self.takes(task) else { return nil }
         return ClaimedTask(
             definition: task, claim: Claim(id: task.id, owner: self.owner, attempt: 1), failures: 0,
             leaseUntil: self.leaseUntil)

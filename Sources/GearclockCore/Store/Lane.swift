@@ -1,6 +1,6 @@
 /// The scheduled tasks of one function, as a store finds them: the number is the CRC-32 of the function's name.
 ///
-/// Lanes are what keeps functions apart. A store finds the earliest tasks of a lane without a look at any other, so that
+/// Lanes are what keeps functions apart. A store finds the earliest tasks of a lane without a look at others, so that
 /// a function with a million overdue tasks delays nobody. Two functions of one number wait for each other; among a
 /// thousand functions that is one chance in ten thousand, and costs time, nothing else.
 package struct Lane: Hashable, Comparable, Sendable {

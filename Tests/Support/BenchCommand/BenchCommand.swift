@@ -11,7 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
         subcommands: [
-            Codec.self, Store.self, Lateness.self, Throughput.self, FillCommand.self, DrainCommand.self,
+            Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self, DrainCommand.self,
             TakeoverCommand.self,
         ])
 
@@ -37,29 +37,52 @@ struct BenchCommand: AsyncParsableCommand {
         }
     }
 
-    struct Store: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Rates of a store beside a program that does the same and nothing else.")
-
+    struct DatabaseOptions: ParsableArguments {
         @Option(help: "A database of MariaDB for the measurements alone, as mariadb://…; otherwise SQLite is measured.")
         var store: String?
         @Option(help: "The program made from Scripts/lib/limit.c.") var limit = "limit"
-        @Option(help: "So many tasks wait for their time; ascending, separated by commas.") var pending = "0"
         @Flag(help: "A tenth of the work.") var quick = false
 
-        func run() async throws {
-            guard let store else { return try await StoreBenchmark.run() }
+        func benchmark(pending: [Int] = []) throws -> MariaDBBenchmark? {
+            guard let store else { return nil }
             var configuration = try MariaDBConfiguration(url: store)
             if let password = ProcessInfo.processInfo.environment["GEARCLOCK_STORE_PASSWORD"] {
                 configuration.password = MariaDBConfiguration.Secret(password)
             }
+            return MariaDBBenchmark(
+                configuration: configuration, limit: self.limit, pending: pending, isQuick: self.quick)
+        }
+    }
+
+    struct Store: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Rates of a store beside a program that does the same and nothing else.")
+
+        @OptionGroup var database: DatabaseOptions
+        @Option(help: "So many tasks wait for their time; ascending, separated by commas.") var pending = "0"
+
+        func run() async throws {
             let pending = try self.pending.split(separator: ",").map { text in
                 guard let count = Int(text), count >= 0 else { throw ValidationError("Not a number: \(text)") }
                 return count
             }
-            try await MariaDBBenchmark(
-                configuration: configuration, limit: self.limit, pending: pending, isQuick: self.quick
-            ).run()
+            guard let benchmark = try self.database.benchmark(pending: pending) else {
+                return try await StoreBenchmark.run()
+            }
+            try await benchmark.run()
+        }
+    }
+
+    struct Submissions: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Receipts per second through a job server, beside bare inserts into the same database.")
+
+        @OptionGroup var server: ServerOptions
+        @OptionGroup var database: DatabaseOptions
+
+        func run() async throws {
+            guard let benchmark = try self.database.benchmark() else { throw ValidationError("--store is missing") }
+            try await benchmark.measureSubmissions(by: self.server.benchmark())
         }
     }
 

@@ -106,13 +106,26 @@ struct EngineBenchmark {
         return Double(tasks) * 1_000_000 / Double(end - start)
     }
 
-    /// Submits with a few hundred submissions in flight, as a busy service does.
+    /// Tasks per second that get their receipts, for tasks that wait a day.
+    func submissions(tasks: Int, payloadBytes: Int) async throws -> Double {
+        let client = GearmanClient(servers: [self.server], logger: self.logger)
+        let payload = String(repeating: "x", count: payloadBytes)
+        let task = #"{"func_name":"bench_submissions","payload":"\#(payload)","after":86400}"#
+        try await Self.submitAll([task], by: client)  // connected before the time is taken
+        let elapsed = try await ContinuousClock().measure {
+            try await Self.submitAll(Array(repeating: task, count: tasks), by: client)
+        }
+        await client.close()
+        return Double(tasks) / elapsed.inSeconds
+    }
+
+    /// Submits with a thousand submissions in flight, as a busy service does.
     static func submitAll(
         _ submissions: [String], to function: String = "submitJobDelayed", by client: GearmanClient
     ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var waiting = submissions.makeIterator()
-            for _ in 0..<512 {
+            for _ in 0..<1024 {
                 guard let next = waiting.next() else { break }
                 group.addTask { try await Self.submit(next, to: function, by: client) }
             }

@@ -103,8 +103,14 @@ struct MariaDBBenchmark {
     private func request(limit: Int, now: Timestamp) -> ClaimRequest {
         ClaimRequest(
             owner: OwnerID(value: 1), dueBy: now.advanced(by: .seconds(100)), limit: limit,
-            leaseUntil: now.advanced(by: .seconds(3600)))
+            leaseUntil: now.advanced(by: .seconds(3600)),
+            lanes: [LaneShare(lane: Lane(of: Self.function), limit: limit)])
     }
+
+    private static let function: FunctionName = {
+        guard let function = FunctionName("benchmark") else { preconditionFailure("A valid name") }
+        return function
+    }()
 
     private func makeStore(copies: Int) -> MariaDBTaskStore {
         var configuration = self.configuration
@@ -149,6 +155,23 @@ struct MariaDBBenchmark {
             }
             for store in stores { await store.close() }
         }
+    }
+
+    // MARK: - Submissions
+
+    /// Single submissions through a job server and a worker daemon, which uses the same store, beside bare inserts.
+    func measureSubmissions(by engine: EngineBenchmark) async throws {
+        let tasks = self.isQuick ? 4000 : 40_000
+        var best = (ours: 0.0, bare: 0.0)
+        for _ in 0..<Self.rounds {
+            best.bare = max(best.bare, try self.measureLimit(tasks: tasks, batch: 256).insert)
+            let ours = try await engine.submissions(tasks: tasks, payloadBytes: Self.payloadBytes)
+            best.ours = max(best.ours, ours)
+        }
+        print(
+            String(
+                format: "submissions/s %.0f   limit.c inserts/s %.0f   ratio %.2f", best.ours, best.bare,
+                best.ours / best.bare))
     }
 
     // MARK: - The limit
@@ -207,11 +230,10 @@ struct MariaDBBenchmark {
     /// Ids are ordered as they come in, dues are not: the index on due times works for its place.
     private static func tasks(_ count: Int, now: Timestamp, seed: UInt64) -> [TaskDefinition] {
         var random = SeededGenerator(seed: seed ^ UInt64(bitPattern: now.microseconds))
-        guard let function = FunctionName("benchmark") else { preconditionFailure("A valid name") }
         return (0..<count).map { index in
             let created = now.advanced(by: .microseconds(Int64(index) * 10))
             return TaskDefinition(
-                id: TaskID(cluster: 0, now: created, using: &random), function: function,
+                id: TaskID(cluster: 0, now: created, using: &random), function: self.function,
                 payload: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: self.payloadBytes),
                 dueAt: created.advanced(by: .microseconds(Int64.random(in: 0..<10_000_000, using: &random))),
                 createdAt: created)

@@ -36,6 +36,9 @@ final class Node {
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]
 
     // The controller's service
+    /// Jobs that it submitted, and how many of them it measured.
+    var submittedJobs: UInt64 = 0
+    var measuredJobs: UInt64 = 0
     var runs: [ControllerStateMachine.RunID: RunningJob] = [:]
     var questions: [ControllerStateMachine.RunID: Question] = [:]
     /// Where the job of a unique was found by the latest question.

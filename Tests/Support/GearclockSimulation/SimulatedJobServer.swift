@@ -17,6 +17,12 @@ struct SimulatedJobServer {
     struct Key: Hashable {
         let function: Function
         let unique: [UInt8]
+
+        /// As one piece: hashed byte by byte it takes a tenth of a simulation's time.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(self.function)
+            self.unique.withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
     }
 
     let joinsRevive: Bool

@@ -5,12 +5,18 @@ extension World {
     mutating func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .askNextDue: self.ask(.nextDue, .nextDue, node)
-            case .claimDue(let request): self.ask(.claim, .claimDue(request), node)
+            case .askDueLanes: self.ask(.dueLanes, .dueLanes, node)
+            case .claimDue(var request):
+                if self.canary == .claimsEverything { request.buckets = .all }
+                self.ask(.claim, .claimDue(request), node)
             case .rescueExpired(let endedBefore, let limit):
                 self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
             case .handOver(let id, let tasks): self.handOver(id, tasks, node)
             case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
+            case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
+            case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)
+            case .askSettings: self.ask(.dispatcherSettings, .functionSettings, node)
+            case .askClocks: self.ask(.dispatcherClocks, .nodeClocks, node)
             case .setTimer(let instant): self.setTimer(.dispatcher, instant, node)
             case .stopped: self.machineStopped(.dispatcher, node)
             }
@@ -19,7 +25,7 @@ extension World {
 
     private mutating func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
-            self.ledger.fail("Process \(node) hands a task over before it is due")
+            self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
         if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
             let answers = self.handedOver(tasks, node)
@@ -55,7 +61,7 @@ extension World {
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
-        self.note("process \(node): hand-over \(id) \(reply)")
+        self.note("hand-over \(id): \(reply.story)", by: .process(node, .dispatcher))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
     }

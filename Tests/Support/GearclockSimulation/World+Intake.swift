@@ -11,7 +11,7 @@ extension World {
             let id = template.ownID ?? TaskID(cluster: 0, now: now.wall, using: &self.dice)
             let index = self.ledger.index(of: id) ?? self.ledger.nextIndex
             let definition = template.definition(id: id, ledger: index, now: now.wall)
-            self.ledger.takenIn(definition)
+            self.ledger.takenIn(definition, number: template.number)
             tasks.append(SubmittedTask(definition, hasOwnID: template.ownID != nil))
             indexes.append(index)
             if template.isCancelled, self.requests[request].tries == 1 {
@@ -77,9 +77,10 @@ extension World {
         _ id: SubmissionStateMachine.SubmissionID, _ results: [Result<Receipt, TaskError>], _ node: Int
     ) {
         guard let submission = self.nodes[node].submissions.removeValue(forKey: id) else {
-            return self.ledger.fail("Process \(node) answers submission \(id) twice")
+            return self.ledger.fail("Process \(node) answers submission \(id) twice", breaks: .stored)
         }
-        self.note("process \(node) answers tasks \(submission.tasks): \(results)")
+        self.note(
+            "answers \(submission.tasks.map(self.ledger.name).story): \(results.story)", by: .process(node, .intake))
         self.ledger.answered(submission.tasks, results)
         guard self.connections[submission.connection].isOpenAtEndpoint else { return }
         self.send(.result(submission.handle, .stored(submission.tasks, results)), on: submission.connection)

@@ -11,22 +11,40 @@ extension World {
         return now
     }
 
+    /// What dispatchers are given: what the auditor expects, but for a planted bug.
+    private var dispatcherPolicy: DispatcherPolicy {
+        var policy = self.swarm.dispatcher
+        if self.canary == .lazyPoll { policy.pollInterval *= 20 }
+        if self.canary == .noRescue { policy.rescueInterval = .seconds(86_400) }
+        if self.canary == .lateRescue { policy.lease.rescueMargin += .seconds(30) }
+        if self.canary == .hoards { policy.heldTasks = .max }
+        return policy
+    }
+
+    private var controllerPolicy: ControllerPolicy {
+        var policy = self.swarm.controller
+        if self.canary == .hoards { policy.inHandTasks = .max }
+        if self.canary == .unfair { policy.inHandTasks = 1 }
+        return policy
+    }
+
     mutating func startNode(_ node: Int) {
         guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
         self.nodes[node].incarnation += 1
         self.nodes[node].status = .up
         let roles = self.nodes[node].roles
-        self.note("process \(node) starts")
+        self.note("starts", by: .process(node))
+        self.membersChanged()
         if roles.contains(.intake) {
             self.nodes[node].intake = SubmissionStateMachine(
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
         }
         if roles.contains(.controller) {
-            self.nodes[node].controller = ControllerStateMachine(policy: self.swarm.controller)
+            self.nodes[node].controller = ControllerStateMachine(policy: self.controllerPolicy)
         }
         if roles.contains(.dispatcher) || roles.contains(.intake) {
             let owner = OwnerID(using: &self.dice)
-            var policy = self.swarm.dispatcher
+            var policy = self.dispatcherPolicy
             policy.isExpressOnly = !roles.contains(.dispatcher)
             self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: policy)
             let actions = self.nodes[node].dispatcher!.started(now: self.now(node))
@@ -39,7 +57,8 @@ extension World {
     /// - Parameter noticedWithin: how long the servers may take to notice.
     mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
-        self.note("process \(node) dies")
+        self.note("dies", by: .process(node))
+        self.membersChanged()
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -49,7 +68,8 @@ extension World {
     /// Asks a process to stop. It takes nothing new and finishes what it has.
     mutating func shutDown(_ node: Int, deadline: Int64?) {
         guard self.nodes[node].status == .up else { return }
-        self.note("process \(node) is asked to stop")
+        self.note("is asked to stop", by: .process(node))
+        self.membersChanged()
         self.nodes[node].status = .draining
         let now = self.now(node)
         for connection in self.open(self.nodes[node].workerEndpoint) {
@@ -65,6 +85,7 @@ extension World {
             self.perform(actions, node)
         }
         if self.nodes[node].intake == nil { self.shutDownDispatcher(node) }
+        if self.canary == .deafToStop { return }
         if let actions = self.nodes[node].controller?.shutdownRequested(now: now) { self.perform(actions, node) }
     }
 
@@ -77,7 +98,7 @@ extension World {
     /// Patience is at an end: the controller gives back what still runs; a second later the process is ended.
     mutating func drainDeadlinePassed(_ node: Int, _ incarnation: Int) {
         guard self.nodes[node].incarnation == incarnation, self.nodes[node].status == .draining else { return }
-        self.note("process \(node) has had its time to stop")
+        self.note("has had its time to stop", by: .process(node))
         let now = self.now(node)
         if let actions = self.nodes[node].controller?.drainTimeExpired(now: now) { self.perform(actions, node) }
         guard self.nodes[node].status == .draining else { return }
@@ -100,7 +121,7 @@ extension World {
             if machine == .intake { self.shutDownDispatcher(node) }
             return
         }
-        self.note("process \(node) stops")
+        self.note("stops", by: .process(node))
         self.killNode(node, noticedWithin: 1000)
         if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
     }
@@ -180,6 +201,7 @@ extension World {
 
     mutating func clientLost(_ connection: ConnectionID, _ node: Int) {
         self.connectivityChanged(node)
+        precondition(self.canary != .traps || self.nodes[node].runs.isEmpty, "A planted bug")
         if self.nodes[node].dispatcher != nil { self.handOversLost(connection, node) }
         if self.nodes[node].controller != nil { self.jobsLost(connection, node) }
     }
