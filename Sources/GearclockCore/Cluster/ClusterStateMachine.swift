@@ -25,9 +25,9 @@ package struct ClusterStateMachine: Equatable, Sendable {
         case insert
         /// To claim, and to change what is claimed. Each owner of claims has a node of its own choice among those that
         /// are well, and whoever changes its claims goes there, too, because a claim is seen at once only where it was
-        /// made. So owners that share the buckets share the nodes. `nil`, to look for what is due and to change what
-        /// nobody owns: the first node of the configuration that is well, the same for all processes, because changes
-        /// of the same rows on two nodes abort each other.
+        /// made. So owners that share the buckets share the nodes. `nil`, to change what nobody owns: the first node of
+        /// the configuration that is well, the same for all processes, because changes of the same rows on two nodes
+        /// abort each other.
         case claim(by: OwnerID?)
         /// To read. The last one that is well, to leave the first ones to their claims. The caller makes it causal.
         case read

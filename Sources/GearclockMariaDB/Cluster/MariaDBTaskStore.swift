@@ -135,8 +135,7 @@ package final class MariaDBTaskStore: TaskStore {
     // MARK: - Reading
 
     package func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
-        // Where claims are made they are seen at once.
-        try await self.read(for: .claim(by: nil)) { (reading) throws(MariaDBFailure) in try reading.dueLanes() }
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.dueLanes() }
     }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
@@ -179,10 +178,9 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     private func read<Value: Equatable & Sendable>(
-        for purpose: ClusterStateMachine.Purpose = .read,
         _ body: @escaping @Sendable (MariaDBReading) throws(MariaDBFailure) -> Value
     ) async throws(TaskStoreError) -> Value {
-        try await self.call(RepeatableOperation<Value>(purpose)) { _, node, deadline in
+        try await self.call(RepeatableOperation<Value>(.read)) { _, node, deadline in
             await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
                 connection.reading(self.clock, body)
             }

@@ -19,6 +19,9 @@ package struct LaneScans: Equatable, Sendable {
         }
     }
 
+    /// So many lanes have a bound at most; beyond it, all of them are looked at anew.
+    private static let capacity = 4096
+
     private var all = ScanBound()
     /// The lanes that the latest look at all of them found.
     private var known: [Lane] = []
@@ -59,6 +62,7 @@ package struct LaneScans: Equatable, Sendable {
         _ looks: [Look], present: Timestamp, took: Duration, now: MonotonicInstant,
         purgeLag: () throws(Failure) -> Int
     ) throws(Failure) {
+        if self.bounds.count > Self.capacity { self.bounds = [:] }
         for look in looks {
             var bound = self.bounds[look.lane] ?? ScanBound()
             try bound.scanned(
