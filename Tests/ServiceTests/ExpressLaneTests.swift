@@ -46,12 +46,12 @@ import Testing
         _ = try await store.insert([Self.task(1)], now: Self.start)
         await withTaskGroup { group in
             group.addTask { await service.run() }
-            await clock.nextSleeper()
-            let claim = await onEventLoop { lane.offer()?.claim }
+            while await self.onEventLoop({ lane.offer() == nil }) { await clock.advance(by: .milliseconds(1)) }
+            let claim = await self.onEventLoop { lane.offer()?.claim }
             let tasks = [Self.task(2)]
             let reply = try? await store.insert(tasks, express: claim, copies: .configured, now: Self.start)
             #expect(reply?.outcomes == [.inserted] && claim != nil)
-            await onEventLoop { lane.stored(StoredTasks(tasks, [.inserted], express: claim)) }
+            await self.onEventLoop { lane.stored(StoredTasks(tasks, [.inserted], express: claim)) }
             group.addTask {
                 for await batch in controller.batches {
                     #expect(batch.map(\.claim) == [Claim(id: tasks[0].id, owner: claim!.owner, attempt: 1)])
