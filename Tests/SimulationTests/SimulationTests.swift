@@ -5,7 +5,7 @@ import Testing
 /// Simulation A: the three state machines in whole installations where everything fails. CI runs thousands of seeds in
 /// release (`Scripts/simulate --seeds 2000`); these few run with every `swift test`.
 @Suite struct SimulationTests {
-    static let seedsPerShard: UInt64 = 50
+    static let seedsPerShard: UInt64 = 30
     static let seedsPerCanary: UInt64 = 300
 
     @Test(arguments: 0..<6 as Range<UInt64>)

@@ -28,7 +28,10 @@ extension DispatcherStateMachine {
         switch reply {
         case .success(let tasks):
             self.backoff.succeeded()
-            self.dueLanes.claimed(shares, tasks)
+            // The store ends a claim before the task for which there are no bytes left, and does not say so.
+            let bytes = tasks.reduce(0) { $0 + $1.definition.weightBytes }
+            let isCutShort = !tasks.isEmpty && 2 * bytes > self.policy.heldBytes - self.inHandBytes
+            self.dueLanes.claimed(shares, tasks, isCutShort: isCutShort)
             for task in tasks { self.hold(task) }
             // What was blocked or paused in the meantime keeps no more than others like it.
             for share in shares { self.trim(share.lane) }

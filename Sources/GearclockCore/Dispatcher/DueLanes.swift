@@ -39,12 +39,13 @@ struct DueLanes: Sendable {
     }
 
     /// A claim was answered: lanes of which all came that was asked for may have more, after the others' turn.
-    mutating func claimed(_ shares: [LaneShare], _ tasks: [ClaimedTask]) {
+    /// - Parameter isCutShort: any of them may have more.
+    mutating func claimed(_ shares: [LaneShare], _ tasks: [ClaimedTask], isCutShort: Bool) {
         var counts: [Lane: Int] = [:]
         for task in tasks { counts[Lane(of: task.definition.function), default: 0] += 1 }
         let limits = Dictionary(uniqueKeysWithValues: shares.map { ($0.lane, $0.limit) })
         let claimed = self.lanes.filter { limits[$0.lane] != nil }
         self.lanes.removeAll { limits[$0.lane] != nil }
-        self.lanes += claimed.filter { counts[$0.lane] == limits[$0.lane] }
+        self.lanes += claimed.filter { isCutShort || counts[$0.lane] == limits[$0.lane] }
     }
 }

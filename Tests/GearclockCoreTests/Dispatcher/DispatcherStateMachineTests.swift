@@ -311,6 +311,14 @@ import Testing
         #expect(full.claim == nil && !full.contains(.askDueLanes))
     }
 
+    @Test mutating func `a claim that the bytes may have cut short is followed by another one`() {
+        self.dispatcher = DispatcherFixture { $0.heldBytes = 2000 }
+        self.dispatcher.claim()
+        let task = DispatcherFixture.tasks(1, payload: 1200)
+        #expect(self.dispatcher.claimed(.success(task)).claim != nil)
+        #expect(self.dispatcher.claimed(.success([])).claim == nil, "now it is known that there is no more")
+    }
+
     @Test mutating func `hand-overs are batches of a limited size, and only some of them are under way`() {
         self.dispatcher = DispatcherFixture { $0.laneTasks = 4096 }
         self.dispatcher.claim()

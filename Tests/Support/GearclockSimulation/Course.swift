@@ -57,6 +57,8 @@ extension Swarm {
     mutating func simplify(_ part: Plainness) {
         switch part {
         case .processes:
+            // Whoever is lost in a calm world has another one beside it.
+            if self.isCalm { return }
             var seen: [Roles] = []
             for roles in self.nodes where !seen.contains(roles) { seen.append(roles) }
             self.nodes = seen
@@ -73,6 +75,7 @@ extension Swarm {
             self.dispatcher.heldTasks = dispatcher.heldTasks
             self.dispatcher.heldBytes = dispatcher.heldBytes
             self.dispatcher.handOversAtOnce = dispatcher.handOversAtOnce
+            self.dispatcher.laneTasks = dispatcher.laneTasks
             self.controller.inHandTasks = controller.inHandTasks
             self.controller.inHandPerFunction = controller.inHandPerFunction
             self.controller.inHandBytes = controller.inHandBytes

@@ -24,7 +24,9 @@ extension Ledger {
         guard let bound = self.idleBound, let healedAt = self.healedAt, healedAt.advanced(by: bound) < self.now
         else { return }
         for index in self.entries.indices {
-            guard let shadow = self.entries[index].shadow, !shadow.state.isFinal else { continue }
+            guard let shadow = self.entries[index].shadow, !shadow.state.isFinal,
+                self.entries[index].function != self.pausedFunction
+            else { continue }
             if (shadow.leaseUntil ?? shadow.dueAt).advanced(by: bound) < self.now {
                 self.fail("\(self.name(index)) lies in the store as \(shadow.state) for \(bound)", breaks: .punctual)
             }
@@ -36,7 +38,7 @@ extension Ledger {
 
     /// While daemons start and find each other, nothing is promised.
     private func isJudged(_ index: Int) -> Bool {
-        !self.entries[index].isStalled
+        !self.entries[index].isStalled && self.entries[index].function != self.pausedFunction
             && self.entries[index].readyAt.microseconds >= SimulatedClock.start + Swarm.warmUp
     }
 }

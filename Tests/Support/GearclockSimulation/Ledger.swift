@@ -71,6 +71,8 @@ final class Ledger {
     let idleBound: Duration?
     /// The function that nobody works for: its tasks may be late, and no others.
     let stalledFunction: FunctionName?
+    /// Its tasks wait until somebody resumes it.
+    let pausedFunction: FunctionName?
     /// The true time.
     var now = Timestamp.epoch
     var healedAt: Timestamp?
@@ -79,11 +81,15 @@ final class Ledger {
     var settled = 0
     var statistics = Statistics()
 
-    init(clockPlay: Duration, latenessBound: Duration?, idleBound: Duration?, stalledFunction: FunctionName?) {
+    init(
+        clockPlay: Duration, latenessBound: Duration?, idleBound: Duration?, stalledFunction: FunctionName?,
+        pausedFunction: FunctionName?
+    ) {
         self.clockPlay = clockPlay
         self.latenessBound = latenessBound
         self.idleBound = idleBound
         self.stalledFunction = stalledFunction
+        self.pausedFunction = pausedFunction
     }
 
     struct Statistics {

@@ -64,7 +64,13 @@ extension Swarm {
         let (store, network) = (self.store.upperBound, self.network.upperBound)
         let handOvers = self.nodes.count { $0.contains(.dispatcher) } * self.dispatcher.handOversAtOnce
         let rounds = 1 + handOvers / (2 * self.nodes.count { $0.contains(.controller) })
-        return 3 * store + self.dispatcher.pollInterval.microseconds + Int64(2 * rounds + 6) * network
+        return 3 * store + self.longestPoll + Int64(2 * rounds + 6) * network
+    }
+
+    /// How long a dispatcher rests between two polls: longer where they take long.
+    private var longestPoll: Int64 {
+        let rest = min(10 * self.store.upperBound, self.dispatcher.longestPollInterval.microseconds)
+        return max(self.dispatcher.pollInterval.microseconds, rest)
     }
 
     /// How long a task stays in the hands of somebody who died: until its lease has ended and is taken back.
@@ -81,7 +87,7 @@ extension Swarm {
         // What was slow when it healed takes its time: a call eight seconds, a lost connection one to be noticed and a
         // half to be replaced; then there are pauses of stores, hand-overs and questions.
         let aftermath: Int64 = 15_000_000
-        return self.takeover + self.dispatcher.pollInterval.microseconds + 2 * self.clockLimit + aftermath
+        return self.takeover + self.longestPoll + 2 * self.clockLimit + aftermath
     }
 
     /// Whether the limits of daemons are so wide that no task of a simulation meets them.

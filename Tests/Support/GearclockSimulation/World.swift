@@ -68,7 +68,8 @@ struct World {
             clockPlay: .microseconds(2 * swarm.clockLimit),
             latenessBound: swarm.latenessBound.map { .microseconds($0) },
             idleBound: swarm.idleBound.map { .microseconds($0) },
-            stalledFunction: swarm.stalledFunction.map { World.functionName($0) })
+            stalledFunction: swarm.stalledFunction.map { World.functionName($0) },
+            pausedFunction: swarm.pausedFunction)
         self.build()
     }
 

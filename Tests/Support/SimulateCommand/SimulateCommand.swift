@@ -70,6 +70,12 @@ struct SimulateCommand: ParsableCommand {
         guard self.jobs >= 1, self.seeds >= 1, self.first.addingReportingOverflow(self.seeds).overflow == false else {
             throw ValidationError("There must be at least one seed and one process.")
         }
+        if self.seed == nil,
+            self.story || [self.task, self.only, self.requests, self.plain].contains(where: { $0 != nil })
+        {
+            throw ValidationError(
+                "--story, --task, --only, --requests and --plain are about one seed: name it by --seed.")
+        }
         _ = try self.course()
     }
 
