@@ -225,8 +225,8 @@ package struct IntakeStateMachine: Equatable, Sendable {
         self.waiting.first { self.scarce[$0.copies]?.permits(now.monotonic) ?? true }?.copies
     }
 
-    /// One insert proves as many copies of all its tasks, so that only equal demands share one. Nor do submissions share
-    /// one if the dispatcher takes one of them at once and another not: the claim is for all that is due.
+    /// One insert proves as many copies of all its tasks, so that only equal demands share one. Nor do submissions
+    /// share one if the dispatcher takes one of them at once and another not: the claim is for all that is due.
     private mutating func takeBatch(
         _ copies: CopiesDemand, _ offer: ExpressOffer?
     ) -> (submissions: [Submission], express: ExpressClaim?) {

@@ -11,7 +11,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
         subcommands: [
-            Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self, DrainCommand.self,
+            Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self,
+            DrainCommand.self,
             TakeoverCommand.self,
         ])
 

@@ -198,7 +198,7 @@ extension StoreRequest {
         switch self {
         case .insert(let tasks, express: nil): "insert \(ledger.names(tasks.map(\.id)))"
         case .insert(let tasks, let express?):
-            "insert \(ledger.names(tasks.map(\.id))), express for \(express.owner) what is due by \(express.dueBy.story)"
+            "insert \(ledger.names(tasks.map(\.id))), for \(express.owner) what is due by \(express.dueBy.story)"
         case .claimDue(let request): "claim for \(request.owner) what is due by \(request.dueBy.story)"
         case .extend(let claims, let until): "extend \(ledger.names(claims.map(\.id))) until \(until.story)"
         case .settle(let settlements):
