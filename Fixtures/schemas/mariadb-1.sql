@@ -49,7 +49,7 @@ CREATE TABLE attempt (
     outcome TINYINT UNSIGNED NOT NULL,
     message VARBINARY(1024) NOT NULL,
     PRIMARY KEY (task_id, number),
-    CONSTRAINT attempt_outcome CHECK (outcome <= 4)
+    CONSTRAINT attempt_outcome CHECK (outcome <= 6)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary;
 
 CREATE TABLE member (

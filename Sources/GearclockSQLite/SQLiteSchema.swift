@@ -83,7 +83,7 @@ enum SQLiteSchema {
             message BLOB NOT NULL,
             PRIMARY KEY (task_id, number),
             CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
         ) STRICT, WITHOUT ROWID;
         """
 

@@ -4,7 +4,7 @@ package struct TaskStoreModel: Sendable {
     /// Scheduled tasks by due time; the id breaks ties, as an index does.
     private var schedule = OrderedSchedule()
     var members: [OwnerID: (member: Member, seenAt: Timestamp)] = [:]
-    var settings: [FunctionName: FunctionSettings] = [:]
+    package internal(set) var settings: [FunctionName: FunctionSettings] = [:]
 
     package init() {}
 

@@ -250,6 +250,16 @@ extension RetryPolicy {
             }
             writer.name("jitter")
             writer.value(.number(self.jitter))
+            guard !self.outcomes.isUsual else { return }
+            writer.name("outcomes")
+            writer.object { writer in
+                let text = { (kind: OutcomePolicy.Kind) in self.outcomes[kind]?.rawValue ?? "wait" }
+                writer.member("fail", text(.fail))
+                writer.member("exception", text(.exception))
+                writer.member("timeout", text(.timeout))
+                writer.member("lost", text(.lost))
+                writer.member("no_worker", text(.noWorker))
+            }
         }
     }
 }
@@ -322,6 +332,8 @@ extension AttemptOutcome {
         case .timedOut: "timed_out"
         case .handedOut: "handed_out"
         case .leaseExpired: "lease_expired"
+        case .lost: "lost"
+        case .noWorker: "no_worker"
         }
     }
 }

@@ -41,7 +41,7 @@ struct DaemonWiring {
         var controllers: [ControllerService] = []
         var services: [DaemonService] = []
         if roles.contains(.controller) {
-            controllers = self.clusters.map { self.controller($0, takesHandOvers: !areTogether) }
+            controllers = self.clusters.map { self.controller($0) }
             services.append(
                 DaemonService(
                     "controller",
@@ -95,10 +95,11 @@ struct DaemonWiring {
             environment: environment)
     }
 
-    private mutating func controller(_ cluster: TaskCluster, takesHandOvers: Bool) -> ControllerService {
+    /// Whoever has a dispatcher of its own is reached by others nevertheless: a small limit may be another one's.
+    private mutating func controller(_ cluster: TaskCluster) -> ControllerService {
         ControllerService(
             store: cluster.store, servers: self.servers,
-            handOverFunction: takesHandOvers ? HandOverCodec.function(cluster: cluster.description.number) : nil,
+            handOverFunction: HandOverCodec.function(cluster: cluster.description.number),
             environment: self.environment("controller", cluster),
             drainTimeout: self.settings.drainTimeout.value.duration)
     }

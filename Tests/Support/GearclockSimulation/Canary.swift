@@ -27,6 +27,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case ignoresPause = "ignores-pause"
     /// Leases that ran out are never taken back.
     case noRescue = "no-rescue"
+    /// Controllers do not know of limits.
+    case noLimits = "no-limits"
     /// Leases that ran out are taken back half a minute too late.
     case lateRescue = "late-rescue"
     /// Dispatchers ask the store twenty times as rarely as they should.
@@ -57,6 +59,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .noRescue: .heals
         case .claimsEverything: .alone
         case .ignoresPause: .paused
+        case .noLimits: .limited
         case .lateRescue, .lazyPoll, .unmeasured: .punctual
         case .unfair: .fair
         case .hoards: .bounded

@@ -31,6 +31,7 @@ enum Event {
     // Clients
     case clientSubmits(Int)
     case clientCancels(ledger: Int)
+    case operatorSets([FunctionSettings])
 
     // The simulation itself
     case strike(Int)
@@ -48,6 +49,8 @@ enum LocalReport {
     case refused(ControllerStateMachine.RunID)
     case status(ControllerStateMachine.RunID)
     case checked(ControllerStateMachine.RunID)
+    /// What the job servers say about their queues and workers.
+    case servers
 }
 
 // MARK: - What job servers and their clients and workers say

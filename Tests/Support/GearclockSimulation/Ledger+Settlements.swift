@@ -62,17 +62,25 @@ extension Ledger {
             if !self[index].isCustom { self.fail("\(self.name(index)) has no custom controller, and was handed out") }
         case .failed, .exception:
             break
+        case .lost, .noWorker:
+            self[index].losses += 1
         case .leaseExpired:
             self.fail("\(self.name(index)): a lost lease is counted as a failure")
         }
         let entry = self[index]
-        if entry.shadow!.failures + 1 > entry.misses + entry.timeouts + entry.handOuts {
+        if entry.retry.treatment(of: record.outcome) == .release {
+            self.fail("\(self.name(index)): \(record.outcome) is counted, and should not be")
+        }
+        if entry.shadow!.failures + 1 > entry.misses + entry.timeouts + entry.handOuts + entry.losses {
             self.fail("\(self.name(index)): a failure is counted that did not happen")
         }
     }
 
     private func checkRetry(_ index: Int, at: Timestamp, _ record: AttemptRecord) {
         let entry = self[index]
+        if entry.retry.treatment(of: record.outcome) == .discard {
+            self.fail("\(self.name(index)) is retried after \(record.outcome), and should not be")
+        }
         let failures = entry.shadow!.failures
         // A custom controller's task is handed out once more than it may fail, so that the last hand-out has its time.
         if !entry.isCustom, let attempts = entry.retry.maxAttempts, failures >= attempts {
@@ -87,6 +95,7 @@ extension Ledger {
 
     private func checkDiscard(_ index: Int, _ record: AttemptRecord) {
         let entry = self[index]
+        if entry.retry.treatment(of: record.outcome) == .discard { return }
         guard let attempts = entry.retry.maxAttempts, entry.shadow!.failures >= attempts else {
             return self.fail(
                 "\(self.name(index)) is discarded after \(entry.shadow!.failures) failures", breaks: .atLeastOnce)
@@ -95,6 +104,19 @@ extension Ledger {
 }
 
 extension RetryPolicy {
+    /// What the policy says an outcome counts as.
+    fileprivate func treatment(of outcome: AttemptOutcome) -> OutcomePolicy.Treatment {
+        switch outcome {
+        case .failed: self.outcomes[.fail]!
+        case .exception: self.outcomes[.exception]!
+        case .timedOut: self.outcomes[.timeout]!
+        case .lost: self.outcomes[.lost]!
+        case .noWorker: self.outcomes[.noWorker] ?? .release
+        case .handedOut: .retry
+        case .leaseExpired: .release
+        }
+    }
+
     /// How long a task has to wait after so many failures, jitter included; `nil` where another rule decides.
     fileprivate func waitBounds(failures: UInt32, _ record: AttemptRecord) -> ClosedRange<Duration>? {
         if record.outcome == .handedOut { return nil }

@@ -79,7 +79,10 @@ extension Ledger {
         case .inserted:
             if self[index].shadow != nil { self.fail("\(self.name(index)) is stored twice", breaks: .stored) }
             if self[index].isDenied { self.fail("\(self.name(index)) was denied and is stored", breaks: .stored) }
-            if self[index].end != nil { self.statistics.resurrections += 1 }
+            if self[index].end != nil {
+                self.statistics.resurrections += 1
+                self[index].isRevived = true
+            }
             self[index].end = nil
             self[index].wasStored = true
             self[index].readyAt = max(task.dueAt, self.now)

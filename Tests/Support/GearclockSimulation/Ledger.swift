@@ -36,6 +36,8 @@ final class Ledger {
         var wasStored = false
         /// When it was due first, and stored: it is not late before.
         var readyAt = Timestamp.distantFuture
+        /// It was stored again after its end. A claim of its former life may still be in somebody's hands.
+        var isRevived = false
         var shadow: Shadow?
         /// It reached a final state, or was removed in one.
         var end: TaskState?
@@ -53,9 +55,14 @@ final class Ledger {
         /// Attempts that took too long, and hand-outs to a custom controller.
         var timeouts: UInt32 = 0
         var handOuts: UInt32 = 0
+        /// Attempts that were lost, or had no worker, and whose policy counts that.
+        var losses: UInt32 = 0
         var isEjected = false
         /// Its jobs that are being run, as the job servers see it.
         var running: [(server: Int, handle: Handle)] = []
+
+        /// Its policy begins a new run while nobody knows whether the job of the last one has ended.
+        var mayOverlap: Bool { self.hasTimeout || self.retry.outcomes[.lost] == .retry }
     }
 
     private(set) var entries: [Entry] = []
@@ -220,12 +227,12 @@ final class Ledger {
         if self.entries[index].jobs == 1 { self.checkLateness(index) }
         let entry = self.entries[index]
         if !entry.running.isEmpty, !entry.isCustom {
-            if isStrict, !entry.hasTimeout {
+            if isStrict, !entry.mayOverlap {
                 self.fail(
                     "\(self.name(index)) is run by two jobs at once, \(entry.running[0].handle) and \(handle)",
                     breaks: .notTwice)
             }
-            if !entry.hasTimeout { self.statistics.overlaps += 1 }
+            if !entry.mayOverlap { self.statistics.overlaps += 1 }
         }
         self.entries[index].running.append((server, handle))
     }

@@ -8,6 +8,7 @@ package enum Promise: String, CaseIterable, Sendable {
     case punctual = "punctual"
     case fair = "a stalled function delays nobody else"
     case paused = "a paused function is left alone"
+    case limited = "limits are kept"
     case alone = "dispatchers do not compete"
     case final = "a final state never changes"
     case fenced = "a stale claim changes nothing"

@@ -77,6 +77,11 @@ struct SimulatedJobServer {
         self.waiting[function]?.contains { !$0.isEmpty } ?? false
     }
 
+    /// Jobs of a function that no worker has.
+    func queued(_ function: Function) -> Int {
+        self.jobs.values.count { $0.key.function == function && $0.worker == nil }
+    }
+
     mutating func assign(_ handle: Handle, to worker: ConnectionID) {
         self.jobs[handle]!.worker = worker
     }

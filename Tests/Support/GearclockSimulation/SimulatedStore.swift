@@ -4,7 +4,7 @@ internal import GearclockCore
 struct StoreCaller {
     enum Question: Int {
         case intake, dueLanes, claim, rescue, dispatcherSettle, dispatcherBeat, dispatcherLeave, dispatcherSettings,
-            dispatcherClocks, controllerSettle, extend, client
+            dispatcherClocks, controllerSettle, extend, client, controllerBeat, controllerLeave, settings
     }
 
     var node: Int

@@ -67,6 +67,8 @@ struct Swarm {
     var cancels = 0.0
     /// The share of tasks that go to a custom controller.
     var customs = 0.0
+    /// What operators do about functions, and when.
+    var operations: [(time: Int64, settings: [FunctionSettings])] = []
 
     /// Whether clocks differ no more than the lease's margins cover.
     var isClockBounded: Bool {
@@ -84,7 +86,11 @@ extension Swarm {
         self.drawWorld(&dice)
         self.drawPolicies(&dice)
         self.drawFaults(&dice)
-        if dice.chance(0.2) { self.calmDown(&dice) }
+        if dice.chance(0.2) {
+            self.calmDown(&dice)
+        } else if dice.chance(0.4) {
+            self.drawOperations(&dice)
+        }
     }
 
     private mutating func drawWorld(_ dice: inout Dice) {

@@ -74,7 +74,7 @@ extension World {
             after: dice.chance(0.4) ? .zero : .microseconds(dice.between(0, 10_000_000)),
             expiresAfter: dice.chance(0.1) ? .microseconds(dice.between(1000, 10_000_000)) : nil,
             timeout: dice.chance(0.15) ? .microseconds(dice.between(10_000, 5_000_000)) : nil,
-            retry: self.drawRetry(isCustom: isCustom, &dice),
+            retry: self.drawOutcomes(self.drawRetry(isCustom: isCustom, &dice), &dice),
             retain: hasOwnIDs ? .seconds(3600) : dice.pick([.zero, .seconds(2)]),
             isCustom: isCustom, isCancelled: isCancelled)
     }
@@ -99,6 +99,15 @@ extension World {
             let backoff = RetryPolicy.Backoff.exponential(initial: .milliseconds(50), factor: 3, longest: .seconds(10))
             return RetryPolicy(maxAttempts: attempts, backoff: backoff, jitter: 0.1)
         }
+    }
+
+    private func drawOutcomes(_ policy: RetryPolicy, _ dice: inout Dice) -> RetryPolicy {
+        var policy = policy
+        guard dice.chance(0.2) else { return policy }
+        for kind in OutcomePolicy.Kind.allCases where dice.chance(0.4) {
+            policy.outcomes[kind] = dice.pick(OutcomePolicy.Treatment.allCases)
+        }
+        return policy
     }
 
     // MARK: - Events

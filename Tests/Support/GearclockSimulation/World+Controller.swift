@@ -46,6 +46,10 @@ extension World {
             case .extend(let claims, let leaseUntil):
                 self.ask(.extend, .extend(claims, leaseUntil: leaseUntil), node)
             case .settle(let settlements): self.ask(.controllerSettle, .settle(settlements), node)
+            case .beat: self.ask(.controllerBeat, .beat(self.nodes[node].controller!.owner, .controller), node)
+            case .leave: self.ask(.controllerLeave, .leave(self.nodes[node].controller!.owner), node)
+            case .readSettings: self.ask(.settings, .functionSettings, node)
+            case .askServers: self.askServers(node)
             case .setTimer(let instant): self.setTimer(.controller, instant, node)
             case .stopped: self.machineStopped(.controller, node)
             }
@@ -74,7 +78,10 @@ extension World {
         let job = SubmittedJob(
             function: function, unique: unique, priority: submission.priority,
             isBackground: submission.customController != nil, workload: .task(index))
-        self.nodes[node].runs[submission.run] = .init(connection: connection, handle: nil)
+        self.nodes[node].runs[submission.run] = .init(
+            connection: connection, handle: nil, function: self.ledger[index].function, startedAt: self.time,
+            isNew: found?.unique != unique && !job.isBackground)
+        self.auditStart(submission.run, node)
         self.send(.submit(job, .run(submission.run)), on: connection)
     }
 

@@ -27,9 +27,18 @@ extension World {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
             self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
+        var tasks = tasks
         if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
             let answers = self.handedOver(tasks, node)
-            return self.report(.handOver(id, .success(answers)), node)
+            let elsewhere = tasks.indices.filter {
+                answers[$0] == .deferredFunction
+                    && self.nodes[node].controller?.isElsewhere(tasks[$0].definition.function) == true
+            }
+            if elsewhere.isEmpty || self.open(self.nodes[node].clientEndpoint).isEmpty {
+                return self.report(.handOver(id, .success(answers)), node)
+            }
+            self.nodes[node].handedOn[id] = (answers, elsewhere)
+            tasks = elsewhere.map { tasks[$0] }
         }
         let connections = self.open(self.nodes[node].clientEndpoint)
         guard !connections.isEmpty else { return self.report(.handOver(id, .failure(.notDelivered)), node) }
@@ -61,8 +70,24 @@ extension World {
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
+        let reply = self.withOwnAnswers(reply, of: id, node)
         self.note("hand-over \(id): \(reply.story)", by: .process(node, .dispatcher))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
+    }
+
+    /// What the controller of this process accepted, and what others said about the rest.
+    private func withOwnAnswers(
+        _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>,
+        of id: DispatcherStateMachine.HandOverID, _ node: Int
+    ) -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        guard let (own, tasks) = self.nodes[node].handedOn.removeValue(forKey: id) else { return reply }
+        var answers = own
+        switch reply {
+        case .success(let others): for (index, answer) in zip(tasks, others) { answers[index] = answer }
+        case .failure(.unknown): for index in tasks { answers[index] = .stale }
+        case .failure(.notDelivered): break
+        }
+        return .success(answers)
     }
 }

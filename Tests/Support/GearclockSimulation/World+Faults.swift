@@ -85,6 +85,9 @@ extension World {
         self.membersChanged()
         self.store.awayUntil = self.time
         self.store.slowUntil = self.time
+        // The last word of the operators, after all that is under way: functions go on, though not without limits.
+        let settings = self.swarm.operations.flatMap(\.settings).map(\.resumed)
+        if !settings.isEmpty { self.schedule(.operatorSets(settings), after: 15_000_000) }
         for server in self.servers.indices where !self.servers[server].isUp {
             self.schedule(.startServer(server), after: 100_000)
         }

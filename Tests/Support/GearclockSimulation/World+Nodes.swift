@@ -40,7 +40,10 @@ extension World {
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
         }
         if roles.contains(.controller) {
-            self.nodes[node].controller = ControllerStateMachine(policy: self.controllerPolicy)
+            let owner = OwnerID(using: &self.dice)
+            self.nodes[node].controller = ControllerStateMachine(owner: owner, policy: self.controllerPolicy)
+            self.limits.controllersChangedAt = self.time
+            self.perform(self.nodes[node].controller!.started(now: self.dueNow(node)), node)
         }
         if roles.contains(.dispatcher) || roles.contains(.intake) {
             let owner = OwnerID(using: &self.dice)
@@ -59,6 +62,7 @@ extension World {
         guard self.nodes[node].status != .dead else { return }
         self.note("dies", by: .process(node))
         self.membersChanged()
+        self.limits.controllersChangedAt = self.time
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -219,6 +223,7 @@ extension World {
         case .refused(let run): self.runRefused(run, node)
         case .status(let run): self.questionAnswered(run, nil, node)
         case .checked(let run): self.jobChecked(run, isKnown: nil, node)
+        case .servers: self.serversReplied(node)
         }
     }
 

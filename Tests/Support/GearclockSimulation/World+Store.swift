@@ -83,6 +83,9 @@ extension World {
         let reply = self.store.perform(request, now: call.now)
         if case .claimDue(let request) = request { self.checkBuckets(request) }
         self.checkPause(request, reply)
+        if case .setFunctionSettings(let settings) = request {
+            for setting in settings { self.limits.settingsChangedAt[setting.function] = self.time }
+        }
         self.note("\(call.request.text(self.ledger)) -> \(reply.text(self.ledger))", by: .store)
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
@@ -106,7 +109,14 @@ extension World {
             let reply = reply.map(\.fenced)
             self.perform(
                 self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .client: break
+        case .controllerBeat:
+            self.beatReplied(reply.map(\.members), node)
+        case .controllerLeave:
+            self.perform(self.nodes[node].controller!.leaveReplied(now: self.dueNow(node)), node)
+        case .settings:
+            self.settingsReplied(reply.map(\.settings), node)
+        case .client:
+            break
         }
     }
 
@@ -128,7 +138,8 @@ extension World {
             let settings = reply.map(\.settings).map { self.canary == .ignoresPause ? [] : $0 }
             actions = dispatcher.settingsReplied(settings, now: now)
         case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
-        case .intake, .controllerSettle, .extend, .client: preconditionFailure("Not a dispatcher's question")
+        case .intake, .controllerSettle, .extend, .client, .controllerBeat, .controllerLeave, .settings:
+            preconditionFailure("Not a dispatcher's question")
         }
         self.nodes[node].dispatcher = dispatcher
         self.perform(actions, node)

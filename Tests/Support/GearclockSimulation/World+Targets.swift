@@ -37,7 +37,7 @@ extension World {
 
     mutating func targetReceived(_ message: EndpointMessage, on connection: ConnectionID, _ target: Int) {
         guard case .assigned(let handle, _, .task(let index)) = message else { return }
-        if let due = self.ledger[index].dueOfAttempt.min(),
+        if !self.ledger[index].isRevived, let due = self.ledger[index].dueOfAttempt.min(),
             due > self.trueNow.advanced(by: .microseconds(self.swarm.clockLimit))
         {
             self.ledger.fail("\(self.ledger.name(index)) runs early", breaks: .neverEarly)

@@ -44,6 +44,7 @@ struct World {
     var claimedBuckets: [OwnerID: BucketSet] = [:]
     var membersChangedAt: Int64 = 0
     var digest: UInt64 = 0
+    var limits = LimitAudit()
     var events = 0
     private var eventsAtThisTime = 0
     private let trace: ((StoryLine) -> Void)?
@@ -92,6 +93,7 @@ struct World {
         for index in self.nodes.indices { self.startNode(index) }
         for index in self.targets.indices { self.startTarget(index) }
         for client in clients { self.startEndpoint(client) }
+        for (time, settings) in self.swarm.operations { self.schedule(.operatorSets(settings), at: time) }
         self.schedule(.housekeeping, after: 2_000_000)
         self.schedule(.heal, after: self.swarm.horizon)
         self.planStrike(1)
@@ -179,6 +181,7 @@ struct World {
         case .customControllerActs(let ledger): self.customControllerActs(ledger)
         case .clientSubmits(let request): self.clientSubmits(request)
         case .clientCancels(let ledger): self.clientCancels(ledger)
+        case .operatorSets(let settings): self.ask(.setFunctionSettings(settings))
         case .strike(let number): self.strike(number)
         case .housekeeping: self.keepHouse()
         case .heal: self.heal()
@@ -194,7 +197,7 @@ struct World {
         case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
         case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
         case .toServer, .serverNotices, .storeReached, .thaw, .startNode, .startServer, .startTarget, .jobDone,
-            .customControllerActs, .clientSubmits, .clientCancels, .strike, .housekeeping, .heal:
+            .customControllerActs, .clientSubmits, .clientCancels, .operatorSets, .strike, .housekeeping, .heal:
             nil
         }
     }
@@ -253,9 +256,10 @@ struct World {
 
     /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls. It is
     /// longer where clocks differ too much, because tasks wait in the wrong places, and where a function may have one
-    /// task in hand, because the others come back some seconds later.
+    /// task in hand or a limit, because the others come back some seconds later.
     var timeToEnd: Int64 {
-        self.swarm.isClockBounded && self.swarm.controller.inHandPerFunction > 3 ? 60_000_000 : 300_000_000
+        let isRoomy = self.swarm.controller.inHandPerFunction > 3 && self.swarm.operations.isEmpty
+        return self.swarm.isClockBounded && isRoomy ? 60_000_000 : 300_000_000
     }
     /// A healthy process stops in this time.
     static let timeToStop: Int64 = 15_000_000
