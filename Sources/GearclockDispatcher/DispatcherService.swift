@@ -45,26 +45,24 @@ package actor DispatcherService {
         self.enter { $0.perform($0.machine.shutdownRequested(now: $0.environment.now)) }
     }
 
-    /// A worker daemon in this process stored a task; it need not wait for the next look into the store.
-    package nonisolated func taskStored(dueAt: Timestamp) {
-        self.enter { $0.perform($0.machine.taskStored(dueAt: dueAt, now: $0.environment.now)) }
+    /// For a worker daemon in this process, on the same event loop: what it stores for soon waits for no poll.
+    package nonisolated var expressLane: ExpressLane {
+        ExpressLane(
+            offer: {
+                let claim = self.assumeIsolated { $0.machine.expressClaim(now: $0.environment.now) }
+                return claim.map { claim in
+                    ExpressOffer(claim: claim) { function in
+                        self.assumeIsolated { $0.machine.admitsExpress(function) }
+                    }
+                }
+            },
+            stored: { tasks in self.assumeIsolated { $0.stored(tasks) } })
     }
 
-    // MARK: - The express lane, for the worker daemon on the same executor
-
-    /// How tasks may be stored now so that they need no poll; `nil`: not at all.
-    package func expressClaim() -> ExpressClaim? {
-        self.machine.expressClaim(now: self.environment.now)
-    }
-
-    /// Whether the tasks of a function may be stored so.
-    package func admitsExpress(_ function: FunctionName) -> Bool {
-        self.machine.admitsExpress(function)
-    }
-
-    /// These were stored so.
-    package func expressStored(_ tasks: [ClaimedTask]) {
-        self.perform(self.machine.expressStored(tasks, now: self.environment.now))
+    private func stored(_ tasks: StoredTasks) {
+        let now = self.environment.now
+        if !tasks.claimed.isEmpty { self.perform(self.machine.expressStored(tasks.claimed, now: now)) }
+        if let due = tasks.nextDue { self.perform(self.machine.taskStored(dueAt: due, now: now)) }
     }
 
     private nonisolated func enter(_ body: @escaping @Sendable (isolated DispatcherService) -> Void) {

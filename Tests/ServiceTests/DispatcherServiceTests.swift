@@ -124,24 +124,4 @@ import Testing
             service.beginShutdown()
         }
     }
-
-    @Test(.timeLimit(.minutes(1)))
-    func `a task that was stored claimed is handed over at its time, without a poll`() async throws {
-        let (store, controller, clock) = (InMemoryTaskStore(), Controller(), ManualClock(wall: Self.start))
-        let service = Self.service(store, controller, clock)
-        try await withThrowingTaskGroup { group in
-            group.addTask { await service.run() }
-            while await service.expressClaim() == nil { await clock.advance(by: .milliseconds(1)) }
-            let task = Self.task(1, dueIn: .seconds(1))
-            let express = try #require(await service.expressClaim())
-            #expect(await service.admitsExpress(task.function))
-            let reply = try await store.insert([task], express: express, copies: .configured, now: Self.start)
-            let claimed = try #require(express.claimed(task, reply.outcomes[0]))
-            await service.expressStored([claimed])
-            for _ in 0..<10 { await clock.advance(by: .milliseconds(100)) }
-            var batches = controller.batches.makeAsyncIterator()
-            #expect(await batches.next() == [claimed])
-            service.beginShutdown()
-        }
-    }
 }

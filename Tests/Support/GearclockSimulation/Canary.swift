@@ -43,12 +43,14 @@ package enum Canary: String, CaseIterable, Sendable {
     case unmeasured = "unmeasured"
     /// A process traps when it loses a connection while a job of it runs.
     case traps
+    /// What goes by the express lane is handed over before the store has said that it is inserted.
+    case earlyExpress = "early-express"
 
     /// The promise that it breaks.
     package var promise: Promise {
         switch self {
         case .storeIgnoresClaims: .fenced
-        case .storeForgets, .earlyReceipt: .stored
+        case .storeForgets, .earlyReceipt, .earlyExpress: .stored
         case .storeRevives: .final
         case .storeMixesHistory: .books
         case .earlyStart: .neverEarly

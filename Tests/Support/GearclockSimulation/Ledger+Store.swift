@@ -4,8 +4,8 @@ internal import GearclockCore
 extension Ledger {
     func audit(_ request: StoreRequest, _ reply: StoreReply, now: Timestamp, _ model: TaskStoreModel) {
         switch (request, reply) {
-        case (.insert(let tasks), .inserted(let outcomes)):
-            for (task, outcome) in zip(tasks, outcomes) { self.inserted(task, outcome, model) }
+        case (.insert(let tasks, let express), .inserted(let outcomes)):
+            for (task, outcome) in zip(tasks, outcomes) { self.inserted(task, outcome, express, model) }
         case (.claimDue(let request), .claimed(let tasks)):
             if tasks.count > request.limit { self.fail("More tasks are claimed than asked for") }
             for task in tasks { self.claimed(task, request, model) }
@@ -71,7 +71,9 @@ extension Ledger {
 
     // MARK: - One kind of call each
 
-    private func inserted(_ task: TaskDefinition, _ outcome: InsertOutcome, _ model: TaskStoreModel) {
+    private func inserted(
+        _ task: TaskDefinition, _ outcome: InsertOutcome, _ express: ExpressClaim?, _ model: TaskStoreModel
+    ) {
         guard let index = self.index(of: task.id) else { return self.fail("A task nobody submitted is stored") }
         switch outcome {
         case .inserted:
@@ -89,6 +91,10 @@ extension Ledger {
             self[index].dueOfAttempt = []
             self[index].acceptedAttempt = 0
             self.stored += 1
+            if let express, task.dueAt <= express.dueBy {
+                self.statistics.expressClaims += 1
+                self.hold(index, express.owner, until: express.leaseUntil)
+            }
         case .exists(let state):
             if self[index].shadow?.state != state {
                 self.fail("\(self.name(index)) exists as \(state), and should not", breaks: .stored)
@@ -101,7 +107,7 @@ extension Ledger {
 
     private func claimed(_ task: ClaimedTask, _ request: ClaimRequest, _ model: TaskStoreModel) {
         self.statistics.claims += 1
-        guard let index = self.index(of: task.id), var shadow = self[index].shadow else {
+        guard let index = self.index(of: task.id), let shadow = self[index].shadow else {
             return self.fail("A task that is not stored is claimed")
         }
         if shadow.state != .scheduled {
@@ -113,13 +119,8 @@ extension Ledger {
         if shadow.dueAt > request.dueBy {
             self.fail("\(self.name(index)) is claimed before its time", breaks: .neverEarly)
         }
-        shadow.state = .running
-        shadow.attempt += 1
-        shadow.owner = request.owner
-        shadow.leaseUntil = request.leaseUntil
-        self[index].shadow = shadow
-        self[index].dueOfAttempt.append(shadow.dueAt)
-        if task.claim != Claim(id: task.id, owner: request.owner, attempt: shadow.attempt) {
+        self.hold(index, request.owner, until: request.leaseUntil)
+        if task.claim != Claim(id: task.id, owner: request.owner, attempt: shadow.attempt + 1) {
             self.fail("\(self.name(index)) is claimed with the wrong claim", breaks: .fenced)
         }
         if task.failures != shadow.failures { self.fail("\(self.name(index)) is claimed with the wrong failures") }
@@ -181,6 +182,14 @@ extension Ledger {
     }
 
     // MARK: - Changes of the account
+
+    private func hold(_ index: Int, _ owner: OwnerID, until leaseUntil: Timestamp) {
+        self[index].shadow!.state = .running
+        self[index].shadow!.attempt += 1
+        self[index].shadow!.owner = owner
+        self[index].shadow!.leaseUntil = leaseUntil
+        self[index].dueOfAttempt.append(self[index].shadow!.dueAt)
+    }
 
     func reschedule(_ index: Int, at: Timestamp) {
         self[index].shadow!.state = .scheduled

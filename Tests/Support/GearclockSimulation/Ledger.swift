@@ -102,6 +102,8 @@ final class Ledger {
     struct Statistics {
         var acknowledged = 0
         var claims = 0
+        /// Tasks that were stored claimed.
+        var expressClaims = 0
         var rescues = 0
         var jobs = 0
         var staleClaims = 0
@@ -191,6 +193,7 @@ final class Ledger {
             return self.fail("A task nobody submitted is handed over", breaks: .fenced)
         }
         let entry = self.entries[index]
+        if !entry.wasStored { self.fail("\(self.name(index)) is handed over and was never stored", breaks: .stored) }
         if entry.acceptedAttempt == task.claim.attempt, entry.acceptedBy != (node, incarnation) {
             if !entry.isShared { self.statistics.sharedClaims += 1 }
             self.entries[index].isShared = true

@@ -29,8 +29,8 @@ final class Node {
     // The worker daemon's service
     var nextSubmission: SubmissionStateMachine.SubmissionID = 0
     var submissions: [SubmissionStateMachine.SubmissionID: Submission] = [:]
-    /// The submissions of the insert that is under way.
-    var inserting: [TaskDefinition] = []
+    /// The insert that is under way.
+    var inserting: (tasks: [TaskDefinition], express: ExpressClaim?) = ([], nil)
 
     // The dispatcher's service
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]

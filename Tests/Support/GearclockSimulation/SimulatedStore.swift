@@ -20,7 +20,7 @@ struct StoreCall {
 }
 
 enum StoreRequest {
-    case insert([TaskDefinition])
+    case insert([TaskDefinition], express: ExpressClaim?)
     case claimDue(ClaimRequest)
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
@@ -95,7 +95,7 @@ struct SimulatedStore {
 
     mutating func perform(_ request: StoreRequest, now: Timestamp) -> StoreReply {
         switch request {
-        case .insert(let tasks): .inserted(self.model.insert(tasks))
+        case .insert(let tasks, let express): .inserted(self.model.insert(tasks, express: express))
         case .claimDue(let request): .claimed(self.model.claimDue(request))
         case .extend(let claims, let leaseUntil): .fenced(self.model.extend(claims, leaseUntil: leaseUntil))
         case .settle(let settlements): .fenced(self.model.settle(settlements, now: now))

@@ -29,6 +29,7 @@ package enum Simulation {
         package var acknowledged = 0
         package var jobs = 0
         package var claims = 0
+        package var expressClaims = 0
         package var rescues = 0
         package var staleClaims = 0
         package var adoptions = 0
@@ -84,6 +85,7 @@ extension Simulation.Counts {
         self.acknowledged = statistics.acknowledged
         self.jobs = statistics.jobs
         self.claims = statistics.claims
+        self.expressClaims = statistics.expressClaims
         self.rescues = statistics.rescues
         self.staleClaims = statistics.staleClaims
         self.adoptions = statistics.adoptions
@@ -96,6 +98,7 @@ extension Simulation.Counts {
         left.acknowledged += right.acknowledged
         left.jobs += right.jobs
         left.claims += right.claims
+        left.expressClaims += right.expressClaims
         left.rescues += right.rescues
         left.staleClaims += right.staleClaims
         left.adoptions += right.adoptions

@@ -62,7 +62,9 @@ extension Swarm {
     /// two questions for an earlier one.
     private var wayToJob: Int64 {
         let (store, network) = (self.store.upperBound, self.network.upperBound)
-        let handOvers = self.nodes.count { $0.contains(.dispatcher) } * self.dispatcher.handOversAtOnce
+        // Worker daemons hand over what they store for soon.
+        let dispatchers = self.nodes.count { !$0.isDisjoint(with: [.dispatcher, .intake]) }
+        let handOvers = dispatchers * self.dispatcher.handOversAtOnce
         let rounds = 1 + handOvers / (2 * self.nodes.count { $0.contains(.controller) })
         return 3 * store + self.longestPoll + Int64(2 * rounds + 6) * network
     }

@@ -45,9 +45,11 @@ extension World {
             self.limits.controllersChangedAt = self.time
             self.perform(self.nodes[node].controller!.started(now: self.dueNow(node)), node)
         }
-        if roles.contains(.dispatcher) {
+        if roles.contains(.dispatcher) || roles.contains(.intake) {
             let owner = OwnerID(using: &self.dice)
-            self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: self.dispatcherPolicy)
+            var policy = self.dispatcherPolicy
+            policy.isExpressOnly = !roles.contains(.dispatcher)
+            self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: policy)
             let actions = self.nodes[node].dispatcher!.started(now: self.now(node))
             self.perform(actions, node)
         }
@@ -82,10 +84,19 @@ extension World {
             let incarnation = self.nodes[node].incarnation
             self.schedule(.drainDeadline(node: node, incarnation: incarnation), after: deadline)
         }
-        if let actions = self.nodes[node].intake?.shutdownRequested(now: now) { self.perform(actions, node) }
-        if let actions = self.nodes[node].dispatcher?.shutdownRequested(now: now) { self.perform(actions, node) }
+        let offers = self.offers(node)
+        if let actions = self.nodes[node].intake?.shutdownRequested(now: now, offers: offers) {
+            self.perform(actions, node)
+        }
+        if self.nodes[node].intake == nil { self.shutDownDispatcher(node) }
         if self.canary == .deafToStop { return }
         if let actions = self.nodes[node].controller?.shutdownRequested(now: now) { self.perform(actions, node) }
+    }
+
+    /// Not before the worker daemon of its process has stored everything: it hands over what that stores for soon.
+    private mutating func shutDownDispatcher(_ node: Int) {
+        let now = self.now(node)
+        if let actions = self.nodes[node].dispatcher?.shutdownRequested(now: now) { self.perform(actions, node) }
     }
 
     /// Patience is at an end: the controller gives back what still runs; a second later the process is ended.
@@ -110,7 +121,10 @@ extension World {
         if self.nodes[node].intake != nil { all += 1 }
         if self.nodes[node].dispatcher != nil { all += 1 }
         if self.nodes[node].controller != nil { all += 1 }
-        guard self.nodes[node].stopped.count == all else { return }
+        guard self.nodes[node].stopped.count == all else {
+            if machine == .intake { self.shutDownDispatcher(node) }
+            return
+        }
         self.note("stops", by: .process(node))
         self.killNode(node, noticedWithin: 1000)
         if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
@@ -148,7 +162,9 @@ extension World {
         self.nodes[node].timers[machine.rawValue] = .max
         let now = self.now(node)
         switch machine {
-        case .intake: self.perform(self.nodes[node].intake!.timerFired(now: now), node)
+        case .intake:
+            let offers = self.offers(node)
+            self.perform(self.nodes[node].intake!.timerFired(now: now, offers: offers), node)
         case .dispatcher: self.perform(self.nodes[node].dispatcher!.timerFired(now: self.dueNow(node)), node)
         case .controller:
             self.perform(self.nodes[node].controller!.timerFired(now: self.dueNow(node), using: &self.dice), node)

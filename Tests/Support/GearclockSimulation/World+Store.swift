@@ -75,7 +75,7 @@ extension World {
         var request = call.request
         if let canary = self.canary {
             request = request.sabotaged(by: canary, self.store.model)
-            if canary == .storeForgets, case .insert(let tasks) = request, self.dice.chance(0.01) {
+            if canary == .storeForgets, case .insert(let tasks, express: _) = request, self.dice.chance(0.01) {
                 return .inserted(tasks.map { _ in .inserted })
             }
         }
@@ -207,7 +207,9 @@ extension StoreReply {
 extension StoreRequest {
     fileprivate func text(_ ledger: Ledger) -> String {
         switch self {
-        case .insert(let tasks): "insert \(ledger.names(tasks.map(\.id)))"
+        case .insert(let tasks, express: nil): "insert \(ledger.names(tasks.map(\.id)))"
+        case .insert(let tasks, let express?):
+            "insert \(ledger.names(tasks.map(\.id))), for \(express.owner) what is due by \(express.dueBy.story)"
         case .claimDue(let request): "claim for \(request.owner) what is due by \(request.dueBy.story)"
         case .extend(let claims, let until): "extend \(ledger.names(claims.map(\.id))) until \(until.story)"
         case .settle(let settlements):
