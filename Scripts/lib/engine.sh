@@ -162,7 +162,7 @@ engine_takeover() {
             else
                 say "$role killed, a second one is started then:"
                 bench takeover --gearman "$gearman" --seconds "$1" --harm "kill -9 ${pid[$role]}
-                    '$PROGRAMS/gearclock' $role --gearman $gearman --log-level warning &
+                    '$PROGRAMS/gearclock' $role --gearman $gearman --log-level warning >>'$ENGINE/second.log' 2>&1 &
                     echo \$! >'$ENGINE/second'"
                 engine_pids+=("$(cat "$ENGINE/second")")
             fi

@@ -144,16 +144,18 @@ struct TakeoverBenchmark {
             if firstStart.count == expected, receipts.count == expected / 2 { break }
         }
         report.missing = expected - firstStart.count
-        report.starts = self.longestGap(starts, from: harm)
-        report.receipts = self.longestGap(receipts, from: harm)
+        // When the flow has ended, a gap means nothing.
+        let end = firstStart.keys.max() ?? harm
+        report.starts = self.longestGap(starts, from: harm, until: end)
+        report.receipts = self.longestGap(receipts, from: harm, until: end)
         report.latest = .microseconds(firstStart.map { $0.value - $0.key }.max() ?? 0)
         return report
     }
 
-    private static func longestGap(_ moments: [Int64], from harm: Int64) -> Duration {
+    private static func longestGap(_ moments: [Int64], from harm: Int64, until end: Int64) -> Duration {
         var longest: Int64 = 0
         var last = harm
-        for moment in moments where moment > harm {
+        for moment in moments where moment > harm && last < end {
             longest = max(longest, moment - last)
             last = moment
         }
