@@ -66,7 +66,10 @@ extension World {
         let count = self.nodes.reduce(0) { count, node in
             count + node.runs.values.count { $0.function == job.function && $0.isNew && $0.startedAt >= since }
         }
-        if count > limit { self.ledger.fail("\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited) }
+        if count > limit {
+            self.ledger.fail(
+                "\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
+        }
     }
 
     /// Since when all controllers know the settings and each other; `nil` if one of them may not.
