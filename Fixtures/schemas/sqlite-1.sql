@@ -62,7 +62,7 @@ CREATE TABLE attempt (
     message BLOB NOT NULL,
     PRIMARY KEY (task_id, number),
     CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-    CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
+    CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, retain, function, payload)

@@ -46,7 +46,7 @@ CREATE INDEX task_running ON task (lease_until, id, state) WHERE state = 1;
 
 CREATE INDEX task_final ON task (remove_at, id, state) WHERE state BETWEEN 2 AND 5;
 
-CREATE TABLE attempt (
+CREATE TABLE "attempt" (
     task_id BLOB NOT NULL,
     number INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
@@ -56,7 +56,7 @@ CREATE TABLE attempt (
     message BLOB NOT NULL,
     PRIMARY KEY (task_id, number),
     CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-    CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
+    CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX task_scheduled ON task (lane, due_at, id, bucket, state) WHERE state = 0;

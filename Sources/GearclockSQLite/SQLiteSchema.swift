@@ -83,11 +83,12 @@ enum SQLiteSchema {
             message BLOB NOT NULL,
             PRIMARY KEY (task_id, number),
             CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
-            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 4)
         ) STRICT, WITHOUT ROWID;
         """
 
-    /// Where a task stands among others, what daemons tell each other, and what operators want of functions.
+    /// Where a task stands among others, more outcomes of attempts, what daemons tell each other, and what operators
+    /// want of functions.
     ///
     /// The defaults are for a program that knows the first schema only and has the file open meanwhile: its tasks are
     /// found in lane 0. Nothing that reads a row without its payload needs the new columns, which stand behind it.
@@ -111,6 +112,22 @@ enum SQLiteSchema {
             AND (controller IS NULL
                 OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))
             AND lane BETWEEN 0 AND 4294967295 AND bucket BETWEEN 0 AND 63);
+
+        CREATE TABLE attempt_with_more_outcomes (
+            task_id BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            message BLOB NOT NULL,
+            PRIMARY KEY (task_id, number),
+            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO attempt_with_more_outcomes SELECT * FROM attempt;
+        DROP TABLE attempt;
+        ALTER TABLE attempt_with_more_outcomes RENAME TO attempt;
 
         CREATE TABLE member (
             id INTEGER PRIMARY KEY,

@@ -105,5 +105,3 @@ mistakes_are_refused() {
     equal "$(settings)" '[]'
 }
 it "mistakes are refused, and change nothing" mistakes_are_refused
-
-# Whether dispatchers and controllers do as they are told is tested from here on.

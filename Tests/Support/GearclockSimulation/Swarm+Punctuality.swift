@@ -75,14 +75,14 @@ extension Swarm {
         return max(self.dispatcher.pollInterval.microseconds, rest)
     }
 
-    /// How long a task stays in the hands of somebody who died: until its lease has ended and is taken back; or in the
-    /// bucket of one: until the others have missed enough beats, which they see when they beat themselves.
+    /// How long a task stays in the hands of somebody who died: until its lease has ended and is taken back, and until
+    /// others know that he is dead and take his buckets.
     private var takeover: Int64 {
         let lease = self.dispatcher.lease
         let span = self.dispatcher.lookAhead + lease.lease + lease.rescueMargin + self.dispatcher.rescueInterval
-        let membership = MembershipPolicy()
-        let share = membership.deadAfter + membership.interval * 2.2
-        return max(span, share).microseconds + 2 * self.store.upperBound
+        let membership = self.dispatcher.membership
+        let death = membership.deadAfter + membership.interval * 2
+        return max(span, death).microseconds + 2 * self.store.upperBound
     }
 
     /// How long after everything healed, and after it is due, a task may lie in the store unclaimed, or with a lease

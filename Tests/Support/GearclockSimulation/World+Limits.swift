@@ -67,7 +67,8 @@ extension World {
             count + node.runs.values.count { $0.function == job.function && $0.isNew && $0.startedAt >= since }
         }
         if count > limit {
-            self.ledger.fail("\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
+            self.ledger.fail(
+                "\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
         }
     }
 

@@ -17,13 +17,13 @@ extension World {
         if self.canary == .lazyPoll { policy.pollInterval *= 20 }
         if self.canary == .noRescue { policy.rescueInterval = .seconds(86_400) }
         if self.canary == .lateRescue { policy.lease.rescueMargin += .seconds(30) }
-        if self.canary == .hoards { policy.heldTasks = .max }
+        if self.canary == .hoards { policy.heldTasks = 1_000_000 }
         return policy
     }
 
     private var controllerPolicy: ControllerPolicy {
         var policy = self.swarm.controller
-        if self.canary == .hoards { policy.inHandTasks = .max }
+        if self.canary == .hoards { policy.inHandTasks = 1_000_000 }
         if self.canary == .unfair { policy.inHandTasks = 1 }
         return policy
     }
