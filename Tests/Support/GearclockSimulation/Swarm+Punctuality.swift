@@ -88,7 +88,7 @@ extension Swarm {
     /// How long after everything healed, and after it is due, a task may lie in the store unclaimed, or with a lease
     /// that ended; in microseconds. `nil` where limits keep tasks waiting.
     var idleBound: Int64? {
-        guard self.hasRoom else { return nil }
+        guard self.hasRoom, self.operations.isEmpty else { return nil }
         // What was slow when it healed takes its time: a call eight seconds, a lost connection one to be noticed and a
         // half to be replaced; then there are pauses of stores, hand-overs and questions.
         let aftermath: Int64 = 15_000_000
