@@ -34,6 +34,9 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var handOversAtOnce = 4
     /// The pause after a controller deferred everything, doubled up to 32 times. Default 20 ms.
     package var deferralPause: Duration = .milliseconds(20)
+    /// While no controller accepts anything for long, one task is claimed so often to see whether that is over. Default
+    /// 1 s.
+    package var trialInterval: Duration = .seconds(1)
     package var lease = LeasePolicy()
     package var membership = MembershipPolicy()
 

@@ -120,7 +120,8 @@ extension DispatcherStateMachine {
     // MARK: - Decisions
 
     mutating func askStore(_ now: Now, _ actions: inout [Action]) {
-        self.perform(self.membership?.timerFired(now: now.monotonic) ?? [], &actions)
+        let isStuck = self.isStuck(now)
+        if !isStuck { self.perform(self.membership?.timerFired(now: now.monotonic) ?? [], &actions) }
         if self.settings.begins(now: now.monotonic) { actions.append(.askSettings) }
         if self.clocks.begins(now: now.monotonic) { actions.append(.askClocks) }
         guard !self.policy.isExpressOnly, self.backoff.permits(now.monotonic) else { return }
@@ -128,7 +129,8 @@ extension DispatcherStateMachine {
             let endedBefore = now.wall.advanced(by: self.policy.lease.rescueMargin * -1)
             actions.append(.rescueExpired(endedBefore: endedBefore, limit: Limits.settleBatch))
         }
-        let limit = min(Limits.claimBatch, self.policy.heldTasks - self.inHandCount)
+        var limit = min(Limits.claimBatch, self.policy.heldTasks - self.inHandCount)
+        if isStuck { limit = self.inHandCount == 0 && self.nextTrial <= now.monotonic ? 1 : 0 }
         guard self.poll == .idle, limit > 0, self.inHandBytes < self.policy.heldBytes else { return }
         let isPollDue = self.isWoken || self.nextPoll <= now.monotonic
         if !isPollDue || self.isAnswerFresh, self.claimDue(limit: limit, now, &actions) { return }
@@ -150,6 +152,7 @@ extension DispatcherStateMachine {
         self.mayClaim = !shares.isEmpty
         guard self.mayClaim else { return false }
         self.poll = .claiming(shares)
+        self.nextTrial = now.monotonic.advanced(by: self.policy.trialInterval)
         actions.append(
             .claimDue(
                 ClaimRequest(

@@ -98,6 +98,10 @@ package struct DispatcherStateMachine: Sendable {
     var settlingCount = 0
     var deferrals = 0
     var pausedUntil: MonotonicInstant?
+    /// Since when no controller has accepted anything that it was offered, and when that was seen last.
+    var refused: (since: MonotonicInstant, latest: MonotonicInstant)?
+    /// When the next task is claimed to find out whether that is over.
+    var nextTrial = MonotonicInstant(microseconds: .min)
     /// When leases in hand are looked through the next time.
     var nextSweep = MonotonicInstant(microseconds: .min)
 
@@ -177,6 +181,16 @@ package struct DispatcherStateMachine: Sendable {
     /// Until when tasks have to be due to be claimed.
     func dueBy(_ now: Now) -> Timestamp {
         self.dueNow(now).advanced(by: self.policy.lookAhead)
+    }
+
+    /// Whether nothing that it claims gets any further: its controller, or its job servers, have been away for as long as
+    /// a dead dispatcher has. Then it does as if it were dead, so that others take its buckets: until a trial succeeds,
+    /// or for as long again if there is nothing to try.
+    package func isStuck(_ now: Now) -> Bool {
+        guard let refused = self.refused else { return false }
+        let patience = self.policy.membership.deadAfter
+        return refused.since.advanced(by: patience) <= now.monotonic
+            && now.monotonic < refused.latest.advanced(by: patience + self.policy.trialInterval)
     }
 
     /// When something may have to be done. At most one poll interval ahead, so that a jump of the wall clock is

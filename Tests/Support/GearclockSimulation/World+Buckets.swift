@@ -13,6 +13,10 @@ extension World {
     }
 
     mutating func checkBuckets(_ request: ClaimRequest) {
+        // Who gets nothing accepted does as if it were dead, and tries a task now and then.
+        if self.nodes.indices.contains(where: { self.nodes[$0].dispatcher?.isStuck(self.dueNow($0)) == true }) {
+            self.membersChanged()
+        }
         guard self.phase == .healed, self.time - self.membersChangedAt > Self.timeToSettle else { return }
         self.claimedBuckets[request.owner] = request.buckets
         for (owner, buckets) in self.claimedBuckets where owner != request.owner {
