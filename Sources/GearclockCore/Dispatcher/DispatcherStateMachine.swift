@@ -183,9 +183,9 @@ package struct DispatcherStateMachine: Sendable {
         self.dueNow(now).advanced(by: self.policy.lookAhead)
     }
 
-    /// Whether nothing that it claims gets any further: its controller, or its job servers, have been away for as long as
-    /// a dead dispatcher has. Then it does as if it were dead, so that others take its buckets: until a trial succeeds,
-    /// or for as long again if there is nothing to try.
+    /// Whether nothing that it claims gets any further: no controller has accepted anything for as long as it takes
+    /// until a dispatcher counts as dead. Then it does as if it were, so that others take its buckets: until a trial
+    /// succeeds, or for about as long again if there is nothing to try.
     package func isStuck(_ now: Now) -> Bool {
         guard let refused = self.refused else { return false }
         let patience = self.policy.membership.deadAfter
