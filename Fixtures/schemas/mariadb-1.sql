@@ -10,6 +10,7 @@ CREATE TABLE gearclock_schema (
 CREATE TABLE task (
     id BINARY(16) NOT NULL,
     state TINYINT UNSIGNED NOT NULL,
+    lane BIGINT UNSIGNED AS (IF(state = 0, 4294967296 + CRC32(function), state)) STORED,
     wake_at BIGINT NOT NULL,
     due_at BIGINT NOT NULL,
     priority TINYINT UNSIGNED NOT NULL,
@@ -27,7 +28,7 @@ CREATE TABLE task (
     payload LONGBLOB NOT NULL,
     document LONGBLOB,
     PRIMARY KEY (id),
-    KEY task_wake (state DESC, wake_at),
+    KEY task_wake (lane, wake_at),
     CONSTRAINT task_state CHECK (state <= 5),
     CONSTRAINT task_priority CHECK (priority <= 2),
     CONSTRAINT task_owner_while_running CHECK ((state = 1) = (owner IS NOT NULL)),
@@ -48,8 +49,32 @@ CREATE TABLE attempt (
     outcome TINYINT UNSIGNED NOT NULL,
     message VARBINARY(1024) NOT NULL,
     PRIMARY KEY (task_id, number),
-    CONSTRAINT attempt_outcome CHECK (outcome <= 4)
+    CONSTRAINT attempt_outcome CHECK (outcome <= 6)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary;
+
+CREATE TABLE member (
+    id BIGINT NOT NULL,
+    role TINYINT UNSIGNED NOT NULL,
+    beats BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (id),
+    CONSTRAINT member_role CHECK (role <= 1),
+    CONSTRAINT member_beats CHECK (beats >= 1)
+) ENGINE=InnoDB DEFAULT CHARACTER SET binary;
+
+CREATE TABLE function_setting (
+    function VARBINARY(512) NOT NULL,
+    is_paused TINYINT UNSIGNED NOT NULL,
+    in_flight INT UNSIGNED,
+    per_thousand_seconds INT UNSIGNED,
+    queue_watermark INT UNSIGNED,
+    PRIMARY KEY (function),
+    CONSTRAINT function_setting_function CHECK (length(function) >= 1 AND locate(x'00', function) = 0),
+    CONSTRAINT function_setting_paused CHECK (is_paused <= 1),
+    CONSTRAINT function_setting_says_something CHECK (
+        is_paused = 1 OR in_flight IS NOT NULL OR per_thousand_seconds IS NOT NULL
+        OR queue_watermark IS NOT NULL)
+) ENGINE=InnoDB DEFAULT CHARACTER SET binary;
 
 INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (1, 'tasks', 1);
 

@@ -150,10 +150,10 @@ static void claim_tasks(worker *w, long count, int64_t from, int64_t to) {
     MYSQL_STMT *find = prepare(w,
         "SELECT id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at,"
         " timeout, retain, retry, function, controller, payload, document FROM task FORCE INDEX (task_wake)"
-        " WHERE state = 0 AND wake_at BETWEEN ? AND ? ORDER BY wake_at, id LIMIT ?");
+        " WHERE lane = 4294967296 + CRC32('benchmark') AND wake_at BETWEEN ? AND ? ORDER BY wake_at, id LIMIT ?");
     MYSQL_STMT *take = prepare_list(w,
         "UPDATE task SET state = 1, owner = 1, wake_at = 9000000000000000, attempt = 1"
-        " WHERE state + 0 = 0 AND attempt = 0 AND id");
+        " WHERE state = 0 AND attempt = 0 AND id");
     int64_t limit = batch;
     for (long done = 0; done < count;) {
         MYSQL_BIND binds[MOST] = {0};
@@ -175,7 +175,7 @@ static void claim_tasks(worker *w, long count, int64_t from, int64_t to) {
 
 static void delete_tasks(worker *w, long count) {
     MYSQL_STMT *statement =
-        prepare_list(w, "DELETE FROM task WHERE state + 0 = 1 AND owner = 1 AND attempt = 1 AND id");
+        prepare_list(w, "DELETE FROM task WHERE state = 1 AND owner = 1 AND attempt = 1 AND id");
     for (long done = 0; done < count; done += batch) {
         MYSQL_BIND binds[MOST];
         bind_ids(binds, w->ids + done, count - done < batch ? count - done : batch);

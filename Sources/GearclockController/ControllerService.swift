@@ -12,24 +12,27 @@ package actor ControllerService: TaskHandOver {
         self.eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    private let store: any TaskStore
+    let store: any TaskStore
     private let servers: [GearmanServerAddress]
     private let handOverFunction: String?
     private let drainTimeout: Duration
-    private let environment: ServiceEnvironment
+    let environment: ServiceEnvironment
     private let client: GearmanClient
+    let administrators: [GearmanAdmin]
     private let work = StructuredWork()
     private var worker: GearmanWorker?
-    private var machine: ControllerStateMachine
-    private var random: SeededGenerator
+    var machine: ControllerStateMachine
+    var random: SeededGenerator
     private var wakeUp = WakeUp()
-    private var condition = StoreCondition()
+    var condition = StoreCondition()
+    /// What the log has told already.
+    private var published = ControllerCounters()
     /// Where the job is that the answer in hand speaks of: what is submitted on that answer joins it there.
     private var joinable: (unique: [UInt8], server: GearmanServerAddress)?
 
     /// - Parameters:
-    ///   - handOverFunction: the Gearman function by which dispatchers reach it through the job servers; `nil`: they
-    ///     reach it by ``handOver(_:)`` only.
+    ///   - handOverFunction: the Gearman function by which dispatchers, and other controllers, reach it through the job
+    ///     servers; `nil`: they reach it by ``handOver(_:)`` only.
     ///   - drainTimeout: how long a graceful stop waits for jobs that run. Default 30 s.
     package init(
         store: any TaskStore, servers: [GearmanServerAddress], handOverFunction: String?,
@@ -43,14 +46,19 @@ package actor ControllerService: TaskHandOver {
         self.drainTimeout = drainTimeout
         self.environment = environment
         self.client = GearmanClient(servers: servers, eventLoop: eventLoop, logger: environment.logger)
+        // A server that does not answer in a second says nothing about its queues; the next question comes soon.
+        self.administrators = servers.map {
+            GearmanAdmin(server: $0, eventLoop: eventLoop, logger: environment.logger, timeout: .seconds(1))
+        }
         self.random = SeededGenerator(seed: environment.seed)
-        self.machine = ControllerStateMachine(policy: policy)
+        self.machine = ControllerStateMachine(owner: OwnerID(using: &self.random), policy: policy)
     }
 
     /// Runs until it is drained after ``beginShutdown()``, or until its task is cancelled.
     package func run() async {
         await self.client.onEvents { [weak self] updates in self?.assumeIsolated { $0.jobEvents(updates) } }
         await self.client.start([])  // so that it is connected before the first task comes
+        self.perform(self.machine.started(now: self.environment.now))
         if let handOverFunction {
             var configuration = GearmanWorkerConfiguration()
             configuration.concurrency = 4
@@ -62,10 +70,11 @@ package actor ControllerService: TaskHandOver {
             self.worker = worker
             await worker.start()
         }
-        self.work.add { await self.reportLateness() }
+        self.work.add { await self.publish() }
         await self.work.run()
         await self.worker?.close()
         await self.client.close()
+        for administrator in self.administrators { await administrator.close() }
     }
 
     /// Accepts nothing more and waits for the jobs that run, then ``run()`` returns.
@@ -90,21 +99,25 @@ package actor ControllerService: TaskHandOver {
         self.work.finish()
     }
 
-    /// Publishes in the log, once a minute, how late tasks were submitted to their job servers.
-    private func reportLateness() async {
+    /// Publishes in the log, once a minute, how late tasks were submitted to job servers, and what became of them.
+    private func publish() async {
         while true {
             let next = self.environment.now.monotonic.advanced(by: .seconds(60))
             do { try await self.environment.clock.sleep(until: next) } catch { return }
             let lateness = self.machine.takeLateness()
-            guard lateness.count > 0 else { continue }
+            let counters = self.machine.counters.since(self.published)
+            self.published = self.machine.counters
+            guard counters != ControllerCounters() else { continue }
             let milliseconds = { (duration: Duration) in "\(duration.inSeconds * 1000)" }
-            self.environment.logger.info(
-                "Ran tasks",
-                metadata: [
-                    "tasks": "\(lateness.count)", "lateness.p50.ms": "\(milliseconds(lateness.percentile(0.5)))",
-                    "lateness.p99.ms": "\(milliseconds(lateness.percentile(0.99)))",
-                    "lateness.max.ms": "\(milliseconds(lateness.longest))",
-                ])
+            var metadata: Logger.Metadata = [
+                "tasks": "\(lateness.count)", "lateness.p50.ms": "\(milliseconds(lateness.percentile(0.5)))",
+                "lateness.p99.ms": "\(milliseconds(lateness.percentile(0.99)))",
+                "lateness.max.ms": "\(milliseconds(lateness.longest))",
+            ]
+            for event in ControllerCounters.Event.allCases where counters[event] > 0 {
+                metadata["\(event)"] = "\(counters[event])"
+            }
+            self.environment.logger.info("Ran tasks", metadata: metadata)
         }
     }
 
@@ -115,13 +128,40 @@ package actor ControllerService: TaskHandOver {
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         let (answers, actions) = self.accept(tasks)
         self.perform(actions)
-        return .success(answers)
+        let elsewhere = tasks.indices.filter {
+            answers[$0] == .deferredFunction && self.machine.isElsewhere(tasks[$0].definition.function)
+        }
+        return .success(elsewhere.isEmpty ? answers : await self.handOn(tasks, elsewhere, answers))
+    }
+
+    /// A dispatcher in this process knows no other controller, but these tasks only others may start.
+    private func handOn(
+        _ tasks: [ClaimedTask], _ elsewhere: [Int], _ answers: [HandOverAnswer]
+    ) async -> [HandOverAnswer] {
+        guard let handOverFunction else { return answers }
+        let workload = HandOverCodec.encode(elsewhere.map { tasks[$0] })
+        let request = GearmanJobRequest(function: handOverFunction, workload: workload, priority: .high)
+        var answers = answers
+        do {
+            let others = try HandOverCodec.decodeAnswers(await self.client.perform(request))
+            for (index, answer) in zip(elsewhere, others) { answers[index] = answer }
+        } catch let error as GearmanError where [.notConnected, .closed].contains(error.code) {
+            // Nobody has seen them.
+        } catch {
+            // Somebody may have accepted them: they are left to their leases.
+            for index in elsewhere { answers[index] = .stale }
+        }
+        return answers
     }
 
     private func accept(_ tasks: [ClaimedTask]) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action])
     {
-        self.machine.connectivityChanged(isConnected: self.client.assumeIsolated { $0.isConnected })
+        self.lookAtConnection()
         return self.machine.handedOver(tasks, now: self.environment.now)
+    }
+
+    private func lookAtConnection() {
+        self.machine.connectivityChanged(isConnected: self.client.assumeIsolated { $0.isConnected })
     }
 
     private func handOverJobs(_ jobs: [GearmanAssignedJob]) {
@@ -145,7 +185,7 @@ package actor ControllerService: TaskHandOver {
 
     // MARK: - What the machine asks for
 
-    private func perform(_ actions: [ControllerStateMachine.Action]) {
+    func perform(_ actions: [ControllerStateMachine.Action]) {
         for action in actions {
             switch action {
             case .askStatus(let questions):
@@ -161,6 +201,14 @@ package actor ControllerService: TaskHandOver {
                 self.work.add { await self.extend(claims, leaseUntil: leaseUntil) }
             case .settle(let settlements):
                 self.work.add { await self.settle(settlements) }
+            case .beat:
+                self.work.add { await self.beat() }
+            case .leave:
+                self.work.add { await self.leave() }
+            case .readSettings:
+                self.work.add { await self.readSettings() }
+            case .askServers:
+                self.work.add { await self.askServers() }
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
             case .stopped:
@@ -172,6 +220,7 @@ package actor ControllerService: TaskHandOver {
     private func sleep(until moment: MonotonicInstant) async {
         do { try await self.environment.clock.sleep(until: moment) } catch { return }
         self.wakeUp.fired(moment)
+        self.lookAtConnection()
         self.perform(self.machine.timerFired(now: self.environment.now, using: &self.random))
     }
 

@@ -19,6 +19,8 @@ package actor DispatcherService {
     private var random: SeededGenerator
     private var wakeUp = WakeUp()
     private var condition = StoreCondition()
+    private var clockCondition = ClockCondition()
+    private var members: [OwnerID] = []
 
     package init(
         store: any TaskStore, handOver: any TaskHandOver, policy: DispatcherPolicy = DispatcherPolicy(),
@@ -43,9 +45,24 @@ package actor DispatcherService {
         self.enter { $0.perform($0.machine.shutdownRequested(now: $0.environment.now)) }
     }
 
-    /// A worker daemon in this process stored a task; it need not wait for the next look into the store.
-    package nonisolated func taskStored(dueAt: Timestamp) {
-        self.enter { $0.perform($0.machine.taskStored(dueAt: dueAt, now: $0.environment.now)) }
+    /// For a worker daemon in this process, on the same event loop: what it stores for soon waits for no poll.
+    package nonisolated var expressLane: ExpressLane {
+        ExpressLane(
+            offer: {
+                let claim = self.assumeIsolated { $0.machine.expressClaim(now: $0.environment.now) }
+                return claim.map { claim in
+                    ExpressOffer(claim: claim) { function in
+                        self.assumeIsolated { $0.machine.admitsExpress(function) }
+                    }
+                }
+            },
+            stored: { tasks in self.assumeIsolated { $0.stored(tasks) } })
+    }
+
+    private func stored(_ tasks: StoredTasks) {
+        let now = self.environment.now
+        if !tasks.claimed.isEmpty { self.perform(self.machine.expressStored(tasks.claimed, now: now)) }
+        if let due = tasks.nextDue { self.perform(self.machine.taskStored(dueAt: due, now: now)) }
     }
 
     private nonisolated func enter(_ body: @escaping @Sendable (isolated DispatcherService) -> Void) {
@@ -57,8 +74,8 @@ package actor DispatcherService {
     private func perform(_ actions: [DispatcherStateMachine.Action]) {
         for action in actions {
             switch action {
-            case .askNextDue:
-                self.work.add { await self.askNextDue() }
+            case .askDueLanes:
+                self.work.add { await self.askDueLanes() }
             case .claimDue(let request):
                 self.work.add { await self.claimDue(request) }
             case .rescueExpired(let endedBefore, let limit):
@@ -67,6 +84,14 @@ package actor DispatcherService {
                 self.work.add { await self.handOver(id, tasks) }
             case .settle(let settlements):
                 self.work.add { await self.settle(settlements) }
+            case .beat(let owner):
+                self.work.add { await self.beat(owner) }
+            case .leave(let owner):
+                self.work.add { await self.leave(owner) }
+            case .askSettings:
+                self.work.add { await self.askSettings() }
+            case .askClocks:
+                self.work.add { await self.askClocks() }
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
             case .stopped:
@@ -81,10 +106,10 @@ package actor DispatcherService {
         self.perform(self.machine.timerFired(now: self.environment.now))
     }
 
-    private func askNextDue() async {
-        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.nextDue() }
+    private func askDueLanes() async {
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.dueLanes() }
         self.observe(reply)
-        self.perform(self.machine.nextDueReplied(reply, now: self.environment.now, using: &self.random))
+        self.perform(self.machine.dueLanesReplied(reply, now: self.environment.now, using: &self.random))
     }
 
     private func claimDue(_ request: ClaimRequest) async {
@@ -120,6 +145,41 @@ package actor DispatcherService {
         }
         self.observe(reply)
         self.perform(self.machine.settleReplied(reply, now: self.environment.now, using: &self.random))
+    }
+
+    private func beat(_ owner: OwnerID) async {
+        let now = self.environment.now.wall
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.beat(owner, role: .dispatcher, now: now)
+        }
+        self.observe(reply)
+        self.perform(self.machine.beatReplied(reply, now: self.environment.now, using: &self.random))
+        if self.members != self.machine.members {
+            self.members = self.machine.members
+            self.environment.logger.info(
+                "The dispatchers of the cluster have changed", metadata: ["dispatchers": "\(self.members.count)"])
+        }
+    }
+
+    private func leave(_ owner: OwnerID) async {
+        self.observe(
+            await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.leave(owner) })
+        self.perform(self.machine.leaveReplied(now: self.environment.now))
+    }
+
+    private func askSettings() async {
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
+            try await self.store.functionSettings()
+        }
+        self.observe(reply)
+        self.perform(self.machine.settingsReplied(reply, now: self.environment.now))
+    }
+
+    private func askClocks() async {
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.nodeClocks() }
+        self.observe(reply)
+        self.clockCondition.observe(reply, logger: self.environment.logger)
+        self.perform(self.machine.clocksReplied(reply, now: self.environment.now))
     }
 
     private func observe<Success>(_ reply: Result<Success, TaskStoreError>) {

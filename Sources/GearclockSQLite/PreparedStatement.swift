@@ -81,8 +81,12 @@ struct PreparedStatement {
         try self.bind(index, value?.microseconds)
     }
 
-    func bind(_ index: CInt, _ owner: OwnerID) throws {
-        try self.bind(index, Int64(bitPattern: owner.value))
+    func bind(_ index: CInt, _ owner: OwnerID?) throws {
+        try self.bind(index, owner.map { Int64(bitPattern: $0.value) })
+    }
+
+    func bind(_ index: CInt, _ lane: Lane) throws {
+        try self.bind(index, Int64(lane.value))
     }
 
     func bind(_ index: CInt, _ id: TaskID) throws {

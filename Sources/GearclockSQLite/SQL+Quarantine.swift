@@ -22,7 +22,9 @@ extension SQL {
             function = CASE WHEN length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0
                 THEN function ELSE x'3f' END,
             controller = CASE WHEN length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0
-                AND document IS NOT NULL THEN controller END
+                AND document IS NOT NULL THEN controller END,
+            lane = max(0, min(lane, 4294967295)),
+            bucket = max(0, min(bucket, 63))
         WHERE seq IN (SELECT seq FROM task INDEXED BY task_foreign WHERE NOT (
             \(rules)))
         RETURNING id, attempt
@@ -45,5 +47,6 @@ extension SQL {
             AND length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0
             AND (controller IS NULL
                 OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))
+            AND lane BETWEEN 0 AND 4294967295 AND bucket BETWEEN 0 AND 63
         """
 }

@@ -5,11 +5,6 @@ extension SQL {
     /// - Index: `task_by_id`.
     package static let record = "SELECT \(taskColumns) FROM task WHERE id = ?1"
 
-    /// When something is due next. Removed rows cost nothing here: SQLite takes them out of the index at once.
-    /// - Returns: due at, or no row.
-    /// - Index: `task_scheduled`.
-    package static let nextDue = "SELECT due_at FROM task WHERE state = 0 ORDER BY due_at LIMIT 1"
-
     /// A page of tasks in any state, or in state 0.
     /// - Parameters: 1 after this id, 2 limit, 3 function or NULL, 4 state or NULL.
     /// - Returns: the columns of ``listColumns``, by id.
@@ -41,12 +36,6 @@ extension SQL {
     /// - Returns: one number.
     /// - Index: `task_scheduled` alone.
     package static let countScheduled = "SELECT count(*) FROM task WHERE state = 0"
-
-    /// How many scheduled tasks are due, and since when.
-    /// - Parameters: 1 now.
-    /// - Returns: count, earliest due at or NULL.
-    /// - Index: `task_scheduled` alone.
-    package static let countOverdue = "SELECT count(*), min(due_at) FROM task WHERE state = 0 AND due_at <= ?1"
 
     /// How many tasks are running.
     /// - Returns: one number.

@@ -14,13 +14,15 @@ package enum SQL {
 
     /// Stores a task, unless its id is there.
     /// - Parameters: 1 id, 2 priority, 3 due at, 4 created at, 5 expires at or NULL, 6 timeout or NULL, 7 retain,
-    ///   8 retry or NULL, 9 function, 10 controller or NULL, 11 payload, 12 document or NULL.
+    ///   8 retry or NULL, 9 function, 10 controller or NULL, 11 payload, 12 document or NULL, 13 lane, 14 bucket;
+    ///   15 state, which is the number of its attempts as well: 0 scheduled, or 1 running, then with 16 owner and
+    ///   17 lease until, which are NULL otherwise.
     /// - Returns: nothing; no change means that the id is there.
     /// - Index: `task_by_id`, for the conflict.
     package static let insert = """
-        INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, expires_at, timeout, retain,
-            retry, function, controller, payload, document)
-        VALUES (?1, 0, ?2, ?3, 0, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+        INSERT INTO task (id, state, priority, due_at, attempt, failures, owner, lease_until, created_at, expires_at,
+            timeout, retain, retry, function, controller, payload, document, lane, bucket)
+        VALUES (?1, ?15, ?2, ?3, ?15, 0, ?16, ?17, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
         ON CONFLICT (id) DO NOTHING
         """
 
@@ -29,16 +31,6 @@ package enum SQL {
     /// - Returns: state.
     /// - Index: `task_by_id`.
     package static let state = "SELECT state FROM task WHERE id = ?1"
-
-    /// Claims the scheduled tasks that are due first, in one statement: what it selects it has.
-    /// - Parameters: 1 owner, 2 lease until, 3 due by, 4 limit.
-    /// - Returns: the columns of ``taskColumns``, in any order of rows.
-    /// - Index: `task_scheduled` selects, the rowid changes.
-    package static let claimDue = """
-        UPDATE task SET state = 1, owner = ?1, lease_until = ?2, attempt = min(attempt + 1, 4294967295)
-        WHERE seq IN (SELECT seq FROM task WHERE state = 0 AND due_at <= ?3 ORDER BY due_at, id LIMIT ?4)
-        RETURNING \(taskColumns)
-        """
 
     /// What ``TaskRow`` reads, in its order.
     package static let taskColumns = """

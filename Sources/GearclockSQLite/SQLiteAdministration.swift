@@ -44,8 +44,9 @@ package struct SQLiteAdministration: Sendable {
     package func status(now: Timestamp) throws(TaskStoreError) -> Status {
         let size = self.size(of: self.path) + self.size(of: self.path + "-wal")
         return try self.read { database in
-            Status(
-                schemaVersion: try Self.version(database), sizeBytes: size,
+            try SQLiteSchema.requireCurrent(database)
+            return Status(
+                schemaVersion: SQLiteSchema.migrations.count, sizeBytes: size,
                 counts: try SQLiteReading(database: database).counts(now: now))
         }
     }
@@ -64,11 +65,19 @@ package struct SQLiteAdministration: Sendable {
         // A lease that ended so long ago should have been taken back many times over.
         let forgotten = now.advanced(by: .seconds(-600)).microseconds
         return try self.read { database in
+            try SQLiteSchema.requireCurrent(database)
+            SQLiteCRC32.add(to: database)
             let integrity = try String.fetchAll(database, sql: "PRAGMA integrity_check(20)")
             return [
                 Check(name: "the file is intact", defects: integrity.filter { $0 != "ok" }),
                 try Self.count(
                     "every task keeps the rules of the schema", SQL.countForeign, in: database),
+                try Self.count(
+                    "every scheduled task stands in the lane of its function and the bucket of its id",
+                    SQL.countMisplaced, in: database),
+                try Self.count(
+                    "every member and every setting of a function keeps the rules of the schema",
+                    SQL.countForeignDaemons, in: database),
                 try Self.count(
                     "every history belongs to a task",
                     "SELECT count(DISTINCT task_id) FROM attempt WHERE task_id NOT IN (SELECT id FROM task)",

@@ -5,39 +5,14 @@ internal import GearclockCore
 struct SQLiteChange {
     let database: Database
 
-    func insert(_ tasks: [TaskDefinition]) throws -> [InsertOutcome] {
+    func insert(_ tasks: [TaskDefinition], express: ExpressClaim?) throws -> [InsertOutcome] {
         let insert = try PreparedStatement(SQL.insert, in: self.database)
         return try tasks.map { task in
-            try TaskRow.bind(task, to: insert)
+            try TaskRow.bind(task, claim: express.flatMap { task.dueAt <= $0.dueBy ? $0 : nil }, to: insert)
             try insert.run()
             if insert.changes == 1 { return .inserted }
             return .exists(try self.state(of: task.id) ?? .discarded)
         }
-    }
-
-    func claimDue(_ request: ClaimRequest, now: Timestamp) throws -> [ClaimedTask] {
-        let claim = try PreparedStatement(SQL.claimDue, in: self.database)
-        try claim.bind(1, request.owner)
-        try claim.bind(2, request.leaseUntil)
-        try claim.bind(3, request.dueBy)
-        try claim.bind(4, Int64(max(0, request.limit)))
-        let rows = try self.settingForeignRowsAside(now: now) {
-            var rows: [TaskRow] = []
-            try claim.forEachRow { rows.append(TaskRow($0)) }
-            return rows
-        }
-        let unreadable = rows.filter { $0.defect != nil }
-        if !unreadable.isEmpty { try self.quarantine(unreadable, now: now) }
-        let tasks = rows.compactMap { row -> ClaimedTask? in
-            guard row.defect == nil else { return nil }
-            let record = row.record
-            return ClaimedTask(
-                definition: record.definition,
-                claim: Claim(id: record.id, owner: request.owner, attempt: record.attempt),
-                failures: record.failures, leaseUntil: request.leaseUntil)
-        }
-        // RETURNING has no order.
-        return tasks.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
     }
 
     func extend(_ claims: [Claim], leaseUntil: Timestamp) throws -> [FencedOutcome] {

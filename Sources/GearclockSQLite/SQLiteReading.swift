@@ -5,8 +5,30 @@ internal import GearclockCore
 struct SQLiteReading {
     let database: Database
 
-    func nextDue() throws -> Timestamp? {
-        try PreparedStatement(SQL.nextDue, in: self.database).firstRow { $0.timestamp(0) }
+    func dueLanes() throws -> [LaneDue] {
+        let next = try PreparedStatement(SQL.nextLane, in: self.database)
+        var lanes: [LaneDue] = []
+        var last: Int64 = -1
+        while true {
+            try next.bind(1, last)
+            guard let (lane, dueAt) = try next.firstRow({ ($0.integer(0), $0.timestamp(1)) }) else { return lanes }
+            // What is no lane stands in a foreign row, which is set aside with all that break a rule.
+            if let value = UInt32(exactly: lane) { lanes.append(LaneDue(lane: Lane(value: value), dueAt: dueAt)) }
+            last = lane
+        }
+    }
+
+    func functionSettings() throws -> [FunctionSettings] {
+        var settings: [FunctionSettings] = []
+        try PreparedStatement(SQL.functionSettings, in: self.database).forEachRow { row in
+            guard let function = FunctionName(row.bytes(0)) else { return }
+            let limit = { (column: CInt) in row.optionalInteger(column).map { UInt32(clamping: $0) } }
+            settings.append(
+                FunctionSettings(
+                    function: function, isPaused: row.integer(1) != 0, inFlight: limit(2), perThousandSeconds: limit(3),
+                    queueWatermark: limit(4)))
+        }
+        return settings
     }
 
     func record(_ id: TaskID) throws -> TaskRecord? {
@@ -51,11 +73,13 @@ struct SQLiteReading {
                 counts[state] = Int(row.integer(1))
             }
         }
+        let due = try self.dueLanes().filter { $0.dueAt <= now }
+        counts.oldestDue = due.map(\.dueAt).min()
         let overdue = try PreparedStatement(SQL.countOverdue, in: self.database)
-        try overdue.bind(1, now)
-        try overdue.forEachRow { row in
-            counts.overdue = Int(row.integer(0))
-            counts.oldestDue = row.optionalTimestamp(1)
+        try overdue.bind(2, now)
+        for lane in due {
+            try overdue.bind(1, lane.lane)
+            counts.overdue += try overdue.firstRow { Int($0.integer(0)) } ?? 0
         }
         return counts
     }

@@ -14,7 +14,7 @@ enum SQLiteSchema {
     }
 
     /// In their order; `PRAGMA user_version` is the number of those that a file has.
-    static let migrations = [Migration(name: "tasks", sql: tasks)]
+    static let migrations = [Migration(name: "tasks", sql: tasks), Migration(name: "lanes", sql: lanes)]
 
     /// What holds for each row, besides the types that STRICT enforces. It is written out in the table's CHECKs and, as
     /// its opposite, in the index `task_foreign`, which finds rows that were written with `ignore_check_constraints`.
@@ -87,12 +87,83 @@ enum SQLiteSchema {
         ) STRICT, WITHOUT ROWID;
         """
 
+    /// Where a task stands among others, more outcomes of attempts, what daemons tell each other, and what operators
+    /// want of functions.
+    ///
+    /// The defaults are for a program that knows the first schema only and has the file open meanwhile: its tasks are
+    /// found in lane 0. Nothing that reads a row without its payload needs the new columns, which stand behind it.
+    /// `seen_at` is when the store last heard of a member, `per_thousand_seconds` how many jobs may start in that time.
+    private static let lanes = """
+        ALTER TABLE task ADD COLUMN
+            lane INTEGER NOT NULL DEFAULT 0 CONSTRAINT task_lane CHECK (lane BETWEEN 0 AND 4294967295);
+        ALTER TABLE task ADD COLUMN
+            bucket INTEGER NOT NULL DEFAULT 0 CONSTRAINT task_bucket CHECK (bucket BETWEEN 0 AND 63);
+        DROP INDEX task_scheduled;
+        DROP INDEX task_foreign;
+        UPDATE task SET lane = crc32(function), bucket = crc32(id) % 64;
+
+        CREATE INDEX task_scheduled ON task (lane, due_at, id, bucket, state) WHERE state = 0;
+        CREATE INDEX task_foreign ON task (state) WHERE NOT (
+            length(id) = 16 AND state BETWEEN 0 AND 5 AND priority BETWEEN 0 AND 2
+            AND attempt BETWEEN 0 AND 4294967295 AND failures BETWEEN 0 AND 4294967295
+            AND (state = 1) = (owner IS NOT NULL) AND (state = 1) = (lease_until IS NOT NULL)
+            AND (state >= 2) = (finished_at IS NOT NULL) AND (state >= 2) = (remove_at IS NOT NULL)
+            AND length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0
+            AND (controller IS NULL
+                OR (length(controller) BETWEEN 1 AND 512 AND instr(controller, x'00') = 0 AND document IS NOT NULL))
+            AND lane BETWEEN 0 AND 4294967295 AND bucket BETWEEN 0 AND 63);
+
+        CREATE TABLE attempt_with_more_outcomes (
+            task_id BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            message BLOB NOT NULL,
+            PRIMARY KEY (task_id, number),
+            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 6)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO attempt_with_more_outcomes SELECT * FROM attempt;
+        DROP TABLE attempt;
+        ALTER TABLE attempt_with_more_outcomes RENAME TO attempt;
+
+        CREATE TABLE member (
+            id INTEGER PRIMARY KEY,
+            role INTEGER NOT NULL,
+            beats INTEGER NOT NULL,
+            seen_at INTEGER NOT NULL,
+            CONSTRAINT member_role CHECK (role BETWEEN 0 AND 1),
+            CONSTRAINT member_beats CHECK (beats >= 1)
+        ) STRICT;
+
+        CREATE TABLE function_setting (
+            function BLOB NOT NULL PRIMARY KEY,
+            is_paused INTEGER NOT NULL,
+            in_flight INTEGER,
+            per_thousand_seconds INTEGER,
+            queue_watermark INTEGER,
+            CONSTRAINT function_setting_function CHECK (
+                length(function) BETWEEN 1 AND 512 AND instr(function, x'00') = 0),
+            CONSTRAINT function_setting_is_paused CHECK (is_paused BETWEEN 0 AND 1),
+            CONSTRAINT function_setting_in_flight CHECK (in_flight BETWEEN 0 AND 4294967295),
+            CONSTRAINT function_setting_rate CHECK (per_thousand_seconds BETWEEN 0 AND 4294967295),
+            CONSTRAINT function_setting_queue_watermark CHECK (queue_watermark BETWEEN 0 AND 4294967295),
+            CONSTRAINT function_setting_says_something CHECK (
+                is_paused = 1 OR coalesce(in_flight, per_thousand_seconds, queue_watermark) IS NOT NULL)
+        ) STRICT, WITHOUT ROWID;
+        """
+
     enum Refusal: Error, CustomStringConvertible {
+        case older(Int64)
         case newer(Int64)
         case foreign
 
         var description: String {
             switch self {
+            case .older(let version):
+                "The file has schema \(version), this program needs \(migrations.count): run 'gearclock store migrate'"
             case .newer(let version):
                 "The file has schema \(version), this program knows up to \(migrations.count): use a newer program"
             case .foreign:
@@ -113,9 +184,20 @@ enum SQLiteSchema {
         return pending
     }
 
+    /// For who only reads, and therefore does not migrate.
+    /// - Throws: ``Refusal`` if the file is not ours, or its schema is another one.
+    static func requireCurrent(_ database: Database) throws {
+        guard try self.needsMigration(database) else { return }
+        throw Refusal.older(try self.version(of: database))
+    }
+
     /// Brings a file to the current schema. Any number of processes may do so at once: the first one that gets the
     /// write lock does the work, the others find it done.
     static func migrate(_ database: Database) throws {
+        SQLiteCRC32.add(to: database)
+        // Rows that break a rule are set aside by daemons; they must not keep the others in an old file.
+        try database.execute(sql: "PRAGMA ignore_check_constraints = ON")
+        defer { try? database.execute(sql: "PRAGMA ignore_check_constraints = OFF") }
         try database.inTransaction(.immediate) {
             for migration in try self.pending(database) {
                 try database.execute(sql: migration.sql)
@@ -126,8 +208,12 @@ enum SQLiteSchema {
         }
     }
 
+    private static func version(of database: Database) throws -> Int64 {
+        try Int64.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    }
+
     private static func pending(_ database: Database) throws -> ArraySlice<Migration> {
-        let version = try Int64.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        let version = try self.version(of: database)
         let application = try Int64.fetchOne(database, sql: "PRAGMA application_id") ?? 0
         let tables = try Int64.fetchOne(database, sql: "SELECT count(*) FROM sqlite_schema") ?? 0
         guard application == self.applicationID || (application == 0 && version == 0 && tables == 0) else {

@@ -42,10 +42,10 @@ package final class SQLiteTaskStore: TaskStore {
     // MARK: - Changes
 
     package func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         try copies.requireOneCopy()
-        return InsertReply(try await self.change { try $0.insert(tasks) }, nodes: ["sqlite"])
+        return InsertReply(try await self.change { try $0.insert(tasks, express: express) }, nodes: ["sqlite"])
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
@@ -86,8 +86,8 @@ package final class SQLiteTaskStore: TaskStore {
 
     // MARK: - Reading
 
-    package func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        try await self.read(self.connections.reader) { try $0.nextDue() }
+    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.read(self.connections.reader) { try $0.dueLanes() }
     }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
@@ -101,6 +101,27 @@ package final class SQLiteTaskStore: TaskStore {
     package func counts(now: Timestamp) async throws(TaskStoreError) -> TaskCounts {
         try await self.read(self.connections.scanner) { try $0.counts(now: now) }
     }
+
+    // MARK: - What daemons tell each other
+
+    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        try await self.change { try $0.beat(id, role: role, now: now) }
+    }
+
+    package func leave(_ id: OwnerID) async throws(TaskStoreError) {
+        try await self.change { try $0.leave(id) }
+    }
+
+    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.read(self.connections.reader) { try $0.functionSettings() }
+    }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        try await self.change { try $0.setFunctionSettings(settings) }
+    }
+
+    /// A file has the clock of its machine.
+    package func nodeClocks() async throws(TaskStoreError) -> [NodeClock] { [] }
 
     /// A setting of the connection that writes, for tests: the number that `PRAGMA name` answers.
     package func setting(_ name: String) async throws(TaskStoreError) -> Int64? {

@@ -52,7 +52,8 @@ struct TaskRow {
     }()
 
     /// Binds a new task to ``SQL/insert``.
-    static func bind(_ task: TaskDefinition, to statement: PreparedStatement) throws {
+    /// - Parameter claim: whose it is from the beginning; `nil`: it is scheduled.
+    static func bind(_ task: TaskDefinition, claim: ExpressClaim?, to statement: PreparedStatement) throws {
         try statement.bind(1, task.id)
         try statement.bind(2, Int64(task.priority.rawValue))
         try statement.bind(3, task.dueAt)
@@ -65,6 +66,11 @@ struct TaskRow {
         try statement.bind(10, task.gearsloth?.controller?.bytes)
         try statement.bind(11, task.payload)
         try statement.bind(12, task.gearsloth?.document)
+        try statement.bind(13, Lane(of: task.function))
+        try statement.bind(14, Int64(BucketSet.bucket(of: task.id)))
+        try statement.bind(15, claim == nil ? 0 : 1)
+        try statement.bind(16, claim?.owner)
+        try statement.bind(17, claim?.leaseUntil)
     }
 }
 

@@ -14,4 +14,10 @@ package enum IntakeFunction: String, CaseIterable, Sendable {
     case cancel = "gearclock_cancel"
     /// Counts tasks.
     case stats = "gearclock_stats"
+    /// Starts no task of functions until they are resumed.
+    case pause = "gearclock_pause"
+    /// Starts tasks of functions again.
+    case resume = "gearclock_resume"
+    /// Sets the limits of a function, or answers those of all.
+    case limits = "gearclock_limits"
 }

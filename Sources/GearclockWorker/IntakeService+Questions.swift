@@ -22,6 +22,12 @@ extension IntakeService {
             result = await self.cancel(job.workload)
         case .stats:
             result = await self.stats(job.workload)
+        case .pause:
+            result = await self.settings(SettingsRequest.pausing(job.workload, true))
+        case .resume:
+            result = await self.settings(SettingsRequest.pausing(job.workload, false))
+        case .limits:
+            result = await self.settings(SettingsRequest.limits(job.workload))
         }
         switch result {
         case .success(let answer): self.reply(job.id, .complete(answer))
@@ -103,16 +109,46 @@ extension IntakeService {
         switch StatsRequest.parse(workload) {
         case .success:
             let now = self.environment.now.wall
-            let replies = await self.ask(Array(self.clusters.indices), isChange: false) {
-                store throws(TaskStoreError) in try await store.counts(now: now)
+            let places = Array(self.clusters.indices)
+            let replies = await self.ask(places, isChange: false) { store throws(TaskStoreError) in
+                try await store.counts(now: now)
             }
-            if replies.allSatisfy({ (try? $0.get()) == nil }), case .failure(let error) = replies[0] {
-                return .failure(error)
-            }
-            return .success(TaskAnswers.stats(Array(zip(self.directory.clusters.map(\.name), replies))))
+            return self.whole(replies, of: places).map(TaskAnswers.stats)
         case .failure(let error):
             return .failure(error)
         }
+    }
+
+    private func settings(_ request: Result<SettingsRequest, TaskError>) async -> Result<[UInt8], TaskError> {
+        switch request {
+        case .success(let request):
+            let places = self.directory.clusters.indices.filter {
+                request.store == nil || request.store == self.directory.clusters[$0].name
+            }
+            guard !places.isEmpty else {
+                let names = self.directory.clusters.map(\.name).joined(separator: ", ")
+                return .failure(TaskError(.invalidValue, "store is one of \(names)", field: "store"))
+            }
+            // Somebody who changes another setting of the same function at this moment may undo what is done here.
+            let replies = await self.ask(places, isChange: !request.isQuestion) { store throws(TaskStoreError) in
+                let settings = request.answer(from: try await store.functionSettings())
+                if !request.isQuestion { try await store.setFunctionSettings(settings) }
+                return settings
+            }
+            return self.whole(replies, of: places).map(TaskAnswers.settings)
+        case .failure(let error):
+            return .failure(error)
+        }
+    }
+
+    /// The answers of several stores, or an error if there is none.
+    private func whole<Success>(
+        _ replies: [Result<Success, TaskError>], of places: [Int]
+    ) -> Result<[TaskAnswers.StoreReply<Success>], TaskError> {
+        if replies.allSatisfy({ (try? $0.get()) == nil }), case .failure(let error) = replies[0] {
+            return .failure(error)
+        }
+        return .success(zip(places, replies).map { (self.directory.clusters[$0].name, $1) })
     }
 
     // MARK: - Asking

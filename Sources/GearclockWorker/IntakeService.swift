@@ -1,5 +1,5 @@
 internal import DispatchExecutor
-package import GearclockCore
+internal import GearclockCore
 package import GearclockEnvironment
 package import Gearman
 internal import Logging
@@ -18,7 +18,7 @@ package actor IntakeService {
     let configuration: IntakeConfiguration
     let work = StructuredWork()
     private let servers: [GearmanServerAddress]
-    private let onStored: (@Sendable (_ cluster: UInt16, _ dueAt: Timestamp) -> Void)?
+    private let lanes: [ExpressLane]
     private var worker: GearmanWorker?
     private var machine: SubmissionStateMachine
     private var pending: [SubmissionStateMachine.SubmissionID: PendingSubmission] = [:]
@@ -29,14 +29,13 @@ package actor IntakeService {
 
     /// - Parameters:
     ///   - clusters: not empty; their numbers and names differ.
-    ///   - onStored: is told the number of a cluster and the earliest due time of what was stored there; a dispatcher
-    ///     in the same process listens.
+    ///   - lanes: for each of the clusters the way to its dispatcher in this process, or none at all.
     package init(
         clusters: [TaskCluster], servers: [GearmanServerAddress],
         configuration: IntakeConfiguration = IntakeConfiguration(), environment: ServiceEnvironment,
-        eventLoop: GearmanEventLoop = .shared,
-        onStored: (@Sendable (_ cluster: UInt16, _ dueAt: Timestamp) -> Void)? = nil
+        eventLoop: GearmanEventLoop = .shared, lanes: [ExpressLane] = []
     ) {
+        precondition(lanes.isEmpty || lanes.count == clusters.count)
         self.eventLoop = eventLoop
         self.clusters = clusters
         self.directory = ClusterDirectory(clusters.map(\.description))
@@ -44,7 +43,7 @@ package actor IntakeService {
         self.servers = servers
         self.configuration = configuration
         self.environment = environment
-        self.onStored = onStored
+        self.lanes = lanes
         self.random = SeededGenerator(seed: environment.seed)
         self.machine = SubmissionStateMachine(directory: self.directory, patience: configuration.patience)
     }
@@ -73,7 +72,7 @@ package actor IntakeService {
     private func drain() async {
         // The worker takes no more jobs and returns when all those in hand are answered.
         await self.worker?.drain()
-        self.perform(self.machine.shutdownRequested(now: self.environment.now))
+        self.perform(self.machine.shutdownRequested(now: self.environment.now, offers: self.offers))
     }
 
     // MARK: - Jobs
@@ -97,11 +96,12 @@ package actor IntakeService {
                 self.pending[self.nextSubmission] = submission
                 submissions.append((self.nextSubmission, tasks))
                 self.nextSubmission += 1
-            case .delayedJobDone, .get, .list, .cancel, .stats:
+            case .delayedJobDone, .get, .list, .cancel, .stats, .pause, .resume, .limits:
                 self.work.add { await self.answer(job, to: function) }
             }
         }
-        if !submissions.isEmpty { self.perform(self.machine.submitted(submissions, now: self.environment.now)) }
+        guard !submissions.isEmpty else { return }
+        self.perform(self.machine.submitted(submissions, now: self.environment.now, offers: self.offers))
     }
 
     func reply(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) {
@@ -120,8 +120,8 @@ package actor IntakeService {
     private func perform(_ actions: [SubmissionStateMachine.Action]) {
         for action in actions {
             switch action {
-            case .insert(let cluster, let tasks, let copies):
-                self.work.add { await self.insert(tasks, copies: copies, into: cluster) }
+            case .insert(let cluster, let tasks, let express, let copies):
+                self.work.add { await self.insert(tasks, express: express, copies: copies, into: cluster) }
             case .answer(let answers):
                 for answer in answers {
                     guard let submission = self.pending.removeValue(forKey: answer.submission) else { continue }
@@ -138,19 +138,29 @@ package actor IntakeService {
     private func sleep(until moment: MonotonicInstant) async {
         do { try await self.environment.clock.sleep(until: moment) } catch { return }
         self.wakeUp.fired(moment)
-        self.perform(self.machine.timerFired(now: self.environment.now))
+        self.perform(self.machine.timerFired(now: self.environment.now, offers: self.offers))
     }
 
-    private func insert(_ tasks: [TaskDefinition], copies: CopiesDemand, into cluster: Int) async {
+    private var offers: SubmissionStateMachine.Offers {
+        let lanes = self.lanes
+        return { cluster in lanes.isEmpty ? nil : lanes[cluster].offer() }
+    }
+
+    private func insert(
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, into cluster: Int
+    ) async {
         let now = self.environment.now.wall
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.clusters[cluster].store.insert(tasks, copies: copies, now: now)
+            try await self.clusters[cluster].store.insert(tasks, express: express, copies: copies, now: now)
         }
         self.observe(reply, of: cluster)
-        if case .success = reply, let earliest = tasks.map(\.dueAt).min() {
-            self.onStored?(self.directory.clusters[cluster].number, earliest)
+        // Before the next insert, so that the dispatcher offers no more than the room that is left.
+        if case .success(let reply) = reply, !self.lanes.isEmpty {
+            self.lanes[cluster].stored(StoredTasks(tasks, reply.outcomes, express: express))
         }
-        self.perform(self.machine.insertReplied(cluster, reply, now: self.environment.now, using: &self.random))
+        self.perform(
+            self.machine.insertReplied(
+                cluster, reply, now: self.environment.now, offers: self.offers, using: &self.random))
     }
 
     func observe<Success>(_ reply: Result<Success, TaskStoreError>, of cluster: Int) {

@@ -17,7 +17,8 @@ struct ExitStatusTests {
         ["up", "--store", "sqlite:a", "--store", "sqlite:b"],
         ["worker", "--log-level", "loud"], ["worker", "--gearman", "host:port"], ["worker", "--drain-timeout", "-1"],
         ["dispatcher", "--config", "/nowhere/gearclock.yaml"], ["controller", "--store", "sqlite:/nowhere/else/tasks"],
-        ["config", "--log-format", "xml"],
+        ["config", "--log-format", "xml"], ["pause"], ["resume", ""], ["limits", "--in-flight", "5"],
+        ["limits", "f", "--in-flight", "many"], ["limits", "f", "--per-second", "0x10"], ["limits", "f", "g"],
     ])
     func `wrong usage is exit code 2, said on standard error`(arguments: [String]) async throws {
         let outcome = try await GearclockExecutable.run(arguments)
@@ -28,7 +29,9 @@ struct ExitStatusTests {
     }
 
     @Test func `a job server that cannot be reached is exit code 4`() async throws {
-        let commands = [["submit", "f"], ["get", self.id], ["cancel", self.id], ["list"], ["stats"]]
+        let commands = [
+            ["submit", "f"], ["get", self.id], ["cancel", self.id], ["list"], ["stats"], ["pause", "f"], ["limits"],
+        ]
         for command in commands {
             let outcome = try await GearclockExecutable.run(command + self.nobody)
             #expect(outcome.status == 4)

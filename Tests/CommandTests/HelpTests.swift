@@ -7,7 +7,8 @@ import Testing
 /// `gearclock store NAME --help > Fixtures/help/store-NAME.txt`.
 struct HelpTests {
     static let subcommands = [
-        "up", "worker", "dispatcher", "controller", "submit", "get", "list", "cancel", "stats", "store",
+        "up", "worker", "dispatcher", "controller", "submit", "get", "list", "cancel", "stats", "pause", "resume",
+        "limits", "store",
         "store-migrate", "store-status", "store-verify", "store-check-settings", "store-grants", "config",
     ]
 

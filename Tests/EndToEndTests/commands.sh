@@ -101,7 +101,7 @@ versions_and_help() {
     matches "$("$GEARCLOCK" --version)" '^gearclock [0-9]+\.[0-9]+\.[0-9]+'
     status 0 "$GEARCLOCK" --help
     local command
-    for command in up worker dispatcher controller submit get list cancel stats store config; do
+    for command in up worker dispatcher controller submit get list cancel stats pause resume limits store config; do
         grep -Eq "^  $command +" "$WORK/out" || fail "$command is missing from the help: $(cat "$WORK/out")"
     done
     grep -q 'Exit codes: 0 done, 1 failed, 2 wrong usage' "$WORK/out" || fail "no exit codes in the help"

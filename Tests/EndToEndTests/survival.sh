@@ -107,6 +107,17 @@ a_frozen_daemon_wakes_up() {
 }
 it "daemons that freeze past their leases lose nothing, and wake up without harm" a_frozen_daemon_wakes_up
 
+a_dispatcher_is_cut_off() {
+    # It has the store, and nobody listens where it looks for a job server.
+    launch lonely dispatcher --gearman 127.0.0.1:1 --store "sqlite:$STORE"
+    within 10 grep -q 'dispatchers=3' "$WORK/dispatcher1.log"
+    storm lonely 200 12
+    audited lonely --p99 12000
+    is_alive lonely
+    murder lonely
+}
+it "a dispatcher that reaches no job server leaves its share to the others" a_dispatcher_is_cut_off
+
 the_file_is_whole() {
     local name
     for name in "${daemons[@]}"; do signal "$name" TERM; done

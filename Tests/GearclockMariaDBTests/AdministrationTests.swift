@@ -65,7 +65,7 @@ import Testing
             ),
             (
                 "ALTER TABLE task DROP INDEX task_wake", "as the program knows",
-                "ALTER TABLE task ADD KEY task_wake (state DESC, wake_at)"
+                "ALTER TABLE task ADD KEY task_wake (lane, wake_at)"
             ),
         ]
         for (damage, name, repair) in damages {

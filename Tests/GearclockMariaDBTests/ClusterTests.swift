@@ -38,6 +38,27 @@ import Testing
         }
     }
 
+    @Test func `the clock of each node is told, with how far it may be off`() async throws {
+        try await self.withStore { store, configuration in
+            let clocks = try await store.nodeClocks()
+            #expect(clocks.map(\.node) == configuration.nodes.map(\.description))
+            for clock in clocks {
+                #expect(clock.uncertainty >= .zero && clock.uncertainty < .seconds(1), "\(clock)")
+                // It is the clock of this machine, read with microseconds.
+                #expect(abs(clock.offset.microseconds) <= clock.uncertainty.microseconds + 1000, "\(clock)")
+            }
+        }
+    }
+
+    @Test func `nodes that do not answer tell no time`() async throws {
+        var configuration = try await MariaDBServer.shared().makeDatabase()
+        let count = configuration.nodes.count
+        configuration.nodes.append(.init(host: "127.0.0.1", port: 1))
+        let store = ClusterFixture.store(configuration)
+        #expect(try await store.nodeClocks().count == count)
+        await store.close()
+    }
+
     @Test func `as many copies as nodes can be proven, also of tasks that were there`() async throws {
         try await self.withStore { store, configuration in
             let count = configuration.nodes.count

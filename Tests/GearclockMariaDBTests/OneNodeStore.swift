@@ -24,10 +24,11 @@ struct OneNodeStore: TaskStore {
     }
 
     func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         InsertReply(
-            try await self.change { (change) throws(MariaDBFailure) in try change.insert(tasks) }, nodes: [])
+            try await self.change { (change) throws(MariaDBFailure) in try change.insert(tasks, express: express) },
+            nodes: [])
     }
 
     func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
@@ -52,10 +53,28 @@ struct OneNodeStore: TaskStore {
         }
     }
 
-    func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        try await self.read { (reading) throws(MariaDBFailure) in
-            try reading.nextDue()
-        }
+    func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.dueLanes() }
+    }
+
+    func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        try await self.change { (change) throws(MariaDBFailure) in try change.beat(id, role: role, now: now) }
+    }
+
+    func leave(_ id: OwnerID) async throws(TaskStoreError) {
+        try await self.change { (change) throws(MariaDBFailure) in try change.leave(id) }
+    }
+
+    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.functionSettings() }
+    }
+
+    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
+        try await self.change { (change) throws(MariaDBFailure) in try change.setFunctionSettings(settings) }
+    }
+
+    func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {
+        [try await self.read { (reading) throws(MariaDBFailure) in try reading.clock(of: "the only node") }]
     }
 
     func cancel(

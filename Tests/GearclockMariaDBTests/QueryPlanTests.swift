@@ -30,10 +30,12 @@ import Testing
         Plan("standing", SQL.standing(ids), byID),
         Plan("lock", SQL.lock(ids), byID),
         Plan("lockFree", SQL.lockFree(ids), byID),
-        Plan("due", SQL.due, byTime),
+        Plan("due", SQL.due(lanes: 1), byTime),
+        Plan("due in many lanes", SQL.due(lanes: 8), byTime),
         Plan("dueLocked", SQL.dueLocked, byTime),
         Plan("claim", SQL.claim(ids), byID),
         Plan("tasks", SQL.tasks(ids), byID),
+        Plan("weighed", SQL.weighed(ids), byID),
         Plan("complete", SQL.complete(ids), byID),
         Plan("extend", SQL.extend(ids), byID),
         Plan("reschedule", SQL.reschedule, byID),
@@ -48,12 +50,16 @@ import Testing
         Plan("eject", SQL.eject(ids), byID),
         Plan("removeHistory", SQL.removeHistory(ids), historyByID),
         Plan("history", SQL.history(ids), historyByID),
-        Plan("nextDue", SQL.nextDue, byTime),
+        Plan("dueLanes", SQL.dueLanes, byTime),
         Plan("list", SQL.list, byID),
         Plan("listScheduled", SQL.listScheduled, byID),
         Plan("listRare", SQL.listRare, ["task task_wake ref", "task task_wake range"], extras: ["Using filesort"]),
         Plan("count", SQL.count, ["task task_wake index"]),
-        Plan("countOverdue", SQL.countOverdue, byTime),
+        Plan("members", SQL.members, ["member PRIMARY index", "member NULL ALL"]),
+        Plan("forget", SQL.forget, ["member PRIMARY range"]),
+        Plan("leave", SQL.leave, ["member PRIMARY range"]),
+        Plan("functionSettings", SQL.functionSettings, ["function_setting PRIMARY index"]),
+        Plan("removeFunction", SQL.removeFunction, ["function_setting PRIMARY range"]),
     ]
 
     @Test func `a statement uses the index that its header names`() async throws {
@@ -77,10 +83,24 @@ import Testing
     @Test func `looking for what is due, for leases and for counts reads the index alone`() async throws {
         let fixture = try await StoreFixture()
         try await Self.fill(fixture)
-        for sql in [SQL.due, SQL.expiredLeases, SQL.nextDue, SQL.count, SQL.countOverdue, SQL.unknownStates] {
+        for sql in [SQL.due(lanes: 2), SQL.expiredLeases, SQL.dueLanes, SQL.count, SQL.unknownStates] {
             let rows = try fixture.connection.textRows("EXPLAIN " + Self.withValues(sql))
-            #expect(rows.allSatisfy { ($0[9] ?? "").contains("Using index") }, "\(sql)")
+            let reads = rows.filter { $0[2]?.hasPrefix("<") == false }
+            #expect(!reads.isEmpty && reads.allSatisfy { ($0[9] ?? "").contains("Using index") }, "\(sql)")
         }
+        await fixture.end()
+    }
+
+    @Test func `looking for the earliest task of each lane jumps from lane to lane`() async throws {
+        let fixture = try await StoreFixture()
+        try await Self.fill(fixture)
+        let rows = try fixture.connection.textRows("EXPLAIN " + SQL.dueLanes)
+        #expect(rows.allSatisfy { ($0[9] ?? "").contains("Using index for group-by") }, "\(rows)")
+        // One lane with hundreds of tasks, read by a jump to its first one and another to what follows it.
+        try fixture.connection.execute("FLUSH STATUS")
+        #expect(try fixture.connection.textRows(SQL.dueLanes).count == 1)
+        let reads = try fixture.connection.textRows("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        #expect(reads.compactMap { $0[1].flatMap { Int($0) } }.reduce(0, +) < 10, "\(reads)")
         await fixture.end()
     }
 
@@ -96,6 +116,9 @@ import Testing
         _ = try fixture.connection.textRows("ANALYZE TABLE task, attempt")
     }
 
+    /// Where the scheduled tasks stand, as the index has it.
+    private static let lane = "\(1 << 32 + Int64(Lane(of: StoredTask.task(1).function).value))"
+
     /// The statement with a value for each parameter, as `EXPLAIN` wants it.
     private static func withValues(_ sql: String) -> String {
         var text = ""
@@ -104,12 +127,17 @@ import Testing
                 let before = text.split(whereSeparator: \.isWhitespace).suffix(2).joined(separator: " ")
                 let isInList = text.hasSuffix("(") && before.contains("IN") || text.hasSuffix("', ")
                 let isID = ["id =", "id >", "task_id ="].contains { before.hasSuffix($0) } || isInList
-                if isID {
+                if text.contains("member") {
+                    text += "7"
+                } else if text.contains("function_setting") {
+                    text += "'resize'"
+                } else if isID {
                     text += StoredTask.id(UInt64(250 + index)).literal
                 } else if before.hasSuffix("BETWEEN") || before.hasSuffix("wake_at >=") {
                     text += "-9223372036854775808"
                 } else {
-                    text += before.hasSuffix("LIMIT") ? "10" : before.hasSuffix("state =") ? "3" : "1800000000000000"
+                    text +=
+                        before.hasSuffix("LIMIT") ? "10" : before.hasSuffix("lane =") ? Self.lane : "1800000000000000"
                 }
             }
             text += part

@@ -66,6 +66,40 @@ import Testing
         #expect(bound.start(now: Self.moment(1)) == overdue)
     }
 
+    @Test func `each lane has a bound of its own, and all lanes are looked at again now and then`() {
+        var scans = LaneScans()
+        let (one, other) = (Lane(value: 1), Lane(value: 2))
+        let overdue = Self.wall.advanced(by: .seconds(-3600))
+        let found = [LaneDue(lane: one, dueAt: overdue), LaneDue(lane: other, dueAt: Self.wall)]
+        for second in [0.0, 1] {
+            #expect(scans.lanesToAsk(now: Self.moment(second)) == nil)
+            scans.scannedAll(
+                found, present: Self.wall, took: .milliseconds(500), now: Self.moment(second), purgeLag: { 5000 })
+        }
+        let now = Self.moment(2)
+        #expect(scans.lanesToAsk(now: now) == [one, other])
+        #expect(scans.start(of: one, .all, now: now) == overdue)
+        #expect(scans.start(of: other, .all, now: now) == Self.wall.advanced(by: .seconds(-2)))
+        #expect(scans.start(of: Lane(value: 3), .all, now: now) == .distantPast, "a lane that nobody looked at")
+        #expect(scans.lanesToAsk(now: Self.moment(12)) == nil)
+        #expect(scans.start(of: one, .all, now: Self.moment(12)) == .distantPast)
+    }
+
+    @Test func `looks that are fast leave no bound, nor does another share of the buckets`() {
+        var scans = LaneScans()
+        let lane = Lane(value: 1)
+        let look = LaneScans.Look(lane: lane, start: .distantPast, head: Self.wall)
+        for took in [Duration.milliseconds(1), .seconds(1), .seconds(1)] {
+            scans.scanned([look], present: Self.wall, took: took, now: Self.moment(0), purgeLag: { 5000 })
+        }
+        #expect(scans.start(of: lane, .all, now: Self.moment(1)) > .distantPast)
+        #expect(scans.start(of: lane, BucketSet(mask: 1), now: Self.moment(1)) == .distantPast)
+        scans.scanned([look], present: Self.wall, took: .milliseconds(1), now: Self.moment(2), purgeLag: { 5000 })
+        var fresh = LaneScans()
+        #expect(fresh.start(of: lane, BucketSet(mask: 1), now: Self.moment(1)) == .distantPast)
+        #expect(scans == fresh)
+    }
+
     @Test func `a bound moves on with what its scans find, and never back`() {
         var bound = ScanBound()
         self.scan(&bound, took: .milliseconds(200), at: 0)

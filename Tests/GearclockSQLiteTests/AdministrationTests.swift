@@ -39,12 +39,16 @@ import Testing
         try store.close()
         let administration = SQLiteAdministration(path: directory.file("tasks"))
         let checks = try administration.verify(now: Self.now)
-        #expect(checks.count == 4 && checks.allSatisfy(\.defects.isEmpty), "\(checks)")
+        #expect(checks.count == 6 && checks.allSatisfy(\.defects.isEmpty), "\(checks)")
         #expect(try administration.settings().allSatisfy { $0.value == $0.wanted })
     }
 
     @Test(arguments: [
         ("UPDATE task SET priority = 9", "every task keeps the rules of the schema"),
+        ("UPDATE task SET lane = lane - 1", "every scheduled task stands in the lane of its function"),
+        ("UPDATE task SET bucket = 63 - bucket", "every scheduled task stands in the lane of its function"),
+        ("INSERT INTO member VALUES (1, 9, 1, 1)", "every member and every setting"),
+        ("INSERT INTO function_setting (function, is_paused) VALUES (x'61', 0)", "every member and every setting"),
         ("INSERT INTO attempt VALUES (x'00', 1, 1, 1, 1, 1, x'')", "every history belongs to a task"),
         ("UPDATE task SET state = 1, owner = 1, lease_until = 1", "no task is still running"),
     ])

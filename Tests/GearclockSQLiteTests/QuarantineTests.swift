@@ -28,6 +28,9 @@ import Testing
         ("state = 1", "rule"),
         ("state = 3", "rule"),
         ("state = 1, owner = 5", "rule"),
+        ("lane = -1", "rule"),
+        ("lane = 4294967296", "rule"),
+        ("bucket = 64", "rule"),
     ]
 
     @Test(arguments: scheduled.indices)

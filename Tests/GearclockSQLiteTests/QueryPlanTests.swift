@@ -20,8 +20,13 @@ import Testing
     static let plans = [
         Plan(name: "state", sql: SQL.state, lines: [byID]),
         Plan(
-            name: "claimDue", sql: SQL.claimDue,
-            lines: chosen + ["SEARCH task USING COVERING INDEX task_scheduled (due_at<?)"]),
+            name: "nextLane", sql: SQL.nextLane,
+            lines: ["SEARCH task USING COVERING INDEX task_scheduled (lane>?)"]),
+        Plan(
+            name: "dueInLane", sql: SQL.dueInLane,
+            lines: ["SEARCH task USING COVERING INDEX task_scheduled (lane=? AND due_at<?)"]),
+        Plan(name: "weight", sql: SQL.weight, lines: ["SEARCH task USING INTEGER PRIMARY KEY (rowid=?)"]),
+        Plan(name: "claim", sql: SQL.claim, lines: chosen + ["SCAN json_each VIRTUAL TABLE INDEX 1:"]),
         Plan(name: "extend", sql: SQL.extend, lines: [byID]),
         Plan(name: "complete", sql: SQL.complete, lines: [byID]),
         Plan(name: "reschedule", sql: SQL.reschedule, lines: [byID]),
@@ -44,7 +49,6 @@ import Testing
         Plan(name: "removeHistory", sql: SQL.removeHistory, lines: [history]),
         Plan(name: "history", sql: SQL.history, lines: [history]),
         Plan(name: "record", sql: SQL.record, lines: [byID]),
-        Plan(name: "nextDue", sql: SQL.nextDue, lines: ["SCAN task USING COVERING INDEX task_scheduled"]),
         Plan(name: "list", sql: SQL.list, lines: ["SEARCH task USING INDEX task_by_id (id>?)"]),
         Plan(name: "listRunning", sql: SQL.listRunning, lines: ["SCAN task USING INDEX task_running", sorted]),
         Plan(name: "listFinal", sql: SQL.listFinal, lines: ["SCAN task USING INDEX task_final", sorted]),
@@ -52,7 +56,7 @@ import Testing
             name: "countScheduled", sql: SQL.countScheduled, lines: ["SCAN task USING COVERING INDEX task_scheduled"]),
         Plan(
             name: "countOverdue", sql: SQL.countOverdue,
-            lines: ["SEARCH task USING COVERING INDEX task_scheduled (due_at<?)"]),
+            lines: ["SEARCH task USING COVERING INDEX task_scheduled (lane=? AND due_at<?)"]),
         Plan(name: "countRunning", sql: SQL.countRunning, lines: ["SCAN task USING COVERING INDEX task_running"]),
         Plan(
             name: "countFinal", sql: SQL.countFinal,
@@ -61,6 +65,11 @@ import Testing
         Plan(
             name: "quarantineForeign", sql: SQL.quarantineForeign,
             lines: chosen + ["SCAN task USING INDEX task_foreign"]),
+        Plan(name: "leave", sql: SQL.leave, lines: ["SEARCH member USING INTEGER PRIMARY KEY (rowid=?)"]),
+        Plan(name: "functionSettings", sql: SQL.functionSettings, lines: ["SCAN function_setting"]),
+        Plan(
+            name: "removeFunctionSettings", sql: SQL.removeFunctionSettings,
+            lines: ["SEARCH function_setting USING PRIMARY KEY (function=?)"]),
     ]
 
     @Test(arguments: plans)

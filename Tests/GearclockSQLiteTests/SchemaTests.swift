@@ -7,7 +7,7 @@ import Testing
 /// Files that older programs have written are brought to the current schema with all their tasks.
 @Suite struct SchemaTests {
     /// Each released schema with rows; a new one is added here and stays for ever.
-    static let released = ["sqlite-1.sql"]
+    static let released = ["sqlite-1.sql", "sqlite-2.sql"]
 
     @Test(arguments: released)
     func `a file of an older program keeps its tasks`(_ name: String) async throws {
@@ -34,6 +34,62 @@ import Testing
         #expect(claimed.map(\.claim.attempt) == [1, 3])
         #expect(try await store.prune(limit: 10, now: .distantFuture) == 4)
         try store.close()
+    }
+
+    @Test(arguments: released)
+    func `tasks of an older program stand in the lanes of their functions`(_ name: String) async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load(name, into: directory)
+        let store = try SQLiteTaskStore(path: directory.file())
+        let lane = LaneDue(lane: Lane(of: StoredTask.scheduled.function), dueAt: StoredTask.now)
+        #expect(try await store.dueLanes() == [lane])
+        try store.close()
+        let checks = try SQLiteAdministration(path: directory.file()).verify(now: StoredTask.now)
+        #expect(checks.flatMap(\.defects) == [])
+    }
+
+    @Test func `members and settings of an older program are kept`() async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load("sqlite-2.sql", into: directory)
+        let store = try SQLiteTaskStore(path: directory.file())
+        let settings = FunctionSettings(
+            function: StoredTask.scheduled.function, isPaused: true, inFlight: 10, perThousandSeconds: 500)
+        #expect(try await store.functionSettings() == [settings])
+        let members = try await store.beat(OwnerID(value: 42), role: .dispatcher, now: StoredTask.now)
+        #expect(
+            members == [
+                Member(id: OwnerID(value: 42), role: .dispatcher, beats: 8),
+                Member(id: OwnerID(value: .max), role: .controller, beats: 1),
+            ])
+        try store.close()
+    }
+
+    @Test func `a row that breaks a rule does not keep the others in an older file`() async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load("sqlite-1.sql", into: directory)
+        let queue = try DatabaseQueue(path: directory.file())
+        try await queue.writeWithoutTransaction { database in
+            try database.execute(sql: "PRAGMA ignore_check_constraints = ON")
+            try database.execute(sql: "UPDATE task SET finished_at = 1 WHERE state = 0 AND attempt = 0")
+        }
+        try queue.close()
+        let store = try SQLiteTaskStore(path: directory.file())
+        let claimed = try await store.claimDue(StoredTask.claim(), now: StoredTask.now)
+        #expect(claimed.map(\.id) == [StoredTask.task(2).id])
+        #expect(try await store.records(of: [StoredTask.task(1).id])[0]?.state == .discarded)
+        try store.close()
+    }
+
+    @Test func `who only looks at an older file is told to migrate it`() async throws {
+        let directory = try TemporaryDirectory()
+        try await Self.load("sqlite-1.sql", into: directory)
+        let administration = SQLiteAdministration(path: directory.file())
+        let refusal = "run 'gearclock store migrate'"
+        await expectUnavailable(refusal) { try administration.status(now: StoredTask.now) }
+        await expectUnavailable(refusal) { try administration.verify(now: StoredTask.now) }
+        let migration = try administration.migrate()
+        #expect(migration.before == 1 && migration.after == 2)
+        #expect(try administration.status(now: StoredTask.now).counts.overdue == 2)
     }
 
     @Test(arguments: released)

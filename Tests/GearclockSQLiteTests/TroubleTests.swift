@@ -72,7 +72,7 @@ import Testing
         // Every page but the first few is overwritten; what is there is as long as before.
         let url = URL(fileURLWithPath: directory.file())
         var bytes = try Data(contentsOf: url)
-        for offset in stride(from: 4096 * 8, to: bytes.count, by: 7) { bytes[offset] = 0x5a }
+        for offset in stride(from: 4096 * 16, to: bytes.count, by: 7) { bytes[offset] = 0x5a }
         try bytes.write(to: url)
 
         let damaged = try SQLiteTaskStore(path: directory.file())

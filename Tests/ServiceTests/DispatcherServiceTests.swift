@@ -26,9 +26,9 @@ import Testing
         }
     }
 
-    private static func task(_ number: UInt64, dueIn wait: Duration) -> TaskDefinition {
+    private static func task(_ number: UInt64, _ function: String = "f", dueIn wait: Duration) -> TaskDefinition {
         TaskDefinition(
-            id: TaskID(high: 1, low: number), function: FunctionName("f")!, payload: [],
+            id: TaskID(high: 1, low: number), function: FunctionName(function)!, payload: [],
             dueAt: self.start.advanced(by: wait), createdAt: self.start)
     }
 
@@ -90,5 +90,38 @@ import Testing
         }
         let record = try #require(await store.records(of: [TaskID(high: 1, low: 1)])[0])
         #expect(record.state == .running && record.attempt == 1)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `a dispatcher that stopped is no member any more`() async throws {
+        let (store, clock) = (InMemoryTaskStore(), ManualClock(wall: Self.start))
+        let service = Self.service(store, Controller(), clock)
+        let observer = OwnerID(value: 1)
+        await withTaskGroup { group in
+            group.addTask { await service.run() }
+            await clock.nextSleeper()
+            while await store.beat(observer, role: .controller, now: Self.start).count < 2 {
+                await clock.advance(by: .milliseconds(1))
+            }
+            service.beginShutdown()
+        }
+        #expect(await store.beat(observer, role: .controller, now: Self.start).map(\.id) == [observer])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a paused function waits until it is resumed, and no other one does`() async throws {
+        let (store, controller, clock) = (InMemoryTaskStore(), Controller(), ManualClock(wall: Self.start))
+        let (paused, other) = (Self.task(1, dueIn: .zero), Self.task(2, "g", dueIn: .zero))
+        _ = try await store.insert([paused, other], now: Self.start)
+        await store.setFunctionSettings([FunctionSettings(function: paused.function, isPaused: true)])
+        let service = Self.service(store, controller, clock)
+        await withTaskGroup { group in
+            group.addTask { await service.run() }
+            var batches = controller.batches.makeAsyncIterator()
+            #expect(await batches.next()?.map(\.id) == [other.id])
+            await store.setFunctionSettings([FunctionSettings(function: paused.function)])
+            for _ in 0..<20 { await clock.advance(by: .milliseconds(100)) }
+            #expect(await batches.next()?.map(\.id) == [paused.id])
+            service.beginShutdown()
+        }
     }
 }

@@ -10,7 +10,7 @@ package struct CancelOperation: ClusterOperation {
         self.ids = ids
     }
 
-    package var purpose: ClusterStateMachine.Purpose { .claim }
+    package var purpose: ClusterStateMachine.Purpose { .claim(by: nil) }
     package var openCount: Int { self.outcomes == nil ? 1 : 0 }
     package var idsToLookUp: [TaskID] { [] }
 

@@ -11,7 +11,7 @@ package struct ClaimOperation: ClusterOperation {
         self.request = request
     }
 
-    package var purpose: ClusterStateMachine.Purpose { .claim }
+    package var purpose: ClusterStateMachine.Purpose { .claim(by: self.request.owner) }
     package var openCount: Int { self.claimed == nil ? 1 : 0 }
     package var idsToLookUp: [TaskID] { self.pending.map(\.id) }
 

@@ -58,8 +58,10 @@ extension ClusterStateMachine {
 
     private mutating func preferred(among places: [NodeIndex], _ purpose: Purpose) -> NodeIndex? {
         switch purpose {
-        case .claim:
+        case .claim(by: nil):
             return places.first
+        case .claim(by: let owner?):
+            return places.max { self.score(owner, $0) < self.score(owner, $1) }
         case .read:
             return places.last
         case .proof:
@@ -72,6 +74,13 @@ extension ClusterStateMachine {
             }
             return self.insertNode
         }
+    }
+
+    /// The owner's claims go to the node that scores highest (rendezvous hashing): all processes agree, and when a node
+    /// goes, only the owners that it had move.
+    private func score(_ owner: OwnerID, _ node: NodeIndex) -> UInt64 {
+        var hash = SeededGenerator(seed: owner.value ^ UInt64(CRC32.checksum(self.names[node].utf8)) << 32)
+        return hash.next()
     }
 
     private func nodeToProbe(

@@ -23,10 +23,12 @@ package struct ClusterStateMachine: Equatable, Sendable {
         /// To insert. Each process begins with a node by chance, so that they spread, and stays with it while it is
         /// well: inserts of different rows never conflict, wherever they are made.
         case insert
-        /// To claim, to change what is claimed, to look for what is due. The first node of the configuration that is
-        /// well: the same for all processes, because claims of the same rows on two nodes abort each other, and because
-        /// a claim is seen at once only where it was made.
-        case claim
+        /// To claim, and to change what is claimed. Each owner of claims has a node of its own choice among those that
+        /// are well, and whoever changes its claims goes there, too, because a claim is seen at once only where it was
+        /// made. So owners that share the buckets share the nodes. `nil`, to change what nobody owns: the first node of
+        /// the configuration that is well, the same for all processes, because changes of the same rows on two nodes
+        /// abort each other.
+        case claim(by: OwnerID?)
         /// To read. The last one that is well, to leave the first ones to their claims. The caller makes it causal.
         case read
         /// To prove that rows stand on another node. Only nodes that are well; the nearest one first.

@@ -66,7 +66,10 @@ package struct SettleOperation: ClusterOperation {
         self.progress = settlements.map { _ in .open }
     }
 
-    package var purpose: ClusterStateMachine.Purpose { .claim }
+    package var purpose: ClusterStateMachine.Purpose {
+        // Mostly all of them are of one owner.
+        .claim(by: self.settlements.first?.claim.owner)
+    }
     package var openCount: Int { self.openPlaces.count }
 
     package var answer: [FencedOutcome] {

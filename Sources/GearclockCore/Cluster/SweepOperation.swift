@@ -26,7 +26,7 @@ package struct SweepOperation: ClusterOperation {
         self.kind = kind
     }
 
-    package var purpose: ClusterStateMachine.Purpose { .claim }
+    package var purpose: ClusterStateMachine.Purpose { .claim(by: nil) }
     package var openCount: Int { self.swept == nil ? 1 : 0 }
     package var idsToLookUp: [TaskID] { self.pending.map(\.id) }
 

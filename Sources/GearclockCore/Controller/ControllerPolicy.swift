@@ -6,6 +6,15 @@ package struct ControllerPolicy: Equatable, Sendable {
     package var inHandBytes = 64 << 20
     /// Tasks of one function in hand. Default 1024: a function without workers leaves room for the others.
     package var inHandPerFunction = 1024
+    /// How long a function counts as one that gets on after a worker has answered a job of it. Default 10 s. Functions
+    /// that do not get on share half of the room, so that no number of them takes it all.
+    package var provenFor: Duration = .seconds(10)
+    /// Tasks of a limited function that wait here until they may start; more, if more may start in one second or if
+    /// more jobs of it may be under way. Default 8: it drains without a gap while others are fetched.
+    package var waitingPerFunction = 8
+    /// How long a task waits for a worker before that counts as an outcome, if its policy says so. Default 10 s: a
+    /// worker that is started anew is back by then.
+    package var workerGrace: Duration = .seconds(10)
     /// The pause after a task's job was lost with its job server, or refused by it. Default 1 s, drawn by half.
     package var lostJobPause: Duration = .seconds(1)
     /// How often the question for an earlier job may remain unanswered before a job is submitted without an answer.
@@ -13,6 +22,7 @@ package struct ControllerPolicy: Equatable, Sendable {
     package var unansweredQuestions = 3
     package var lease = LeasePolicy()
     package var retention = RetentionPolicy()
+    package var membership = MembershipPolicy()
 
     package init() {}
 }

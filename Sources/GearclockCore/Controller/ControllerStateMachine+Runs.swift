@@ -1,45 +1,5 @@
-/// The life of a run: accepted, started, ended, settled.
+/// The life of a run: started, ended.
 extension ControllerStateMachine {
-    /// What one event brought together; it leaves as one action of each kind.
-    struct Work {
-        var questions: [StatusQuestion] = []
-        var submissions: [JobSubmission] = []
-        var checked: [RunID] = []
-        var abandoned: [RunID] = []
-    }
-
-    mutating func accept(_ task: ClaimedTask, now: Now, _ work: inout Work) -> HandOverAnswer {
-        if task.leaseUntil < now.wall.advanced(by: self.policy.lease.startMargin) { return .stale }
-        if let run = self.runOfTask[task.id], let present = self.runs[run] {
-            if present.task.claim.attempt > task.claim.attempt { return .stale }
-            if present.task.claim == task.claim { return .accepted }
-            if present.isContinued(by: task) {
-                self.runs[run]!.task.claim = task.claim
-                self.runs[run]!.task.leaseUntil = task.leaseUntil
-                self.scheduleExtension(run, now: now)
-                return .accepted
-            }
-            if present.phase == .submitted { work.abandoned.append(run) }
-            self.remove(run)
-        }
-        let bytes = task.definition.weightBytes
-        guard self.phase == .running, self.isConnected, self.runs.count < self.policy.inHandTasks,
-            self.runs.isEmpty || self.bytesInHand + bytes <= self.policy.inHandBytes
-        else { return .deferred }
-        guard self.countOfFunction[task.definition.function, default: 0] < self.policy.inHandPerFunction else {
-            return .deferredFunction
-        }
-        let run = self.nextRun
-        self.nextRun += 1
-        self.runs[run] = TaskRun(task: task, phase: .early, startedAt: now.wall)
-        self.runOfTask[task.id] = run
-        self.countOfFunction[task.definition.function, default: 0] += 1
-        self.bytesInHand += bytes
-        self.scheduleExtension(run, now: now)
-        self.start(run, now: now, &work)
-        return .accepted
-    }
-
     /// Starts a run unless it is too early for it.
     mutating func start(_ run: RunID, now: Now, _ work: inout Work) {
         let task = self.runs[run]!
@@ -56,7 +16,7 @@ extension ControllerStateMachine {
     }
 
     private mutating func awaitDue(_ run: RunID, now: Now) {
-        self.runs[run]!.phase = .early
+        self.move(run, to: .early)
         // Looked at again within a second, because the wall clock may be moved in the meantime.
         let wait = min(now.wall.duration(to: self.runs[run]!.task.dueAt), .seconds(1))
         self.timers.insert(now.monotonic.advanced(by: wait), (run, .due))
@@ -68,7 +28,7 @@ extension ControllerStateMachine {
     }
 
     mutating func ask(_ run: RunID, _ question: TaskRun.Question, _ work: inout Work) {
-        self.runs[run]!.phase = .asking(question)
+        self.move(run, to: .asking(question))
         let task = self.runs[run]!
         switch question {
         case .first: work.questions.append(StatusQuestion(run: run, unique: task.unique))
@@ -92,7 +52,7 @@ extension ControllerStateMachine {
             let question = TaskRun.Question.second(isFirstFree: isFirstFree, unanswered: unanswered + 1)
             self.askAgain(run, question, unanswered + 1, now: now, &work)
         case (.first, .alive):
-            self.submit(run, unique: task.unique, now: now, &work)
+            self.submit(run, unique: task.unique, isAdopted: true, now: now, &work)
         case (.first, .absent), (.first, .abandoned):
             if task.mayHaveSecondName {
                 self.ask(run, .second(isFirstFree: job == .absent, unanswered: 0), &work)
@@ -100,7 +60,7 @@ extension ControllerStateMachine {
                 self.launch(run, unique: job == .absent ? task.unique : task.secondUnique, now: now, &work)
             }
         case (.second, .alive):
-            self.submit(run, unique: task.secondUnique, now: now, &work)
+            self.submit(run, unique: task.secondUnique, isAdopted: true, now: now, &work)
         case (.second(isFirstFree: true, _), .absent), (.second(isFirstFree: true, _), .abandoned):
             self.launch(run, unique: task.unique, now: now, &work)
         case (.second(isFirstFree: false, _), .absent):
@@ -118,33 +78,54 @@ extension ControllerStateMachine {
         if unanswered > self.policy.unansweredQuestions {
             self.launch(run, unique: self.runs[run]!.unique, now: now, &work)
         } else {
-            self.runs[run]!.phase = .asking(question)
+            self.move(run, to: .asking(question))
             self.timers.insert(now.monotonic.advanced(by: self.policy.lostJobPause), (run, .ask))
         }
     }
 
-    /// Gives a new job to the job server, unless it is too late for it.
+    /// Has a new job submitted, unless it is too late for it, as soon as its function may start one.
     private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
-        let task = self.runs[run]!
-        let definition = task.task.definition
-        if let expiresAt = definition.expiresAt, expiresAt < now.wall {
-            self.end(run, .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed)))
-        } else if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
-            // Only after the last hand-out to a custom controller, which had its time to eject the task.
-            let record = task.record(.handedOut, endedAt: now.wall)
-            self.end(run, .discard(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record))
+        if let change = self.refusal(ofStarting: run, now) {
+            self.end(run, change)
+        } else if self.mustAwaitWorker(self.runs[run]!, now) {
+            self.move(run, to: .workerless(unique: unique, since: now.monotonic))
+            self.wantsServers = true
         } else {
-            self.submit(run, unique: unique, now: now, &work)
+            self.enqueue(run, unique: unique, now: now, &work)
         }
     }
 
+    /// Why a new job must not be submitted now, and what becomes of its task; `nil`: it may.
+    func refusal(ofStarting run: RunID, _ now: Now) -> Settlement.Change? {
+        let task = self.runs[run]!
+        let definition = task.task.definition
+        // The clock may have been set back while it waited.
+        if self.isLeaseTooShort(task, now) || now.wall < definition.dueAt { return .release(at: definition.dueAt) }
+        if let change = self.expiry(of: run, now) { return change }
+        if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
+            // Only after the last hand-out to a custom controller, which had its time to eject the task.
+            let record = task.record(.handedOut, endedAt: now.wall)
+            return .discard(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record)
+        }
+        return self.isShut(definition.function) ? .release(at: definition.dueAt) : nil
+    }
+
+    func expiry(of run: RunID, _ now: Now) -> Settlement.Change? {
+        guard let expiresAt = self.runs[run]!.task.definition.expiresAt, expiresAt < now.wall else { return nil }
+        return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed))
+    }
+
     /// Gives a job to the job server, or joins the one that is there.
-    mutating func submit(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
+    mutating func submit(
+        _ run: RunID, unique: [UInt8], isAdopted: Bool = false, now: Now, _ work: inout Work
+    ) {
+        self.move(run, to: .submitted)
+        self.runs[run]!.startedAt = now.wall
         let task = self.runs[run]!.task
         let controller = task.definition.gearsloth?.controller
-        self.runs[run]!.phase = .submitted
-        self.runs[run]!.startedAt = now.wall
         self.lateness.record(task.dueAt.duration(to: now.wall))
+        self.counters[.started] += 1
+        if isAdopted { self.counters[.adopted] += 1 }
         if let timeout = task.definition.timeout {
             let deadline = now.monotonic.advanced(by: timeout)
             self.runs[run]!.deadline = deadline
@@ -152,129 +133,88 @@ extension ControllerStateMachine {
         }
         work.submissions.append(
             JobSubmission(
-                run: run, function: controller ?? task.definition.function, unique: unique,
+                run: run, function: self.runs[run]!.jobFunction, unique: unique,
                 payload: controller == nil ? task.definition.payload : [], priority: task.definition.priority,
                 customController: controller == nil ? nil : task))
     }
 
-    mutating func endFailed(
-        _ run: RunID, _ record: AttemptRecord, now: Now, using random: inout some RandomNumberGenerator
+    /// An attempt ended without success. What that counts as, its policy says.
+    mutating func endAttempt(
+        _ run: RunID, _ kind: OutcomePolicy.Kind, _ message: [UInt8] = [], now: Now,
+        using random: inout some RandomNumberGenerator
     ) {
-        let task = self.runs[run]!.task
-        let decision = task.definition.retry.decide(
-            failures: task.failures.addingReportingOverflow(1).partialValue, startedAt: record.startedAt,
-            createdAt: task.definition.createdAt, now: now.wall, using: &random)
-        switch decision {
-        case .retry(let at):
-            self.end(run, .retry(at: at, record))
+        let task = self.runs[run]!
+        let retry = task.task.definition.retry
+        let failures = task.task.failures.addingReportingOverflow(1).partialValue
+        let record = task.record(kind.recorded, message, endedAt: now.wall)
+        let discarded = Settlement.Change.discard(
+            keepUntil: now.wall.advanced(by: self.policy.retention.failed), record)
+        self.counters[kind.counted] += 1
+        switch retry.outcomes[kind] {
+        case .retry:
+            let decision = retry.decide(
+                failures: failures, startedAt: record.startedAt, createdAt: task.task.definition.createdAt,
+                now: now.wall, using: &random)
+            switch decision {
+            case .retry(let at): self.end(run, .retry(at: at, record))
+            case .discard: self.end(run, discarded)
+            }
         case .discard:
-            self.end(run, .discard(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record))
+            self.end(run, discarded)
+        case .release, nil:
+            // Without an entry in the history: a job server that comes and goes for a day would push out of it what
+            // the function itself has said.
+            var pause = self.lostJobPause(using: &random)
+            if kind != .lost {
+                let wait = retry.wait(
+                    failures: failures, startedAt: record.startedAt, now: now.wall, using: &random)
+                pause = max(pause, wait)
+            }
+            self.end(run, .release(at: min(now.wall.advanced(by: pause), .latestDue)))
         }
+    }
+
+    /// By chance, so that what was lost together does not come back together.
+    func lostJobPause(using random: inout some RandomNumberGenerator) -> Duration {
+        .fromSeconds(self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random))
+    }
+
+    /// It keeps its due time, and so its place.
+    mutating func giveBack(_ run: RunID) {
+        self.end(run, .release(at: self.runs[run]!.task.dueAt))
     }
 
     mutating func end(_ run: RunID, _ change: Settlement.Change) {
-        self.runs[run]!.phase = .ended(change)
+        switch change {
+        case .retry: self.counters[.retried] += 1
+        case .discard: self.counters[.discarded] += 1
+        case .expire: self.counters[.expired] += 1
+        case .complete, .release: break
+        }
+        self.move(run, to: .ended(change))
         self.unsettled.append(run)
     }
+}
 
-    mutating func remove(_ run: RunID) {
-        guard let task = self.runs.removeValue(forKey: run) else { return }
-        self.runOfTask[task.task.id] = nil
-        self.bytesInHand -= task.task.definition.weightBytes
-        let function = task.task.definition.function
-        let count = self.countOfFunction[function, default: 0] - 1
-        self.countOfFunction[function] = count > 0 ? count : nil
-        // Timers of runs that ended lie in the heap until they fire, and a timeout may be days away.
-        if self.timers.count > 64 + 4 * self.runs.count {
-            let runs = self.runs
-            self.timers.keep { moment, value in runs[value.run].map { $0.expects(value.kind, at: moment) } ?? false }
+extension OutcomePolicy.Kind {
+    fileprivate var recorded: AttemptOutcome {
+        switch self {
+        case .fail: .failed
+        case .exception: .exception
+        case .timeout: .timedOut
+        case .lost: .lost
+        case .noWorker: .noWorker
         }
     }
 
-    mutating func scheduleExtension(_ run: RunID, now: Now) {
-        let left = now.wall.duration(to: self.runs[run]!.task.leaseUntil)
-        let wait = max(.milliseconds(100), left - self.policy.lease.extendWhenLeft)
-        let extendAt = now.monotonic.advanced(by: wait)
-        self.runs[run]!.extendAt = extendAt
-        self.timers.insert(extendAt, (run, .extend))
-    }
-
-    /// Turns what has come together into actions, and looks what else can be done now.
-    mutating func proceed(_ work: Work, _ now: Now) -> [Action] {
-        var actions: [Action] = []
-        if !work.abandoned.isEmpty { actions.append(.abandon(work.abandoned)) }
-        if !work.submissions.isEmpty { actions.append(.submit(work.submissions)) }
-        if !work.questions.isEmpty { actions.append(.askStatus(work.questions)) }
-        if !work.checked.isEmpty { actions.append(.checkJobs(work.checked)) }
-        if let settlements = self.nextSettlements(now) { actions.append(.settle(settlements)) }
-        if let claims = self.nextExtensions(now) { actions.append(.extend(claims, leaseUntil: self.extendingUntil)) }
-        self.checkInvariants()
-        switch self.phase {
-        case .running:
-            break
-        case .draining:
-            if self.runs.isEmpty, self.settling.isEmpty, self.extending.isEmpty {
-                self.phase = .stopped
-                return actions + [.stopped]
-            }
-        case .stopped:
-            return actions
+    fileprivate var counted: ControllerCounters.Event {
+        switch self {
+        case .fail: .failed
+        case .exception: .exceptions
+        case .timeout: .timedOut
+        case .lost: .lost
+        case .noWorker: .noWorker
         }
-        if let timer = self.nextTimer(now) { actions.append(.setTimer(timer)) }
-        return actions
-    }
-
-    private mutating func nextSettlements(_ now: Now) -> [Settlement]? {
-        guard self.settling.isEmpty, !self.unsettled.isEmpty, self.settleBackoff.permits(now.monotonic) else {
-            return nil
-        }
-        var settlements: [Settlement] = []
-        var taken = 0
-        for run in self.unsettled {
-            if settlements.count == Limits.settleBatch { break }
-            taken += 1
-            guard let task = self.runs[run], case .ended(let change) = task.phase else { continue }
-            self.settling.append((run, task.task.claim))
-            settlements.append(Settlement(task.task.claim, change))
-        }
-        self.unsettled.removeFirst(taken)
-        return settlements.isEmpty ? nil : settlements
-    }
-
-    private mutating func nextExtensions(_ now: Now) -> [Claim]? {
-        guard self.extending.isEmpty, !self.extendable.isEmpty, self.extendBackoff.permits(now.monotonic) else {
-            return nil
-        }
-        var taken = 0
-        for run in self.extendable {
-            if self.extending.count == Limits.settleBatch { break }
-            taken += 1
-            guard let task = self.runs[run] else { continue }
-            switch task.phase {
-            case .early, .asking, .submitted: self.extending.append((run, task.task.claim))
-            case .ended: break
-            }
-        }
-        self.extendable.removeFirst(taken)
-        self.extendingUntil = now.wall.advanced(by: self.policy.lease.lease)
-        return self.extending.isEmpty ? nil : self.extending.map(\.claim)
-    }
-
-    private func nextTimer(_ now: Now) -> MonotonicInstant? {
-        var moments: [MonotonicInstant] = []
-        if let first = self.timers.first { moments.append(first.moment) }
-        if !self.unsettled.isEmpty, self.settling.isEmpty, let notBefore = self.settleBackoff.notBefore {
-            moments.append(notBefore)
-        }
-        if !self.extendable.isEmpty, self.extending.isEmpty, let notBefore = self.extendBackoff.notBefore {
-            moments.append(notBefore)
-        }
-        return moments.min()
-    }
-
-    private func checkInvariants() {
-        precondition(self.runs.count == self.runOfTask.count && self.bytesInHand >= 0)
-        precondition(self.runs.count <= self.policy.inHandTasks, "More tasks in hand than there is room for")
     }
 }
 

@@ -1,6 +1,7 @@
 /// Decides how a claimed task is run through Gearman, how its lease is kept and how it is settled.
 ///
-/// `ControllerService` in GearclockController performs it.
+/// `ControllerService` in GearclockController performs it. `+Acceptance` has what is taken, `+Limits` what may start,
+/// `+Runs` the life of a run, `+Store` what the store is asked and told.
 package struct ControllerStateMachine: Sendable {
     /// The number of a run in this process; the id of its job at the Gearman client.
     package typealias RunID = UInt64
@@ -23,6 +24,14 @@ package struct ControllerStateMachine: Sendable {
         case extend([Claim], leaseUntil: Timestamp)
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
+        /// Say in the membership table that this controller lives. Report by ``beatReplied(_:now:using:)``.
+        case beat
+        /// Say there that it goes. Report by ``leaveReplied(now:)``.
+        case leave
+        /// Read what operators want of functions. Report by ``settingsReplied(_:now:)``.
+        case readSettings
+        /// Ask all job servers for their queues and workers. Report by ``serversReplied(_:now:using:)``.
+        case askServers
         /// Call ``timerFired(now:using:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
         /// Nothing is in hand any more, and nothing under way.
@@ -74,11 +83,37 @@ package struct ControllerStateMachine: Sendable {
         case refused
     }
 
+    /// What the job servers said about their functions.
+    package struct ServerReport: Equatable, Sendable {
+        package struct Function: Equatable, Sendable {
+            /// Jobs that no worker has, at the server that has the most.
+            package var queued: Int
+            /// Workers at all servers.
+            package var workers: Int
+
+            package init(queued: Int, workers: Int) {
+                self.queued = queued
+                self.workers = workers
+            }
+        }
+
+        package var functions: [FunctionName: Function]
+        /// All servers answered.
+        package var isComplete: Bool
+
+        package init(functions: [FunctionName: Function], isComplete: Bool) {
+            self.functions = functions
+            self.isComplete = isComplete
+        }
+    }
+
     enum Phase: Equatable {
         /// Can transition to: `draining` when a shutdown is asked for.
         case running
-        /// Nothing is accepted; what runs may end. Can transition to: `stopped` when nothing is in hand.
+        /// Nothing is accepted; what runs may end. Can transition to: `leaving` when nothing is in hand.
         case draining
+        /// The others are being told. Can transition to: `stopped` when they were.
+        case leaving
         case stopped
     }
 
@@ -92,9 +127,10 @@ package struct ControllerStateMachine: Sendable {
     var runs: [RunID: TaskRun] = [:]
     var runOfTask: [TaskID: RunID] = [:]
     var nextRun: RunID = 0
-    var countOfFunction: [FunctionName: Int] = [:]
     var bytesInHand = 0
     var timers = TimerHeap<MonotonicInstant, (run: RunID, kind: Timer)>()
+
+    // What the store is asked and told
     /// Runs that ended and are not being settled.
     var unsettled: [RunID] = []
     var settling: [(run: RunID, claim: Claim)] = []
@@ -104,12 +140,40 @@ package struct ControllerStateMachine: Sendable {
     var extending: [(run: RunID, claim: Claim)] = []
     var extendingUntil = Timestamp.distantPast
     var extendBackoff = StoreBackoff()
+
+    // Limits
+    var membership: MembershipStateMachine
+    var membershipTimer: MonotonicInstant?
+    /// What operators want of functions; `nil` until that is known, and nothing is accepted until then.
+    var settings: [FunctionName: FunctionSettings]?
+    var isReadingSettings = false
+    /// What is in hand by function, those with a limit and those that got on lately included.
+    var functions: [FunctionName: FunctionInHand] = [:]
+    /// Of functions that did not get on lately.
+    var unproven = (runs: 0, bytes: 0)
+    /// Functions of which something may start that could not before.
+    var freed: [FunctionName] = []
+    var tokenTimers = TimerHeap<MonotonicInstant, FunctionName>()
+    /// Runs that wait for a worker.
+    var workerless: Set<RunID> = []
+    /// The latest word of the job servers; `nil`: none of them answered, or none was asked lately.
+    var servers: ServerReport?
+    var serversAskedAt: MonotonicInstant?
+    var isAskingServers = false
+    /// Something waits for their next word.
+    var wantsServers = false
+
     /// Of the tasks submitted since ``takeLateness()``.
     var lateness = LatenessHistogram()
+    package internal(set) var counters = ControllerCounters()
 
-    package init(policy: ControllerPolicy = ControllerPolicy()) {
+    package init(owner: OwnerID, policy: ControllerPolicy = ControllerPolicy()) {
         self.policy = policy
+        self.membership = MembershipStateMachine(id: owner, role: .controller, policy: policy.membership)
     }
+
+    /// Who it is in the membership table.
+    package var owner: OwnerID { self.membership.id }
 
     /// Tasks that were accepted and are not settled yet.
     package var inHand: Int { self.runs.count }
@@ -122,8 +186,15 @@ package struct ControllerStateMachine: Sendable {
 
     // MARK: - Events
 
-    /// A job server can be reached, or none can.
+    package mutating func started(now: Now) -> [Action] {
+        var work = Work()
+        self.perform(self.membership.started(now: now.monotonic), now, &work)
+        return self.proceed(work, now)
+    }
+
+    /// A job server can be reached, or none can. What waits for one is started at the next event.
     package mutating func connectivityChanged(isConnected: Bool) {
+        if isConnected, !self.isConnected { self.freeAll() }
         self.isConnected = isConnected
     }
 
@@ -171,15 +242,19 @@ package struct ControllerStateMachine: Sendable {
             switch outcome {
             case .completed:
                 let retain = task.task.definition.retain
+                self.counters[.completed] += 1
+                self.gotOn(task.task.definition.function, now)
                 self.end(run, .complete(keepUntil: retain > .zero ? now.wall.advanced(by: retain) : nil))
             case .failed:
-                self.endFailed(run, task.record(.failed, endedAt: now.wall), now: now, using: &random)
+                self.gotOn(task.task.definition.function, now)
+                self.endAttempt(run, .fail, now: now, using: &random)
             case .exception(let message):
-                self.endFailed(run, task.record(.exception, message, endedAt: now.wall), now: now, using: &random)
-            case .lost, .refused:
-                // Not the function's failure: it is run again until there is an answer.
-                let pause = self.policy.lostJobPause.inSeconds * Double.random(in: 0.5...1, using: &random)
-                self.end(run, .release(at: now.wall.advanced(by: .fromSeconds(pause))))
+                self.gotOn(task.task.definition.function, now)
+                self.endAttempt(run, .exception, message, now: now, using: &random)
+            case .lost:
+                self.endAttempt(run, .lost, now: now, using: &random)
+            case .refused:
+                self.end(run, .release(at: now.wall.advanced(by: self.lostJobPause(using: &random))))
             }
         }
         return self.proceed(Work(), now)
@@ -194,58 +269,6 @@ package struct ControllerStateMachine: Sendable {
         isKnown == false ? self.jobEnded(run, .lost, now: now, using: &random) : self.proceed(Work(), now)
     }
 
-    package mutating func extendReplied(
-        _ reply: Result<[FencedOutcome], TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
-    ) -> [Action] {
-        precondition(!self.extending.isEmpty, "Nothing is being extended")
-        var work = Work()
-        let extended = self.extending
-        self.extending = []
-        switch reply {
-        case .success(let outcomes):
-            precondition(outcomes.count == extended.count)
-            self.extendBackoff.succeeded()
-            for ((run, claim), outcome) in zip(extended, outcomes) where self.runs[run]?.task.claim == claim {
-                switch outcome {
-                case .done:
-                    self.runs[run]!.task.leaseUntil = max(self.runs[run]!.task.leaseUntil, self.extendingUntil)
-                    self.scheduleExtension(run, now: now)
-                case .stale:
-                    // It was cancelled, or somebody else has it. What the job answers is no longer ours to settle.
-                    if self.runs[run]!.phase == .submitted { work.abandoned.append(run) }
-                    self.remove(run)
-                }
-            }
-        case .failure(let error):
-            self.extendBackoff.failed(error, now: now.monotonic, using: &random)
-            self.extendable = extended.map(\.run).filter { self.runs[$0] != nil } + self.extendable
-        }
-        return self.proceed(work, now)
-    }
-
-    package mutating func settleReplied(
-        _ reply: Result<[FencedOutcome], TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
-    ) -> [Action] {
-        precondition(!self.settling.isEmpty, "Nothing is being settled")
-        let settled = self.settling
-        self.settling = []
-        switch reply {
-        case .success(let outcomes):
-            precondition(outcomes.count == settled.count)
-            self.settleBackoff.succeeded()
-            for (run, claim) in settled {
-                // A newer claim of the same task may have come while the older one was being settled.
-                guard let present = self.runs[run] else { continue }
-                if present.task.claim == claim { self.remove(run) } else { self.unsettled.append(run) }
-            }
-        case .failure(let error):
-            // Repeating is harmless: if it was done, the claim no longer holds and nothing happens.
-            self.settleBackoff.failed(error, now: now.monotonic, using: &random)
-            self.unsettled = settled.map(\.run) + self.unsettled
-        }
-        return self.proceed(Work(), now)
-    }
-
     package mutating func timerFired(now: Now, using random: inout some RandomNumberGenerator) -> [Action] {
         var work = Work()
         while let first = self.timers.first, first.moment <= now.monotonic {
@@ -258,13 +281,16 @@ package struct ControllerStateMachine: Sendable {
             case .ask:
                 if case .asking(let question) = task.phase { self.ask(run, question, &work) }
             case .extend:
-                self.runs[run]!.extendAt = nil
-                self.extendable.append(run)
-                if task.phase == .submitted { work.checked.append(run) }
+                self.extensionDue(run, now, &work)
             case .deadline:
                 work.abandoned.append(run)
-                self.endFailed(run, task.record(.timedOut, endedAt: now.wall), now: now, using: &random)
+                self.endAttempt(run, .timeout, now: now, using: &random)
             }
+        }
+        self.tokensCame(now)
+        if let timer = self.membershipTimer, timer <= now.monotonic {
+            self.membershipTimer = nil
+            self.perform(self.membership.timerFired(now: now.monotonic), now, &work)
         }
         return self.proceed(work, now)
     }
@@ -272,9 +298,9 @@ package struct ControllerStateMachine: Sendable {
     /// Accepts nothing more, gives back what was not started and waits for what runs.
     package mutating func shutdownRequested(now: Now) -> [Action] {
         if self.phase == .running { self.phase = .draining }
-        for (run, task) in self.runs.sorted(by: { $0.key < $1.key }) {
-            switch task.phase {
-            case .early, .asking: self.end(run, .release(at: task.task.dueAt))
+        for run in self.runs.keys.sorted() {
+            switch self.runs[run]!.phase {
+            case .early, .asking, .workerless, .queued: self.giveBack(run)
             case .submitted, .ended: break
             }
         }
@@ -284,9 +310,9 @@ package struct ControllerStateMachine: Sendable {
     /// What still runs is given back at once: another controller finds its job and waits for it.
     package mutating func drainTimeExpired(now: Now) -> [Action] {
         var work = Work()
-        for (run, task) in self.runs.sorted(by: { $0.key < $1.key }) where task.phase == .submitted {
+        for run in self.runs.keys.sorted() where self.runs[run]!.phase == .submitted {
             work.abandoned.append(run)
-            self.end(run, .release(at: task.task.dueAt))
+            self.giveBack(run)
         }
         return self.proceed(work, now)
     }

@@ -2,11 +2,17 @@
 struct TaskRun: Sendable {
     enum Phase: Equatable, Sendable {
         /// By this process's clock the task is not due yet: the dispatcher's is ahead.
-        /// Can transition to: `asking`, `submitted`, `ended`.
+        /// Can transition to: `asking`, `workerless`, `queued`, `submitted`, `ended`.
         case early
         /// The job server was asked whether a job of an earlier claim still runs, under this name.
-        /// Can transition to: `asking` the next question, `submitted`, `ended`.
+        /// Can transition to: `asking` the next question, `workerless`, `queued`, `submitted`, `ended`.
         case asking(Question)
+        /// Its policy says what a missing worker counts as, and no worker is known; its job will have this name.
+        /// Can transition to: `queued`, `submitted`, `ended`.
+        case workerless(unique: [UInt8], since: MonotonicInstant)
+        /// Its function is at a limit, or no job server can be reached; its job will have this name.
+        /// Can transition to: `submitted`, `ended`.
+        case queued(unique: [UInt8])
         /// Its job was given to the client.
         /// Can transition to: `ended`.
         case submitted
@@ -41,6 +47,9 @@ struct TaskRun: Sendable {
         Array("\(self.task.id)-\(self.task.failures)-2".utf8)
     }
 
+    /// The function of its job.
+    var jobFunction: FunctionName { self.task.definition.gearsloth?.controller ?? self.task.definition.function }
+
     /// An earlier claim may have started this run already.
     var mayHaveStarted: Bool { self.earlierClaims > 0 }
 
@@ -70,13 +79,18 @@ struct TaskRun: Sendable {
 
     /// Whether a timer still means something.
     func expects(_ timer: ControllerStateMachine.Timer, at moment: MonotonicInstant) -> Bool {
-        switch (timer, self.phase) {
-        case (.due, .early), (.ask, .asking): true
-        case (.extend, .early), (.extend, .asking), (.extend, .submitted): self.extendAt == moment
-        case (.deadline, .submitted): self.deadline == moment
-        case (.due, .asking), (.due, .submitted), (.due, .ended), (.ask, .early), (.ask, .submitted), (.ask, .ended),
-            (.extend, .ended), (.deadline, .early), (.deadline, .asking), (.deadline, .ended):
-            false
+        switch timer {
+        case .due: self.phase == .early
+        case .ask: if case .asking = self.phase { true } else { false }
+        case .extend: self.extendAt == moment && !self.isEnded
+        case .deadline: self.phase == .submitted && self.deadline == moment
+        }
+    }
+
+    var isEnded: Bool {
+        switch self.phase {
+        case .ended: true
+        case .early, .asking, .workerless, .queued, .submitted: false
         }
     }
 

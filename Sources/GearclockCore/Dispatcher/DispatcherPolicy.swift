@@ -1,21 +1,44 @@
 /// The settings of a dispatcher.
 package struct DispatcherPolicy: Equatable, Sendable {
+    /// Whether it only hands over what worker daemons of its process stored for it, and leaves all else to others:
+    /// it claims nothing, takes nothing back, and is no member. Default no.
+    package var isExpressOnly = false
     /// How far ahead of their time tasks are claimed. Default 2 s: longer than a store hiccups, short enough to cancel.
     package var lookAhead: Duration = .seconds(2)
-    /// How often the store is asked what is due next. Default 100 ms: what another process stored for "now" waits so
-    /// long.
+    /// How often the store is asked in which lanes something is due. Default 100 ms: what another process stored for
+    /// "now" waits so long.
     package var pollInterval: Duration = .milliseconds(100)
+    /// A poll may take a tenth of the time. Default 1 s: but not more than so long passes between two.
+    package var longestPollInterval: Duration = .seconds(1)
     /// How often leases that ran out are looked for. Default 1 s.
     package var rescueInterval: Duration = .seconds(1)
+    /// How often the settings of functions are read. Default 1 s.
+    package var settingsInterval: Duration = .seconds(1)
+    /// How often the clocks of database nodes are compared with ours. Default 1 min.
+    package var clockInterval: Duration = .seconds(60)
     /// Claimed tasks in hand, the handed over but unanswered ones included. Default 4096.
     package var heldTasks = 4096
     /// Bytes of them. Default 64 MiB.
     package var heldBytes = 64 << 20
+    /// Those of one lane, and those of all lanes together whose function was deferred. Default a quarter of all: the
+    /// tasks of one function leave room for the others.
+    package var laneTasks = 1024
+    /// Tasks of a lane that are handed over first after its function was deferred or paused. Default 8.
+    package var probeTasks = 8
+    /// How long a lane rests after its function was deferred. Default 5 ms while some of its tasks are accepted: so
+    /// long may a place that became free stay empty.
+    package var laneShortestPause: Duration = .milliseconds(5)
+    /// And at most, after many deferrals. Default 5 s: a function is back so long after its workers.
+    package var laneLongestPause: Duration = .seconds(5)
     /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server.
     package var handOversAtOnce = 4
     /// The pause after a controller deferred everything, doubled up to 32 times. Default 20 ms.
     package var deferralPause: Duration = .milliseconds(20)
+    /// While no controller accepts anything for long, one task is claimed so often to see whether that is over. Default
+    /// 1 s.
+    package var trialInterval: Duration = .seconds(1)
     package var lease = LeasePolicy()
+    package var membership = MembershipPolicy()
 
     package init() {}
 }

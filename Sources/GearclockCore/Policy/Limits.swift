@@ -27,6 +27,9 @@ package enum Limits {
     /// Ids in one `get` or `cancel`: they are one transaction and one answer, payloads included.
     package static let idsPerRequest = 1000
 
+    /// Functions in one `pause` or `resume`: they are one transaction and one answer.
+    package static let functionsPerRequest = 1000
+
     /// What is kept of a function's failure message.
     package static let attemptMessageBytes = 1024
 
@@ -56,6 +59,12 @@ package enum Limits {
 
     /// Claims or settlements in one transaction.
     package static let settleBatch = 512
+
+    /// How long a daemon that says nothing stays in the membership table: longer than any clock is wrong by.
+    package static let memberMemory: Duration = .seconds(600)
+
+    /// Lanes of one claim: each is a scan of its own.
+    package static let claimLanes = 64
 
     /// Tasks of one `list` answer.
     package static let listPage = 1000

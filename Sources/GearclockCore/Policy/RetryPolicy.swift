@@ -19,12 +19,17 @@ package struct RetryPolicy: Hashable, Sendable {
     package var backoff: Backoff
     /// The share of a wait that is drawn at random, 0 ... 1: with 0.1 a wait of 10 s becomes 9 ... 11 s.
     package var jitter: Double
+    package var outcomes: OutcomePolicy
 
-    package init(maxAttempts: UInt32?, maxAge: Duration? = nil, backoff: Backoff, jitter: Double = 0) {
+    package init(
+        maxAttempts: UInt32?, maxAge: Duration? = nil, backoff: Backoff, jitter: Double = 0,
+        outcomes: OutcomePolicy = OutcomePolicy()
+    ) {
         self.maxAttempts = maxAttempts
         self.maxAge = maxAge
         self.backoff = backoff
         self.jitter = jitter
+        self.outcomes = outcomes
     }
 
     /// For tasks that name no policy: 20 attempts, 5 s, 10 s, 20 s, … up to an hour, a tenth of it by chance; about ten
@@ -53,7 +58,8 @@ package struct RetryPolicy: Hashable, Sendable {
         return .retry(at: min(at, Timestamp.latestDue))
     }
 
-    private func wait(
+    /// How long the task waits after so many failures.
+    package func wait(
         failures: UInt32, startedAt: Timestamp, now: Timestamp, using random: inout some RandomNumberGenerator
     ) -> Duration {
         let failures = max(1, failures)
@@ -80,9 +86,10 @@ package struct RetryPolicy: Hashable, Sendable {
 }
 
 extension RetryPolicy {
-    /// The policy in the form in which stores and daemons pass it on: `attempts age jitter kind values…`.
+    /// The policy in the form in which stores and daemons pass it on: `attempts age jitter kind values… outcomes…`.
     ///
-    /// Spans are in microseconds, `-` stands for "no limit": `20 - 0.1 exponential 5000000 2.0 3600000000`.
+    /// Spans are in microseconds, `-` stands for "no limit": `20 - 0.1 exponential 5000000 2.0 3600000000`. An outcome
+    /// is there only if it is not treated as usual: `lost=retry`.
     package var text: String {
         var words = [
             self.maxAttempts.map(String.init) ?? "-",
@@ -99,12 +106,15 @@ extension RetryPolicy {
         case .rounds(let immediate, let pause):
             words += ["rounds", String(immediate), String(pause.microseconds)]
         }
-        return words.joined(separator: " ")
+        return (words + self.outcomes.words).joined(separator: " ")
     }
 
     /// Reads ``text``; `nil` if it is anything else.
     package init?(text: String) {
-        let words = text.split(separator: " ")
+        var words = text.split(separator: " ")
+        let first = words.firstIndex { $0.contains("=") } ?? words.endIndex
+        guard let outcomes = OutcomePolicy(words: words[first...]) else { return nil }
+        words.removeSubrange(first...)
         guard words.count >= 5, let jitter = Double(words[2]), (0...1).contains(jitter) else { return nil }
         let attempts = UInt32(words[0])
         let age = Int64(words[1])
@@ -133,7 +143,8 @@ extension RetryPolicy {
             return nil
         }
         self.init(
-            maxAttempts: attempts, maxAge: age.map { .microseconds($0) }, backoff: backoff, jitter: jitter)
+            maxAttempts: attempts, maxAge: age.map { .microseconds($0) }, backoff: backoff, jitter: jitter,
+            outcomes: outcomes)
     }
 }
 

@@ -6,10 +6,10 @@ package actor InMemoryTaskStore: TaskStore {
     package init() {}
 
     package func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) throws(TaskStoreError) -> InsertReply {
         try copies.requireOneCopy()
-        return InsertReply(self.model.insert(tasks), nodes: ["memory"])
+        return InsertReply(self.model.insert(tasks, express: express), nodes: ["memory"])
     }
 
     package func claimDue(_ request: ClaimRequest, now: Timestamp) -> [ClaimedTask] {
@@ -28,8 +28,8 @@ package actor InMemoryTaskStore: TaskStore {
         self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
     }
 
-    package func nextDue() -> Timestamp? {
-        self.model.nextDue()
+    package func dueLanes() -> [LaneDue] {
+        self.model.dueLanes()
     }
 
     package func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) -> [CancelOutcome] {
@@ -55,4 +55,22 @@ package actor InMemoryTaskStore: TaskStore {
     package func prune(limit: Int, now: Timestamp) -> Int {
         self.model.prune(limit: limit, now: now)
     }
+
+    package func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) -> [Member] {
+        self.model.beat(id, role: role, now: now)
+    }
+
+    package func leave(_ id: OwnerID) {
+        self.model.leave(id)
+    }
+
+    package func functionSettings() -> [FunctionSettings] {
+        self.model.functionSettings()
+    }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) {
+        self.model.setFunctionSettings(settings)
+    }
+
+    package func nodeClocks() -> [NodeClock] { [] }
 }

@@ -7,14 +7,16 @@ package protocol TaskStore: Sendable {
     /// Stores new tasks. When it returns, they are durable, and proven to stand on as many data nodes as is said.
     ///
     /// A task whose id is there already is left as it is, whatever state it is in: repeating an insert is harmless.
-    /// - Parameter copies: with how many copies the caller is content.
+    /// - Parameters:
+    ///   - express: stores those of the new tasks that are due soon already claimed; `nil`: none.
+    ///   - copies: with how many copies the caller is content.
     /// - Throws: `unavailable` if there are too few nodes to begin with; `outcomeUnknown` if the tasks may stand, but
     ///   on fewer nodes than was demanded.
     func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply
 
-    /// Claims scheduled tasks that are due by `request.dueBy`, earliest first.
+    /// Claims scheduled tasks that are due by `request.dueBy`, earliest first over all lanes.
     ///
     /// A claimed task is `running`, belongs to the owner until the lease ends, and its attempt number is one higher.
     func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask]
@@ -33,8 +35,10 @@ package protocol TaskStore: Sendable {
     /// - Returns: how many; equal to `limit` if there may be more.
     func rescueExpired(endedBefore: Timestamp, limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int
 
-    /// The earliest due time of all scheduled tasks.
-    func nextDue() async throws(TaskStoreError) -> Timestamp?
+    /// When the earliest scheduled task of each lane is due, in the order of lanes; lanes without one are left out.
+    ///
+    /// It costs as much with ten million tasks as with ten, and grows with the number of lanes.
+    func dueLanes() async throws(TaskStoreError) -> [LaneDue]
 
     /// Cancels tasks that are scheduled or running; they are kept until `removeAt`.
     func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [CancelOutcome]
@@ -55,6 +59,24 @@ package protocol TaskStore: Sendable {
     /// Removes tasks in a final state whose time to be kept has passed.
     /// - Returns: how many; equal to `limit` if there may be more.
     func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int
+
+    // MARK: - What daemons tell each other
+
+    /// Says that a daemon lives; the first time it joins. Members that nobody heard of for ten minutes are removed.
+    /// - Returns: all members, this one included, in the order of their ids.
+    func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member]
+
+    /// Says that a daemon is going: others need not wait until its beats are missed. An unknown one is no error.
+    func leave(_ id: OwnerID) async throws(TaskStoreError)
+
+    /// What operators want of functions, in the order of their names' bytes.
+    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings]
+
+    /// Replaces what is wanted of these functions; empty settings remove the entry. All of it or nothing.
+    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError)
+
+    /// How far the clocks of those nodes are from ours that answer now; empty where there is no other clock.
+    func nodeClocks() async throws(TaskStoreError) -> [NodeClock]
 }
 
 /// Why a store did not do as it was asked. There are these three kinds and no other, because callers have three
@@ -79,7 +101,19 @@ package enum UnavailableReason: Equatable, Sendable {
 extension TaskStore {
     /// Stores new tasks with as many copies as the store is configured for.
     package func insert(_ tasks: [TaskDefinition], now: Timestamp) async throws(TaskStoreError) -> [InsertOutcome] {
-        try await self.insert(tasks, copies: .configured, now: now).outcomes
+        try await self.insert(tasks, express: nil, copies: .configured, now: now).outcomes
+    }
+
+    /// Stores new tasks, none of them claimed.
+    package func insert(
+        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+    ) async throws(TaskStoreError) -> InsertReply {
+        try await self.insert(tasks, express: nil, copies: copies, now: now)
+    }
+
+    /// The earliest due time of all scheduled tasks.
+    package func nextDue() async throws(TaskStoreError) -> Timestamp? {
+        try await self.dueLanes().map(\.dueAt).min()
     }
 }
 
@@ -120,23 +154,6 @@ package enum InsertOutcome: Equatable, Sendable {
     case exists(TaskState)
     /// It is larger than what the database takes at once, and not stored; nor will it be if it is repeated.
     case tooLarge(limitBytes: Int)
-}
-
-/// What a dispatcher asks for.
-package struct ClaimRequest: Equatable, Sendable {
-    package var owner: OwnerID
-    /// Tasks due at this moment or before: now, or a little ahead.
-    package var dueBy: Timestamp
-    /// At most so many, 1 ... ``Limits/claimBatch``.
-    package var limit: Int
-    package var leaseUntil: Timestamp
-
-    package init(owner: OwnerID, dueBy: Timestamp, limit: Int, leaseUntil: Timestamp) {
-        self.owner = owner
-        self.dueBy = dueBy
-        self.limit = limit
-        self.leaseUntil = leaseUntil
-    }
 }
 
 /// What became of one change that was fenced by a claim.

@@ -3,20 +3,30 @@ package struct TaskStoreModel: Sendable {
     package private(set) var records: [TaskID: TaskRecord] = [:]
     /// Scheduled tasks by due time; the id breaks ties, as an index does.
     private var schedule = OrderedSchedule()
+    var members: [OwnerID: (member: Member, seenAt: Timestamp)] = [:]
+    package internal(set) var settings: [FunctionName: FunctionSettings] = [:]
 
     package init() {}
 
-    package mutating func insert(_ tasks: [TaskDefinition]) -> [InsertOutcome] {
+    package mutating func insert(_ tasks: [TaskDefinition], express: ExpressClaim? = nil) -> [InsertOutcome] {
         tasks.map { task in
             if let present = self.records[task.id] { return .exists(present.state) }
-            self.records[task.id] = TaskRecord(task)
-            self.schedule.insert(task.dueAt, task.id)
+            var record = TaskRecord(task)
+            if let express, task.dueAt <= express.dueBy {
+                record.state = .running
+                record.attempt = 1
+                record.owner = express.owner
+                record.leaseUntil = express.leaseUntil
+            } else {
+                self.schedule.insert(task.dueAt, task.id)
+            }
+            self.records[task.id] = record
             return .inserted
         }
     }
 
     package mutating func claimDue(_ request: ClaimRequest) -> [ClaimedTask] {
-        self.schedule.first(request.limit, dueBy: request.dueBy).map { id in
+        self.chosen(for: request).map { id in
             self.update(id) { record in
                 record.state = .running
                 record.attempt += 1
@@ -29,6 +39,25 @@ package struct TaskStoreModel: Sendable {
                 claim: Claim(id: id, owner: request.owner, attempt: record.attempt),
                 failures: record.failures, leaseUntil: request.leaseUntil)
         }
+    }
+
+    private func chosen(for request: ClaimRequest) -> [TaskID] {
+        var room = request.lanes.map { Dictionary(uniqueKeysWithValues: $0.map { ($0.lane, $0.limit) }) }
+        var chosen: [TaskID] = []
+        var bytes = 0
+        for id in self.schedule.ids(dueBy: request.dueBy) where request.buckets.contains(id) {
+            guard chosen.count < request.limit else { break }
+            let definition = self.records[id]!.definition
+            if room != nil {
+                let lane = Lane(of: definition.function)
+                guard let left = room?[lane], left > 0 else { continue }
+                room?[lane] = left - 1
+            }
+            bytes += definition.weightBytes
+            guard chosen.isEmpty || bytes <= request.limitBytes else { break }
+            chosen.append(id)
+        }
+        return chosen
     }
 
     package mutating func extend(_ claims: [Claim], leaseUntil: Timestamp) -> [FencedOutcome] {
@@ -77,6 +106,16 @@ package struct TaskStoreModel: Sendable {
             self.reschedule(record.id, at: record.definition.dueAt, attempt)
         }
         return expired.count
+    }
+
+    package func dueLanes() -> [LaneDue] {
+        var earliest: [Lane: Timestamp] = [:]
+        for id in self.schedule.ids(dueBy: .distantFuture) {
+            let definition = self.records[id]!.definition
+            let lane = Lane(of: definition.function)
+            if earliest[lane] == nil { earliest[lane] = definition.dueAt }
+        }
+        return earliest.map { LaneDue(lane: $0.key, dueAt: $0.value) }.sorted { $0.lane < $1.lane }
     }
 
     package func nextDue() -> Timestamp? {
@@ -214,8 +253,8 @@ private struct OrderedSchedule {
         self.entries.remove(at: index)
     }
 
-    func first(_ limit: Int, dueBy: Timestamp) -> [TaskID] {
-        self.entries.prefix(limit).prefix { $0.due <= dueBy }.map(\.id)
+    func ids(dueBy: Timestamp) -> some Sequence<TaskID> {
+        self.entries.lazy.prefix { $0.due <= dueBy }.map(\.id)
     }
 
     private func index(of due: Timestamp, _ id: TaskID) -> Int {

@@ -65,6 +65,10 @@ package enum AttemptOutcome: UInt8, CaseIterable, Sendable {
     case handedOut = 3
     /// The controller's lease ran out: its process died or froze.
     case leaseExpired = 4
+    /// The connection to the job server was lost, and the task's policy counts that.
+    case lost = 5
+    /// No job server had a worker for the function, and the task's policy counts that.
+    case noWorker = 6
 }
 
 /// One entry of a task's history.

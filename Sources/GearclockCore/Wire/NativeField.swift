@@ -48,6 +48,7 @@ enum NativeField {
 /// | `max` | 3600 | the longest wait in seconds (exponential, linear) |
 /// | `delays` | – | the waits in seconds, one after the other; the last repeats (list) |
 /// | `jitter` | 0.1 | the share of a wait that is drawn at random, 0 ... 1 |
+/// | `outcomes` | – | what `fail`, `exception`, `timeout`, `lost` and `no_worker` count as (``OutcomePolicy``) |
 struct NativeRetry {
     private let object: JSONObject
 
@@ -56,10 +57,6 @@ struct NativeRetry {
         for member in object.members {
             let name = String(decoding: member.name.prefix(100), as: UTF8.self)
             if Self.known.contains(name) { continue }
-            if Self.unsupported.contains(name) {
-                throw TaskError(
-                    .unsupportedField, "retry.\(name) is not supported by this version", field: "retry.\(name)")
-            }
             throw TaskError(.unknownField, "There is no field retry.\(name)", field: "retry.\(name)")
         }
     }
@@ -68,7 +65,37 @@ struct NativeRetry {
         RetryPolicy(
             maxAttempts: try self.maxAttempts(), maxAge: try self.span("max_age", least: 0.001),
             backoff: try self.backoff(),
-            jitter: try self.number("jitter", 0...1) ?? RetryPolicy.standard.jitter)
+            jitter: try self.number("jitter", 0...1) ?? RetryPolicy.standard.jitter, outcomes: try self.outcomes())
+    }
+
+    private func outcomes() throws(TaskError) -> OutcomePolicy {
+        var policy = OutcomePolicy()
+        guard let value = self.object["outcomes"], value != .null else { return policy }
+        guard case .object(let outcomes) = value else {
+            throw TaskError(.wrongType, "retry.outcomes is an object, not \(value.kind)", field: "retry.outcomes")
+        }
+        for member in outcomes.members {
+            let name = String(decoding: member.name.prefix(100), as: UTF8.self)
+            guard let kind = OutcomePolicy.Kind(rawValue: name) else {
+                throw TaskError(
+                    .unknownField, "There is no field retry.outcomes.\(name)", field: "retry.outcomes.\(name)")
+            }
+            policy[kind] = try self.treatment(member.value, of: kind)
+        }
+        return policy
+    }
+
+    /// `nil` is `"wait"`, which a missing worker may count as.
+    private func treatment(
+        _ value: JSONValue, of kind: OutcomePolicy.Kind
+    ) throws(TaskError) -> OutcomePolicy.Treatment? {
+        let text = value.stringBytes.map { String(decoding: $0, as: UTF8.self) }
+        if kind == .noWorker, text == "wait" { return nil }
+        guard let treatment = text.flatMap(OutcomePolicy.Treatment.init(rawValue:)) else {
+            let also = kind == .noWorker ? ", wait" : ""
+            throw Self.invalid("outcomes.\(kind.rawValue)", "is retry, release\(also) or discard")
+        }
+        return treatment
     }
 
     private func maxAttempts() throws(TaskError) -> UInt32? {
@@ -150,12 +177,6 @@ struct NativeRetry {
     }
 
     static let known: Set<String> = [
-        "max_attempts", "max_age", "backoff", "initial", "factor", "max", "delays", "jitter",
-    ]
-
-    /// What the outcomes of an attempt count as: planned, so that their names are taken.
-    static let unsupported: Set<String> = [
-        "fail", "exception", "timeout", "lost_connection", "no_worker", "on_fail", "on_exception", "on_timeout",
-        "on_lost_connection", "on_no_worker",
+        "max_attempts", "max_age", "backoff", "initial", "factor", "max", "delays", "jitter", "outcomes",
     ]
 }

@@ -1,4 +1,4 @@
-/// The answers of `gearclock_get`, `_list`, `_cancel` and `_stats`.
+/// The answers of `gearclock_get`, `_list`, `_cancel`, `_stats`, `_pause`, `_resume` and `_limits`.
 package enum TaskAnswers {
     /// A task, and the name of the store that has it.
     package struct LocatedRecord: Equatable, Sendable {
@@ -76,17 +76,38 @@ package enum TaskAnswers {
 
     /// `{"stores": [{"store", "scheduled", …, "overdue", "oldest_due_at"?}]}`; of a store that did not answer
     /// `{"store", "error": …}`.
-    package static func stats(_ counts: [(store: String, counts: Result<TaskCounts, TaskError>)]) -> [UInt8] {
+    package static func stats(_ counts: [StoreReply<TaskCounts>]) -> [UInt8] {
+        Self.stores(counts) { counts, writer in counts.write(to: &writer) }
+    }
+
+    /// `{"stores": [{"store", "functions": […]}]}`, each function as
+    /// `{"function", "paused", "in_flight"?, "per_second"?, "queue_watermark"?}`; of a store that did not answer
+    /// `{"store", "error": …}`.
+    package static func settings(_ settings: [StoreReply<[FunctionSettings]>]) -> [UInt8] {
+        Self.stores(settings) { settings, writer in
+            writer.name("functions")
+            writer.array { writer in
+                for setting in settings { setting.write(to: &writer) }
+            }
+        }
+    }
+
+    /// What one of the stores answered.
+    package typealias StoreReply<Success> = (store: String, reply: Result<Success, TaskError>)
+
+    private static func stores<Success>(
+        _ replies: [StoreReply<Success>], _ write: (Success, inout JSONWriter) -> Void
+    ) -> [UInt8] {
         var writer = JSONWriter()
         writer.object { writer in
             writer.name("stores")
             writer.array { writer in
-                for (store, counts) in counts {
-                    switch counts {
-                    case .success(let counts):
+                for (store, reply) in replies {
+                    switch reply {
+                    case .success(let success):
                         writer.object { writer in
                             writer.member("store", store)
-                            counts.write(to: &writer)
+                            write(success, &writer)
                         }
                     case .failure(let error):
                         Self.write(StoreFailure(store: store, error: error), to: &writer)
@@ -229,6 +250,16 @@ extension RetryPolicy {
             }
             writer.name("jitter")
             writer.value(.number(self.jitter))
+            guard !self.outcomes.isUsual else { return }
+            writer.name("outcomes")
+            writer.object { writer in
+                let text = { (kind: OutcomePolicy.Kind) in self.outcomes[kind]?.rawValue ?? "wait" }
+                writer.member("fail", text(.fail))
+                writer.member("exception", text(.exception))
+                writer.member("timeout", text(.timeout))
+                writer.member("lost", text(.lost))
+                writer.member("no_worker", text(.noWorker))
+            }
         }
     }
 }
@@ -243,6 +274,21 @@ extension TaskCounts {
         writer.member("expired", self.expired)
         writer.member("overdue", self.overdue)
         if let oldestDue { writer.member("oldest_due_at", oldestDue) }
+    }
+}
+
+extension FunctionSettings {
+    fileprivate func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.text(self.function.bytes, "function", "function_base64")
+            writer.member("paused", self.isPaused)
+            if let inFlight { writer.member("in_flight", inFlight) }
+            if let perThousandSeconds {
+                writer.name("per_second")
+                writer.value(.number(Double(perThousandSeconds) / 1000))
+            }
+            if let queueWatermark { writer.member("queue_watermark", queueWatermark) }
+        }
     }
 }
 
@@ -286,6 +332,8 @@ extension AttemptOutcome {
         case .timedOut: "timed_out"
         case .handedOut: "handed_out"
         case .leaseExpired: "lease_expired"
+        case .lost: "lost"
+        case .noWorker: "no_worker"
         }
     }
 }

@@ -58,10 +58,7 @@ extension ListFilter {
         try Requests.check(object, ["function", "state", "after", "limit"])
         self.init()
         if let value = object["function"], value != .null {
-            guard let bytes = value.stringBytes, let function = FunctionName(bytes) else {
-                throw TaskError(.invalidValue, "function is the name of a function", field: "function")
-            }
-            self.function = function
+            self.function = try Requests.function(value, "function")
         }
         if let value = object["state"], value != .null {
             let name = value.stringBytes.map { String(decoding: $0, as: UTF8.self) }
@@ -89,7 +86,7 @@ package enum StatsRequest {
 }
 
 /// What the requests have in common.
-private enum Requests {
+enum Requests {
     static func value(_ bytes: [UInt8]) throws(TaskError) -> JSONValue {
         guard bytes.count <= Limits.submissionBytes else {
             throw TaskError(.tooLarge, "A request has at most \(Limits.submissionBytes) bytes")
@@ -114,6 +111,22 @@ private enum Requests {
             let name = String(decoding: member.name.prefix(100), as: UTF8.self)
             if !known.contains(name) { throw TaskError(.unknownField, "There is no field \(name)", field: name) }
         }
+    }
+
+    static func function(_ value: JSONValue, _ field: String) throws(TaskError) -> FunctionName {
+        guard let bytes = value.stringBytes, let function = FunctionName(bytes) else {
+            throw TaskError(.invalidValue, "A function is a name of 1 to 512 bytes", field: field)
+        }
+        return function
+    }
+
+    /// A text that may be missing.
+    static func text(_ object: JSONObject, _ field: StaticString) throws(TaskError) -> String? {
+        guard let value = object[field], value != .null else { return nil }
+        guard let bytes = value.stringBytes else {
+            throw TaskError(.wrongType, "\(field) is a string, not \(value.kind)", field: field.description)
+        }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     static func id(_ value: JSONValue, field: String?) throws(TaskError) -> TaskID {

@@ -6,11 +6,12 @@ package struct IntakeStateMachine: Equatable, Sendable {
     package typealias SubmissionID = UInt64
 
     package enum Action: Equatable, Sendable {
-        /// Insert, and report by ``insertReplied(_:now:using:)``.
-        case insert([TaskDefinition], copies: CopiesDemand)
+        /// Insert, tell the dispatcher what it got (``StoredTasks``), and report by
+        /// ``insertReplied(_:now:offer:using:)``.
+        case insert([TaskDefinition], express: ExpressClaim? = nil, copies: CopiesDemand)
         /// Answer these submissions.
         case answer([Answer])
-        /// Call ``timerFired(now:)`` then; it replaces the timer set before.
+        /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
     }
 
@@ -71,7 +72,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
     private var backoff = StoreBackoff()
     /// Demands for more copies than there are nodes now. They wait by themselves, so that nobody waits for them.
     private var scarce: [CopiesDemand: StoreBackoff] = [:]
-    /// The insert that did not go well, until ``patienceChecked(now:)``.
+    /// The insert that did not go well, until ``patienceChecked(now:offer:)``.
     private var failure: Failure?
 
     package init() {}
@@ -118,16 +119,20 @@ package struct IntakeStateMachine: Equatable, Sendable {
     }
 
     // MARK: - Events
+    // All of them may lead to an insert; `offer` is asked then, and only then, what the dispatcher would take of it.
 
     /// Submissions arrived; each has at least one task.
-    package mutating func submitted(_ submissions: [Submission], now: Now) -> [Action] {
+    package mutating func submitted(
+        _ submissions: [Submission], now: Now, offer: () -> ExpressOffer? = { nil }
+    ) -> [Action] {
         self.waiting += submissions
-        return self.proceed(now)
+        return self.proceed(now, offer)
     }
 
-    /// After a failure ``patienceChecked(now:)`` comes next; before it, submissions may be withdrawn.
+    /// After a failure ``patienceChecked(now:offer:)`` comes next; before it, submissions may be withdrawn.
     package mutating func insertReplied(
-        _ reply: Swift.Result<InsertReply, TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
+        _ reply: Swift.Result<InsertReply, TaskStoreError>, now: Now, offer: () -> ExpressOffer? = { nil },
+        using random: inout some RandomNumberGenerator
     ) -> [Action] {
         guard case .inserting(var submissions, since: _) = self.state else {
             preconditionFailure("Invalid state: \(self.state)")
@@ -139,7 +144,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
             precondition(reply.outcomes.count == submissions.reduce(0) { $0 + $1.tasks.count })
             self.backoff.succeeded()
             self.scarce[copies] = nil
-            return [.answer(Self.answers(to: submissions, reply))] + self.proceed(now)
+            return [.answer(Self.answers(to: submissions, reply))] + self.proceed(now, offer)
         case .failure(let error):
             switch error {
             case .unavailable(_, .tooFewCopies):
@@ -157,14 +162,14 @@ package struct IntakeStateMachine: Equatable, Sendable {
     }
 
     /// After a failed insert: who has waited long enough is told, and the others wait on.
-    package mutating func patienceChecked(now: Now) -> [Action] {
+    package mutating func patienceChecked(now: Now, offer: () -> ExpressOffer? = { nil }) -> [Action] {
         guard let failure = self.failure else { return [] }
         self.failure = nil
-        return self.giveUp(after: failure, now: now) + self.proceed(now)
+        return self.giveUp(after: failure, now: now) + self.proceed(now, offer)
     }
 
-    package mutating func timerFired(now: Now) -> [Action] {
-        self.proceed(now)
+    package mutating func timerFired(now: Now, offer: () -> ExpressOffer? = { nil }) -> [Action] {
+        self.proceed(now, offer)
     }
 
     /// Submissions are stored elsewhere: those that wait, were never perhaps stored, and that the caller wants.
@@ -196,7 +201,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
         return [.answer(answers)]
     }
 
-    private mutating func proceed(_ now: Now) -> [Action] {
+    private mutating func proceed(_ now: Now, _ offer: () -> ExpressOffer?) -> [Action] {
         switch self.state {
         case .inserting:
             return []
@@ -209,9 +214,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
             guard let copies = self.nextDemand(now) else {
                 return self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? []
             }
-            let batch = self.takeBatch(copies)
+            let (batch, express) = self.takeBatch(copies, offer())
             self.state = .inserting(batch, since: now.monotonic)
-            return [.insert(batch.flatMap(\.tasks), copies: copies)]
+            return [.insert(batch.flatMap(\.tasks), express: express, copies: copies)]
         }
     }
 
@@ -220,26 +225,31 @@ package struct IntakeStateMachine: Equatable, Sendable {
         self.waiting.first { self.scarce[$0.copies]?.permits(now.monotonic) ?? true }?.copies
     }
 
-    /// One insert proves as many copies of all its tasks, so that only equal demands share one.
-    private mutating func takeBatch(_ copies: CopiesDemand) -> [Submission] {
+    /// One insert proves as many copies of all its tasks, so that only equal demands share one. Nor do submissions
+    /// share one if the dispatcher takes one of them at once and another not: the claim is for all that is due.
+    private mutating func takeBatch(
+        _ copies: CopiesDemand, _ offer: ExpressOffer?
+    ) -> (submissions: [Submission], express: ExpressClaim?) {
         var (batch, rest): ([Submission], [Submission]) = ([], [])
-        var (tasks, bytes, isFull) = (0, 0, false)
+        var (tasks, bytes) = (0, 0)
+        var isExpress: Bool?
         for (index, submission) in self.waiting.enumerated() {
-            guard submission.copies == copies else {
+            let isTaken = offer?.takes(submission.tasks)
+            guard submission.copies == copies, isTaken == nil || isExpress == nil || isTaken == isExpress else {
                 rest.append(submission)
                 continue
             }
             tasks += submission.tasks.count
             bytes += submission.tasks.reduce(0) { $0 + $1.weightBytes }
-            isFull = !batch.isEmpty && (tasks > Limits.insertBatch || bytes > Limits.insertBatchBytes)
-            if isFull {
+            if !batch.isEmpty, tasks > Limits.insertBatch || bytes > Limits.insertBatchBytes {
                 rest += self.waiting[index...]
                 break
             }
+            isExpress = isExpress ?? isTaken
             batch.append(submission)
         }
         self.waiting = rest
-        return batch
+        return (batch, isExpress == true ? offer?.claim : nil)
     }
 
     private static func answers(to submissions: [Submission], _ reply: InsertReply) -> [Answer] {

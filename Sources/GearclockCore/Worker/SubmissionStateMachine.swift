@@ -8,13 +8,16 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     package typealias SubmissionID = IntakeStateMachine.SubmissionID
     /// The place of a cluster in the list that the machine was made with.
     package typealias ClusterIndex = Int
+    /// What the dispatcher of a cluster in the same process takes now; `nil`: nothing, or there is none.
+    package typealias Offers = (ClusterIndex) -> ExpressOffer?
 
     package enum Action: Equatable, Sendable {
-        /// Insert into a cluster, and report by ``insertReplied(_:_:now:using:)``.
-        case insert(ClusterIndex, [TaskDefinition], copies: CopiesDemand)
+        /// Insert into a cluster, tell its dispatcher what it got (``StoredTasks``), and report by
+        /// ``insertReplied(_:_:now:offer:using:)``.
+        case insert(ClusterIndex, [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand)
         /// Answer these submissions.
         case answer([Answer])
-        /// Call ``timerFired(now:)`` then; it replaces the timer set before.
+        /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
         /// Everything is answered; nothing more will come.
         case stopped
@@ -81,7 +84,9 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     // MARK: - Events
 
     /// Submissions arrived; each has at least one task.
-    package mutating func submitted(_ submissions: [(SubmissionID, [SubmittedTask])], now: Now) -> [Action] {
+    package mutating func submitted(
+        _ submissions: [(SubmissionID, [SubmittedTask])], now: Now, offers: Offers = { _ in nil }
+    ) -> [Action] {
         let deadline = now.monotonic.advanced(by: self.patience)
         var actions: [Action] = []
         var queues: [[IntakeStateMachine.Submission]] = self.intakes.map { _ in [] }
@@ -94,36 +99,40 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             }
         }
         for (cluster, queue) in queues.enumerated() where !queue.isEmpty {
-            actions += self.translated(self.intakes[cluster].submitted(queue, now: now), of: cluster)
+            let queued = self.intakes[cluster].submitted(queue, now: now, offer: { offers(cluster) })
+            actions += self.translated(queued, of: cluster)
         }
-        return actions + self.conclude(now)
+        return actions + self.conclude(now, offers)
     }
 
     package mutating func insertReplied(
         _ cluster: ClusterIndex, _ reply: Result<InsertReply, TaskStoreError>, now: Now,
-        using random: inout some RandomNumberGenerator
+        offers: Offers = { _ in nil }, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        let replied = self.intakes[cluster].insertReplied(reply, now: now, using: &random)
+        let replied = self.intakes[cluster].insertReplied(
+            reply, now: now, offer: { offers(cluster) }, using: &random)
         var actions = self.translated(replied, of: cluster)
         // Who can be stored elsewhere is not refused.
-        actions += self.moveOn(now)
-        actions += self.translated(self.intakes[cluster].patienceChecked(now: now), of: cluster)
-        return actions + self.conclude(now)
+        actions += self.moveOn(now, offers)
+        let checked = self.intakes[cluster].patienceChecked(now: now, offer: { offers(cluster) })
+        actions += self.translated(checked, of: cluster)
+        return actions + self.conclude(now, offers)
     }
 
-    package mutating func timerFired(now: Now) -> [Action] {
+    package mutating func timerFired(now: Now, offers: Offers = { _ in nil }) -> [Action] {
         var actions: [Action] = []
         for cluster in self.intakes.indices where self.timers[cluster].map({ $0 <= now.monotonic }) ?? false {
             self.timers[cluster] = nil
-            actions += self.translated(self.intakes[cluster].timerFired(now: now), of: cluster)
+            let fired = self.intakes[cluster].timerFired(now: now, offer: { offers(cluster) })
+            actions += self.translated(fired, of: cluster)
         }
-        return actions + self.conclude(now)
+        return actions + self.conclude(now, offers)
     }
 
     /// No more submissions will arrive. Those that are here are stored and answered.
-    package mutating func shutdownRequested(now: Now) -> [Action] {
+    package mutating func shutdownRequested(now: Now, offers: Offers = { _ in nil }) -> [Action] {
         self.isDraining = true
-        return self.conclude(now)
+        return self.conclude(now, offers)
     }
 
     // MARK: - Parts
@@ -215,7 +224,7 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     }
 
     /// Takes what may go anywhere from clusters that cannot store it now to some that can.
-    private mutating func moveOn(_ now: Now) -> [Action] {
+    private mutating func moveOn(_ now: Now, _ offers: Offers) -> [Action] {
         guard self.intakes.count > 1 else { return [] }
         var actions: [Action] = []
         for cluster in self.intakes.indices {
@@ -227,7 +236,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
                 queues[target].append(self.enqueue(part, in: target, deadline: submission.deadline))
             }
             for (target, queue) in queues.enumerated() where !queue.isEmpty {
-                actions += self.translated(self.intakes[target].submitted(queue, now: now), of: target)
+                let queued = self.intakes[target].submitted(queue, now: now, offer: { offers(target) })
+                actions += self.translated(queued, of: target)
             }
         }
         return actions
@@ -256,8 +266,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     ) -> [Action] {
         actions.compactMap { action in
             switch action {
-            case .insert(let tasks, let copies):
-                return .insert(cluster, tasks, copies: copies)
+            case .insert(let tasks, let express, let copies):
+                return .insert(cluster, tasks, express: express, copies: copies)
             case .answer(let answers):
                 let complete = answers.compactMap { self.answered($0, by: cluster) }
                 return complete.isEmpty ? nil : .answer(complete)
@@ -309,8 +319,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
 
     // MARK: - The end of each event
 
-    private mutating func conclude(_ now: Now) -> [Action] {
-        var actions = self.moveOn(now)
+    private mutating func conclude(_ now: Now, _ offers: Offers) -> [Action] {
+        var actions = self.moveOn(now, offers)
         if self.isDraining, self.parts.isEmpty, !self.isStopped {
             self.isStopped = true
             return actions + [.stopped]

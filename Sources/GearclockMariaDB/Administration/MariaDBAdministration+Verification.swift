@@ -74,7 +74,8 @@ extension MariaDBAdministration {
             Question(
                 name: "no task is still running ten minutes after its lease ended",
                 sql: """
-                    SELECT count(*) FROM task FORCE INDEX (task_wake) WHERE state = 1 AND wake_at < \(forgotten)
+                    SELECT count(*) FROM task FORCE INDEX (task_wake)
+                    WHERE lane = 1 AND wake_at < \(forgotten)
                     """),
         ]
     }

@@ -69,11 +69,12 @@ package final class MariaDBTaskStore: TaskStore {
     // MARK: - Changes
 
     package func insert(
-        _ tasks: [TaskDefinition], copies: CopiesDemand, now: Timestamp
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
     ) async throws(TaskStoreError) -> InsertReply {
         let plan = try await self.plan(copies)
-        let (outcomes, node) = try await self.change(InsertOperation(tasks)) {
-            (operation, change) throws(MariaDBFailure) in try change.insert(operation.openTasks)
+        let (outcomes, node) = try await self.change(InsertOperation(tasks, express: express)) {
+            (operation, change) throws(MariaDBFailure) in
+            try change.insert(operation.openTasks, express: operation.express)
         }
         let stored = zip(tasks, outcomes).filter { $0.1.isStored }.map(\.0)
         return InsertReply(outcomes, nodes: try await self.prove(stored, plan, seenOn: node))
@@ -88,7 +89,8 @@ package final class MariaDBTaskStore: TaskStore {
     package func extend(
         _ claims: [Claim], leaseUntil: Timestamp, now: Timestamp
     ) async throws(TaskStoreError) -> [FencedOutcome] {
-        try await self.change(RepeatableOperation(.claim)) { (_, change) throws(MariaDBFailure) in
+        try await self.change(RepeatableOperation(.claim(by: claims.first?.owner))) {
+            (_, change) throws(MariaDBFailure) in
             try change.extend(claims, leaseUntil: leaseUntil)
         }.0
     }
@@ -118,7 +120,7 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     package func eject(_ ids: [TaskID], now: Timestamp) async throws(TaskStoreError) {
-        _ = try await self.change(RepeatableOperation<Bool>(.claim)) { (_, change) throws(MariaDBFailure) in
+        _ = try await self.change(RepeatableOperation<Bool>(.claim(by: nil))) { (_, change) throws(MariaDBFailure) in
             try change.eject(ids)
             return true
         }
@@ -132,9 +134,8 @@ package final class MariaDBTaskStore: TaskStore {
 
     // MARK: - Reading
 
-    package func nextDue() async throws(TaskStoreError) -> Timestamp? {
-        // Where claims are made: there it is seen at once what they left.
-        try await self.read(for: .claim) { (reading) throws(MariaDBFailure) in try reading.nextDue() }
+    package func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.dueLanes() }
     }
 
     package func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
@@ -149,13 +150,17 @@ package final class MariaDBTaskStore: TaskStore {
         try await self.read { (reading) throws(MariaDBFailure) in try reading.counts(now: now) }
     }
 
+    package func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.read { (reading) throws(MariaDBFailure) in try reading.functionSettings() }
+    }
+
     // MARK: - Calls
 
     /// One change, in one transaction on one node, until it is done, or cannot be.
     ///
     /// - Parameter body: does what is open of the operation.
     /// - Returns: the answer, and the node on which all of it was seen, if there is one.
-    private func change<Operation: ClusterOperation>(
+    func change<Operation: ClusterOperation>(
         _ operation: Operation,
         _ body: @escaping @Sendable (Operation, MariaDBChange) throws(MariaDBFailure) -> Operation.Answer
     ) async throws(TaskStoreError) -> (Operation.Answer, seenOn: NodeIndex?) {
@@ -173,10 +178,9 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     private func read<Value: Equatable & Sendable>(
-        for purpose: ClusterStateMachine.Purpose = .read,
         _ body: @escaping @Sendable (MariaDBReading) throws(MariaDBFailure) -> Value
     ) async throws(TaskStoreError) -> Value {
-        try await self.call(RepeatableOperation<Value>(purpose)) { _, node, deadline in
+        try await self.call(RepeatableOperation<Value>(.read)) { _, node, deadline in
             await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
                 connection.reading(self.clock, body)
             }

@@ -47,7 +47,7 @@ package final class MariaDBConnection {
     /// Set by a failure after which nothing can be asked any more.
     package private(set) var isBroken = false
     /// What is known about the scans for due tasks and for ended leases on this connection.
-    package var dueScan = ScanBound()
+    package var laneScans = LaneScans()
     package var leaseScan = ScanBound()
 
     /// Connects and logs in; takes up to the connect timeout, rounded up to seconds, for each of the two.

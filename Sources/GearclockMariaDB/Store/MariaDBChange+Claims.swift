@@ -4,13 +4,11 @@ internal import GearclockEnvironment
 extension MariaDBChange {
     package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         try self.connection.setCausal(true)
-        let ids = try self.due(SQL.due, request, now: now)
+        let ids = try self.due(request, isLocked: false, now: now)
         if ids.isEmpty { return [] }
         do {
             // Fewer rows than ids: somebody took some of them after we looked.
-            if try self.claim(ids, request) == ids.count {
-                return try self.claimed(self.readable(ids, now: now), request)
-            }
+            if try self.claim(ids, request) == ids.count { return try self.claimed(ids, request, now: now) }
         } catch  where error.meaning == .ruleViolation {}
         try self.connection.rollback()
         return try self.claimCarefully(request, now: now)
@@ -18,41 +16,41 @@ extension MariaDBChange {
 
     /// Locks what is due, without what others hold, and looks at it before it claims it.
     private func claimCarefully(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
-        var ids: [TaskID] = []
-        var request = request
-        let limit = request.limit
         while true {
-            request.limit = limit - ids.count
-            let found = try self.due(SQL.dueLocked, request, now: now)
-            let rows = try self.rows(SQL.lock, found)
+            let ids = try self.due(request, isLocked: true, now: now)
             // A row of ours is due when the index says so.
-            let foreign = rows.filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
+            let foreign = try self.rows(SQL.lock, ids).filter {
+                $0.breaksRule || $0.record.definition.dueAt > request.dueBy
+            }
+            guard !foreign.isEmpty else { return try self.claimAll(ids, request, now: now) }
+            // Other tasks may stand behind those.
             try self.setAside(foreign, now: now)
-            let strange = Set(foreign.map(\.record.id))
-            let good = found.filter { !strange.contains($0) }
-            guard try self.claim(good, request) == good.count else { throw .conflict(.statement) }
-            ids += good
-            // Other tasks may stand behind those that were set aside.
-            if foreign.isEmpty || ids.count >= limit { break }
         }
-        return try self.claimed(self.readable(ids, now: now), request)
     }
 
+    private func claimAll(
+        _ ids: [TaskID], _ request: ClaimRequest, now: Timestamp
+    ) throws(MariaDBFailure) -> [ClaimedTask] {
+        guard try self.claim(ids, request) == ids.count else { throw .conflict(.statement) }
+        return try self.claimed(ids, request, now: now)
+    }
+
+    /// What is due, earliest first.
     private func due(
-        _ sql: String, _ request: ClaimRequest, now: Timestamp
+        _ request: ClaimRequest, isLocked: Bool, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
-        let due = try self.connection.statement(sql)
-        let began = self.clock.now.monotonic
-        let start = self.connection.dueScan.start(now: began)
-        due.bind(1, start)
-        due.bind(2, request.dueBy)
-        due.bind(3, Int64(max(0, request.limit)))
-        let found = try self.found(by: due)
-        let ended = self.clock.now.monotonic
-        try self.connection.noteDueScan(
-            from: start, head: found.first?.at ?? request.dueBy, present: now, took: began.duration(to: ended),
-            now: ended)
-        return found.map(\.id)
+        let scan = LaneScan(self.connection, clock: self.clock)
+        let shares: [LaneShare]
+        if let lanes = request.lanes {
+            shares = lanes.map { LaneShare(lane: $0.lane, limit: min($0.limit, request.limit)) }
+        } else {
+            shares = try scan.dueLanes(present: now).filter { $0.dueAt <= request.dueBy }.map {
+                LaneShare(lane: $0.lane, limit: request.limit)
+            }
+        }
+        let found = try scan.due(
+            shares, by: request.dueBy, buckets: request.buckets, isLocked: isLocked, present: now)
+        return found.prefix(max(0, request.limit)).map(\.id)
     }
 
     private func claim(_ ids: [TaskID], _ request: ClaimRequest) throws(MariaDBFailure) -> Int {
@@ -63,21 +61,63 @@ extension MariaDBChange {
         }
     }
 
-    /// The rows that were just claimed, without those that nobody can run: these are discarded.
-    private func readable(_ ids: [TaskID], now: Timestamp) throws(MariaDBFailure) -> [TaskRow] {
-        let rows = try self.rows(SQL.tasks, ids)
-        let unreadable = rows.filter { $0.defect != nil }
-        try self.setAside(unreadable, now: now)
-        return unreadable.isEmpty ? rows : rows.filter { $0.defect == nil }
-    }
-
-    private func claimed(_ rows: [TaskRow], _ request: ClaimRequest) -> [ClaimedTask] {
-        rows.map { row in
+    /// What was just claimed, without those that nobody can run: these are discarded.
+    ///
+    /// Mostly all of it is light enough. If not, everything is taken back and the first of it claimed again, so that
+    /// the common case pays nothing. However large the tasks are, only those that are kept are read whole.
+    private func claimed(
+        _ ids: [TaskID], _ request: ClaimRequest, now: Timestamp
+    ) throws(MariaDBFailure) -> [ClaimedTask] {
+        var rows = try self.weighed(ids)
+        rows.sort { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
+        var weight = 0
+        let kept = rows.prefix { row in
+            weight += row.weight
+            return weight <= request.limitBytes
+        }
+        guard kept.count == rows.count || rows.count == 1 else {
+            try self.connection.rollback()
+            return try self.claimAll(rows.prefix(max(1, kept.count)).map(\.id), request, now: now)
+        }
+        let whole = try self.rows(SQL.tasks, rows.filter(\.isCut).map(\.id))
+        let wholeByID = Dictionary(whole.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
+        let complete = rows.map { wholeByID[$0.id] ?? $0.row }
+        try self.setAside(complete.filter { $0.defect != nil }, now: now)
+        return complete.filter { $0.defect == nil }.map { row in
             ClaimedTask(
                 definition: row.record.definition,
                 claim: Claim(id: row.record.id, owner: request.owner, attempt: row.record.attempt),
                 failures: row.record.failures, leaseUntil: request.leaseUntil)
-        }.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
+        }
+    }
+
+    /// A task whose payload and document may have been too large to be read along.
+    private struct WeighedRow {
+        var row: TaskRow
+        var weight: Int
+        var isCut: Bool
+
+        var id: TaskID { self.row.record.id }
+        var dueAt: Timestamp { self.row.record.definition.dueAt }
+    }
+
+    private func weighed(_ ids: [TaskID]) throws(MariaDBFailure) -> [WeighedRow] {
+        var rows: [WeighedRow] = []
+        rows.reserveCapacity(ids.count)
+        for list in IDList.lists(of: ids) {
+            let statement = try self.connection.statement(SQL.weighed(list))
+            list.bind(to: statement)
+            try statement.forEachRow { statement in
+                let row = TaskRow(statement)
+                let bytes = Int(statement.integer(18))
+                let read = TaskRow.largeBytes(of: row.record.definition)
+                rows.append(
+                    WeighedRow(
+                        row: row, weight: row.record.definition.weightBytes + bytes - read,
+                        isCut: bytes > SQL.largeBytes))
+            }
+        }
+        return rows
     }
 
     // MARK: - Leases

@@ -22,34 +22,38 @@ package struct MariaDBChange {
 
     // MARK: - Insert
 
-    package func insert(_ tasks: [TaskDefinition]) throws(MariaDBFailure) -> [InsertOutcome] {
+    package func insert(
+        _ tasks: [TaskDefinition], express: ExpressClaim?
+    ) throws(MariaDBFailure) -> [InsertOutcome] {
         let limit = max(0, self.connection.facts.maximumPacketBytes - TaskRow.overheadBytes)
         let fit = tasks.allSatisfy { TaskRow.largeBytes(of: $0) <= limit }
         let fitting = fit ? tasks : tasks.filter { TaskRow.largeBytes(of: $0) <= limit }
         var outcomes: [TaskID: InsertOutcome]
         do {
-            try self.store(fitting)
+            try self.store(fitting, express)
             // No id was there, and none was given twice.
             if fit { return [InsertOutcome](repeating: .inserted, count: tasks.count) }
             outcomes = [:]
         } catch  where error.meaning == .duplicateKey {
             try self.connection.rollback()
-            outcomes = try self.insertOnlyNew(fitting)
+            outcomes = try self.insertOnlyNew(fitting, express)
         }
         return tasks.map { task in
             guard TaskRow.largeBytes(of: task) <= limit else { return .tooLarge(limitBytes: limit) }
             // Of two with one id in the batch the first is stored, and the second finds it.
             if let outcome = outcomes[task.id] { return outcome }
-            outcomes[task.id] = .exists(.scheduled)
+            outcomes[task.id] = .exists(express?.takes(task) == true ? .running : .scheduled)
             return .inserted
         }
     }
 
-    private func insertOnlyNew(_ tasks: [TaskDefinition]) throws(MariaDBFailure) -> [TaskID: InsertOutcome] {
+    private func insertOnlyNew(
+        _ tasks: [TaskDefinition], _ express: ExpressClaim?
+    ) throws(MariaDBFailure) -> [TaskID: InsertOutcome] {
         let outcomes = try self.locked(tasks.map(\.id)).mapValues { InsertOutcome.exists($0.record.state) }
         var seen = Set(outcomes.keys)
         do {
-            try self.store(tasks.filter { seen.insert($0.id).inserted })
+            try self.store(tasks.filter { seen.insert($0.id).inserted }, express)
         } catch  where error.meaning == .duplicateKey {
             // Somebody stored one of them after we looked: again, from the start.
             throw .conflict(error.step)
@@ -57,12 +61,23 @@ package struct MariaDBChange {
         return outcomes
     }
 
-    private func store(_ tasks: [TaskDefinition]) throws(MariaDBFailure) {
+    private func store(_ tasks: [TaskDefinition], _ express: ExpressClaim?) throws(MariaDBFailure) {
+        guard let express else { return try self.store(tasks, claimedBy: nil) }
+        try self.store(tasks.filter { !express.takes($0) }, claimedBy: nil)
+        try self.store(tasks.filter { express.takes($0) }, claimedBy: express)
+    }
+
+    private func store(_ tasks: [TaskDefinition], claimedBy express: ExpressClaim?) throws(MariaDBFailure) {
         guard !tasks.isEmpty else { return }
-        let isPlain = tasks.allSatisfy(TaskRow.isPlain)
-        let insert = try self.connection.statement(isPlain ? SQL.insertPlain : SQL.insert)
-        for task in tasks { isPlain ? TaskRow.bindPlain(task, to: insert) : TaskRow.bind(task, to: insert) }
-        try insert.runBatch()
+        if tasks.allSatisfy(TaskRow.isPlain) {
+            let insert = try self.connection.statement(express == nil ? SQL.insertPlain : SQL.insertPlainClaimed)
+            for task in tasks { TaskRow.bindPlain(task, express, to: insert) }
+            try insert.runBatch()
+        } else {
+            let insert = try self.connection.statement(express == nil ? SQL.insert : SQL.insertClaimed)
+            for task in tasks { TaskRow.bind(task, express, to: insert) }
+            try insert.runBatch()
+        }
     }
 
     // MARK: - Cancel, eject, prune

@@ -29,18 +29,9 @@ package struct MariaDBReading {
         return rows
     }
 
-    package func nextDue() throws(MariaDBFailure) -> Timestamp? {
+    package func dueLanes() throws(MariaDBFailure) -> [LaneDue] {
         try self.connection.setCausal(true)
-        let next = try self.connection.statement(SQL.nextDue)
-        let began = self.clock.now.monotonic
-        let start = self.connection.dueScan.start(now: began)
-        next.bind(1, start)
-        let due = try next.firstRow { $0.timestamp(0) }
-        let ended = self.clock.now
-        try self.connection.noteDueScan(
-            from: start, head: due ?? .distantFuture, present: ended.wall,
-            took: began.duration(to: ended.monotonic), now: ended.monotonic)
-        return due
+        return try LaneScan(self.connection, clock: self.clock).dueLanes(present: self.clock.now.wall)
     }
 
     package func records(of ids: [TaskID]) throws(MariaDBFailure) -> [TaskRecord?] {
@@ -91,16 +82,15 @@ package struct MariaDBReading {
     package func counts(now: Timestamp) throws(MariaDBFailure) -> TaskCounts {
         try self.connection.setCausal(true)
         var counts = TaskCounts()
-        try self.connection.statement(SQL.count).forEachRow { row in
-            if let state = UInt8(exactly: row.integer(0)).flatMap(TaskState.init(rawValue:)) {
-                counts[state] = Int(row.integer(1))
-            }
-        }
-        let overdue = try self.connection.statement(SQL.countOverdue)
-        overdue.bind(1, now)
-        try overdue.forEachRow { row in
-            counts.overdue = Int(row.integer(0))
-            counts.oldestDue = row.optionalTimestamp(1)
+        let count = try self.connection.statement(SQL.count)
+        count.bind(1, now)
+        count.bind(2, now)
+        try count.forEachRow { row in
+            guard let state = UInt8(exactly: row.integer(0)).flatMap(TaskState.init(rawValue:)) else { return }
+            counts[state] += Int(row.integer(1))
+            counts.overdue += Int(row.integer(2))
+            guard let due = row.optionalTimestamp(3) else { return }
+            counts.oldestDue = min(counts.oldestDue ?? due, due)
         }
         return counts
     }

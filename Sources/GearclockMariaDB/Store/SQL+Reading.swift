@@ -1,10 +1,9 @@
 extension SQL {
-    /// When something is due next.
-    /// - Parameters: 1 not before.
-    /// - Returns: due at, or no row.
+    /// When the earliest task of each lane is due: it jumps from one lane to the next.
+    /// - Returns: lane, due at; in the order of lanes.
     /// - Index: `task_wake`.
-    package static let nextDue = """
-        SELECT wake_at FROM task FORCE INDEX (task_wake) WHERE state = 0 AND wake_at >= ? ORDER BY wake_at LIMIT 1
+    package static let dueLanes = """
+        SELECT lane, MIN(wake_at) FROM task FORCE INDEX (task_wake) WHERE lane >= 4294967296 GROUP BY lane
         """
 
     /// A page of tasks in any state.
@@ -31,19 +30,16 @@ extension SQL {
     /// - Index: `task_wake`, then sorted.
     package static let listRare = """
         SELECT \(listColumns) FROM task FORCE INDEX (task_wake)
-        WHERE id > ? AND state = ? AND (? IS NULL OR function = ?) ORDER BY id LIMIT ?
+        WHERE id > ? AND lane = ? AND (? IS NULL OR function = ?) ORDER BY id LIMIT ?
         """
 
-    /// How many tasks are in each state.
-    /// - Returns: state, count.
+    /// How many tasks are in each state and lane, and of the scheduled ones how many are due, and since when.
+    /// - Parameters: 1 and 2 now.
+    /// - Returns: state, count, how many of them are due, their earliest due at or NULL.
     /// - Index: `task_wake` alone.
-    package static let count = "SELECT state, count(*) FROM task FORCE INDEX (task_wake) GROUP BY state"
-
-    /// How many scheduled tasks are due, and since when.
-    /// - Parameters: 1 now.
-    /// - Returns: count, earliest due at or NULL.
-    /// - Index: `task_wake` alone.
-    package static let countOverdue = """
-        SELECT count(*), min(wake_at) FROM task FORCE INDEX (task_wake) WHERE state = 0 AND wake_at <= ?
+    package static let count = """
+        SELECT IF(lane >= 4294967296, 0, lane), count(*), count(IF(lane >= 4294967296 AND wake_at <= ?, 1, NULL)),
+            min(IF(lane >= 4294967296 AND wake_at <= ?, wake_at, NULL))
+        FROM task FORCE INDEX (task_wake) GROUP BY lane
         """
 }

@@ -2,20 +2,23 @@
 /// returns · which index finds the rows (a test compares with the query plan).
 ///
 /// Times are microseconds since 1970, spans are microseconds, ids are sixteen bytes, states are numbers
-/// (``MariaDBSchema``). Rows that are changed are named by their ids, in a list whose length is a power of two:
-/// ``IDList``. `state + 0` keeps the optimizer from looking for them by state.
+/// (``MariaDBSchema``), lanes are those of the index. Rows that are changed are named by their ids, in a list whose
+/// length is a power of two: ``IDList``.
 package enum SQL {
     /// What ``TaskRow`` reads, in its order.
-    package static let taskColumns = """
-        id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
-        retain, retry, function, controller, payload, document
-        """
+    package static let taskColumns = columns()
 
-    /// What ``TaskRow`` reads without payload and document, which are not even fetched.
-    package static let listColumns = """
-        id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
-        retain, retry, function, NULL, '', NULL
+    /// The same without payload and document, which are not even fetched.
+    package static let listColumns = columns(controller: "NULL", payload: "''", document: "NULL")
+
+    private static func columns(
+        controller: String = "controller", payload: String = "payload", document: String = "document"
+    ) -> String {
         """
+        id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
+        retain, retry, function, \(controller), \(payload), \(document)
+        """
+    }
 
     /// Stores tasks, as a bulk. Error 1062: at least one id is there, or was given twice.
     /// - Parameters: 1 id, 2 wake at, 3 due at, 4 priority, 5 created at, 6 expires at or NULL, 7 timeout or NULL,
@@ -28,8 +31,18 @@ package enum SQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)
         """
 
-    /// The same for tasks that say nothing but what is to be done, and when. Each column that is not sent saves the
-    /// server half a microsecond, of eight that a row takes.
+    /// The same for tasks that are claimed by whoever stores them.
+    /// - Parameters: 1 to 13 as ``insert``, 14 owner.
+    /// - Returns: nothing.
+    /// - Index: none.
+    package static let insertClaimed = """
+        INSERT INTO task (id, wake_at, due_at, priority, created_at, expires_at, timeout, retain, retry, function,
+            controller, payload, document, owner, state, attempt, failures)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, 1, 0)
+        """
+
+    /// As ``insert``, for tasks that say nothing but what is to be done, and when. Each column that is not sent saves
+    /// the server half a microsecond, of eight that a row takes.
     /// - Parameters: 1 id, 2 wake at, 3 due at, 4 created at, 5 function, 6 payload.
     /// - Returns: nothing.
     /// - Index: none.
@@ -37,6 +50,16 @@ package enum SQL {
         INSERT INTO task (id, wake_at, due_at, created_at, function, payload, priority, retain, state, attempt,
             failures)
         VALUES (?, ?, ?, ?, ?, ?, 1, 0, 0, 0, 0)
+        """
+
+    /// The same for tasks that are claimed by whoever stores them.
+    /// - Parameters: 1 to 6 as ``insertPlain``, 7 owner.
+    /// - Returns: nothing.
+    /// - Index: none.
+    package static let insertPlainClaimed = """
+        INSERT INTO task (id, wake_at, due_at, created_at, function, payload, owner, priority, retain, state, attempt,
+            failures)
+        VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0, 1, 1, 0)
         """
 
     /// What stands of tasks: for a look after an unknown outcome and for the proof of copies.
@@ -49,10 +72,7 @@ package enum SQL {
 
     /// What ``TaskRow`` reads to see whether a row keeps the rules: no payload, and of the document whether there is
     /// one.
-    package static let ruleColumns = """
-        id, state, wake_at, due_at, priority, attempt, failures, owner, finished_at, created_at, expires_at, timeout, \
-        retain, retry, function, controller, '', IF(document IS NULL, NULL, '')
-        """
+    package static let ruleColumns = columns(payload: "''", document: "IF(document IS NULL, NULL, '')")
 
     /// Looks at tasks and locks them until the transaction ends.
     /// - Parameters: ids.
@@ -68,20 +88,25 @@ package enum SQL {
     /// - Index: `PRIMARY`.
     package static func lockFree(_ ids: IDList) -> String { self.lock(ids) + " SKIP LOCKED" }
 
-    /// Finds the scheduled tasks that are due first; reads the index only.
-    /// - Parameters: 1 not due before, 2 due by, 3 limit.
-    /// - Returns: id, due at; in the order of due time and id.
+    /// Finds the scheduled tasks that are due first in each of some lanes; reads the index only.
+    /// - Parameters: for each lane 1 lane, 2 not due before, 3 due by, 4 the mask of the buckets, 5 limit.
+    /// - Returns: id, due at, lane; of each lane in the order of due time and id.
     /// - Index: `task_wake`.
-    package static let due = """
-        SELECT id, wake_at FROM task FORCE INDEX (task_wake)
-        WHERE state = 0 AND wake_at BETWEEN ? AND ? ORDER BY wake_at, id LIMIT ?
-        """
+    package static func due(lanes: Int) -> String {
+        Array(repeating: "(\(self.dueInLane))", count: lanes).joined(separator: " UNION ALL ")
+    }
 
-    /// The same, locked, without those that others hold at this moment.
-    /// - Parameters: as ``due``.
-    /// - Returns: as ``due``.
+    /// The same for one lane, locked, without those that others hold at this moment.
+    /// - Parameters: as ``due(lanes:)``.
+    /// - Returns: as ``due(lanes:)``.
     /// - Index: `task_wake`.
-    package static let dueLocked = due + " FOR UPDATE SKIP LOCKED"
+    package static let dueLocked = dueInLane + " FOR UPDATE SKIP LOCKED"
+
+    private static let dueInLane = """
+        SELECT id, wake_at, lane FROM task FORCE INDEX (task_wake)
+        WHERE lane = ? AND wake_at BETWEEN ? AND ? AND (? >> (CRC32(id) & 63)) & 1
+        ORDER BY wake_at, id LIMIT ?
+        """
 
     /// Claims tasks that are scheduled and due. As many affected rows as ids: all of them were, and are ours now. Error
     /// 4025: one of them breaks a rule that this does not ask for.
@@ -91,7 +116,7 @@ package enum SQL {
     package static func claim(_ ids: IDList) -> String {
         """
         UPDATE task SET state = 1, wake_at = ?, owner = ?, attempt = LEAST(attempt + 1, 4294967295)
-        WHERE state + 0 = 0 AND due_at <= ? AND wake_at = due_at AND owner IS NULL AND finished_at IS NULL
+        WHERE state = 0 AND due_at <= ? AND wake_at = due_at AND owner IS NULL AND finished_at IS NULL
             AND id IN (\(ids.placeholders))
         """
     }
@@ -104,12 +129,27 @@ package enum SQL {
         "SELECT \(self.taskColumns) FROM task WHERE id IN (\(ids.placeholders))"
     }
 
+    /// Tasks and how many bytes payload and document have; where these are more than ``largeBytes`` they are left out.
+    /// - Parameters: ids.
+    /// - Returns: the columns of ``taskColumns``, bytes; in any order.
+    /// - Index: `PRIMARY`.
+    package static func weighed(_ ids: IDList) -> String {
+        let bytes = "length(payload) + ifnull(length(document), 0)"
+        let columns = self.columns(
+            payload: "IF(\(bytes) > \(self.largeBytes), '', payload)",
+            document: "IF(\(bytes) > \(self.largeBytes), IF(document IS NULL, NULL, ''), document)")
+        return "SELECT \(columns), \(bytes) FROM task WHERE id IN (\(ids.placeholders))"
+    }
+
+    /// So much of each task is read before it is known how many of them a claim takes.
+    package static let largeBytes = 16_384
+
     /// Removes tasks that succeeded, fenced by the claims that one owner took with one attempt number.
     /// - Parameters: 1 owner, 2 attempt, then ids.
     /// - Returns: nothing; affected are those whose claims hold.
     /// - Index: `PRIMARY`.
     package static func complete(_ ids: IDList) -> String {
-        "DELETE FROM task WHERE state + 0 = 1 AND owner = ? AND attempt = ? AND id IN (\(ids.placeholders))"
+        "DELETE FROM task WHERE state = 1 AND owner = ? AND attempt = ? AND id IN (\(ids.placeholders))"
     }
 
     /// Extends leases, fenced; never shortens them.
@@ -119,7 +159,7 @@ package enum SQL {
     package static func extend(_ ids: IDList) -> String {
         """
         UPDATE task SET wake_at = GREATEST(wake_at, ?)
-        WHERE state + 0 = 1 AND owner = ? AND attempt = ? AND id IN (\(ids.placeholders))
+        WHERE state = 1 AND owner = ? AND attempt = ? AND id IN (\(ids.placeholders))
         """
     }
 
@@ -129,7 +169,7 @@ package enum SQL {
     /// - Index: `PRIMARY`.
     package static let reschedule = """
         UPDATE task SET state = 0, owner = NULL, due_at = ?, wake_at = ?, failures = LEAST(failures + ?, 4294967295)
-        WHERE id = ? AND owner = ? AND attempt = ? AND state + 0 = 1
+        WHERE id = ? AND owner = ? AND attempt = ? AND state = 1
         """
 
     /// Brings claimed tasks to a final state, fenced, as a bulk.
@@ -139,7 +179,7 @@ package enum SQL {
     package static let finish = """
         UPDATE task SET state = ?, owner = NULL, finished_at = ?, wake_at = ?,
             failures = LEAST(failures + ?, 4294967295)
-        WHERE id = ? AND owner = ? AND attempt = ? AND state + 0 = 1
+        WHERE id = ? AND owner = ? AND attempt = ? AND state = 1
         """
 
     /// Cancels tasks, running or not.
@@ -149,7 +189,7 @@ package enum SQL {
     package static func cancel(_ ids: IDList) -> String {
         """
         UPDATE task SET state = 4, owner = NULL, finished_at = ?, wake_at = ?
-        WHERE state + 0 IN (0, 1) AND id IN (\(ids.placeholders))
+        WHERE state IN (0, 1) AND id IN (\(ids.placeholders))
         """
     }
 
@@ -159,14 +199,15 @@ package enum SQL {
     /// - Index: `task_wake`.
     package static let expiredLeases = """
         SELECT id, wake_at FROM task FORCE INDEX (task_wake)
-        WHERE state = 1 AND wake_at >= ? AND wake_at < ? ORDER BY wake_at, id LIMIT ?
+        WHERE lane = 1 AND wake_at >= ? AND wake_at < ? ORDER BY wake_at, id LIMIT ?
         """
 
     /// Finds rows with a state that there is not: only a program that does not know the rules can have written them.
     /// - Parameters: 1 limit.
     /// - Returns: id.
     /// - Index: `task_wake`.
-    package static let unknownStates = "SELECT id FROM task FORCE INDEX (task_wake) WHERE state > 5 LIMIT ?"
+    package static let unknownStates =
+        "SELECT id FROM task FORCE INDEX (task_wake) WHERE lane BETWEEN 6 AND 255 LIMIT ?"
 
     /// Discards rows that break a rule or cannot be read, and puts something neutral where a rule is broken.
     /// - Parameters: 1 finished at, 2 remove at, then ids.
@@ -190,7 +231,7 @@ package enum SQL {
     package static func rescue(_ ids: IDList) -> String {
         """
         UPDATE task SET state = 0, owner = NULL, wake_at = due_at
-        WHERE state + 0 = 1 AND id IN (\(ids.placeholders))
+        WHERE state = 1 AND id IN (\(ids.placeholders))
         """
     }
 
@@ -202,7 +243,7 @@ package enum SQL {
         (2...5).map { state in
             """
             (SELECT id, wake_at FROM task FORCE INDEX (task_wake)
-            WHERE state = \(state) AND wake_at <= ? ORDER BY wake_at, id LIMIT ?)
+            WHERE lane = \(state) AND wake_at <= ? ORDER BY wake_at, id LIMIT ?)
             """
         }.joined(separator: " UNION ALL ") + " ORDER BY wake_at, id LIMIT ?"
 
@@ -211,7 +252,7 @@ package enum SQL {
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
     package static func prune(_ ids: IDList) -> String {
-        "DELETE FROM task WHERE state + 0 >= 2 AND id IN (\(ids.placeholders))"
+        "DELETE FROM task WHERE state >= 2 AND id IN (\(ids.placeholders))"
     }
 
     /// Removes tasks that are not final.
@@ -219,6 +260,6 @@ package enum SQL {
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
     package static func eject(_ ids: IDList) -> String {
-        "DELETE FROM task WHERE state + 0 IN (0, 1) AND id IN (\(ids.placeholders))"
+        "DELETE FROM task WHERE state IN (0, 1) AND id IN (\(ids.placeholders))"
     }
 }

@@ -77,21 +77,22 @@ struct TaskRow {
             && task.gearsloth == nil && task.retry == .standard
     }
 
-    /// Binds a new task to ``SQL/insertPlain``.
-    static func bindPlain(_ task: TaskDefinition, to statement: MariaDBStatement) {
+    /// Binds a new task to ``SQL/insertPlain``, or to ``SQL/insertPlainClaimed`` if it is claimed.
+    static func bindPlain(_ task: TaskDefinition, _ express: ExpressClaim?, to statement: MariaDBStatement) {
         statement.bind(1, task.id)
-        statement.bind(2, task.dueAt)
+        statement.bind(2, express?.leaseUntil ?? task.dueAt)
         statement.bind(3, task.dueAt)
         statement.bind(4, task.createdAt)
         statement.bind(5, task.function.bytes)
         statement.bind(6, task.payload)
+        if let express { statement.bind(7, express.owner) }
         statement.endRow()
     }
 
-    /// Binds a new task to ``SQL/insert``.
-    static func bind(_ task: TaskDefinition, to statement: MariaDBStatement) {
+    /// Binds a new task to ``SQL/insert``, or to ``SQL/insertClaimed`` if it is claimed.
+    static func bind(_ task: TaskDefinition, _ express: ExpressClaim?, to statement: MariaDBStatement) {
         statement.bind(1, task.id)
-        statement.bind(2, task.dueAt)
+        statement.bind(2, express?.leaseUntil ?? task.dueAt)
         statement.bind(3, task.dueAt)
         statement.bind(4, Int64(task.priority.rawValue))
         statement.bind(5, task.createdAt)
@@ -103,6 +104,7 @@ struct TaskRow {
         statement.bind(11, task.gearsloth?.controller?.bytes)
         statement.bind(12, task.payload)
         statement.bind(13, task.gearsloth?.document)
+        if let express { statement.bind(14, express.owner) }
         statement.endRow()
     }
 

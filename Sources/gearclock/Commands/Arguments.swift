@@ -11,6 +11,22 @@ struct TimeArgument: ExpressibleByArgument, Equatable {
     }
 }
 
+/// A limit on the command line: a number, which the worker daemon checks, or `none`.
+struct LimitArgument: ExpressibleByArgument, Equatable {
+    /// `null` for none.
+    let json: JSONValue
+
+    init?(argument: String) {
+        if argument == "none" {
+            self.json = .null
+        } else if let number = try? JSONParser.parse(Array(argument.utf8)), number.double != nil {
+            self.json = number
+        } else {
+            return nil
+        }
+    }
+}
+
 extension DecimalSeconds: ExpressibleByArgument {
     package init?(argument: String) {
         self.init(argument)

@@ -27,6 +27,7 @@ struct GearclockCommand: AsyncParsableCommand {
                 subcommands: [
                     SubmitCommand.self, GetCommand.self, ListCommand.self, CancelCommand.self, StatsCommand.self,
                 ]),
+            CommandGroup(name: "Functions", subcommands: [PauseCommand.self, ResumeCommand.self, LimitsCommand.self]),
             CommandGroup(name: "Operation", subcommands: [StoreCommand.self, ConfigCommand.self]),
         ])
 }

@@ -39,10 +39,9 @@ struct DaemonWiring {
     mutating func services(_ roles: Set<DaemonRole>) -> [any Service] {
         let areTogether = roles.isSuperset(of: [.controller, .dispatcher])
         var controllers: [ControllerService] = []
-        var dispatchers: [DispatcherService] = []
         var services: [DaemonService] = []
         if roles.contains(.controller) {
-            controllers = self.clusters.map { self.controller($0, takesHandOvers: !areTogether) }
+            controllers = self.clusters.map { self.controller($0) }
             services.append(
                 DaemonService(
                     "controller",
@@ -50,14 +49,19 @@ struct DaemonWiring {
                         DaemonService.Part({ await controller.run() }, stop: { controller.beginShutdown() })
                     }))
         }
-        if roles.contains(.dispatcher) {
+        var policy = DispatcherPolicy()
+        // A worker daemon alone hands over what it stores for soon, and leaves all else to the dispatchers there are.
+        policy.isExpressOnly = !roles.contains(.dispatcher)
+        var lanes: [ExpressLane] = []
+        if roles.contains(.dispatcher) || roles.contains(.worker) {
             var parts: [DaemonService.Part] = []
             for (index, cluster) in self.clusters.enumerated() {
                 let environment = self.environment("dispatcher", cluster)
                 let handOver = areTogether ? nil : self.handOver(cluster, environment)
                 let dispatcher = DispatcherService(
-                    store: cluster.store, handOver: handOver ?? controllers[index], environment: environment)
-                dispatchers.append(dispatcher)
+                    store: cluster.store, handOver: handOver ?? controllers[index], policy: policy,
+                    environment: environment)
+                lanes.append(dispatcher.expressLane)
                 parts.append(
                     DaemonService.Part(
                         {
@@ -66,14 +70,11 @@ struct DaemonWiring {
                         },
                         stop: { dispatcher.beginShutdown() }))
             }
-            services.append(DaemonService("dispatcher", parts))
+            services.append(DaemonService(policy.isExpressOnly ? "express dispatcher" : "dispatcher", parts))
         }
         if roles.contains(.worker) {
-            let listeners = Dictionary(
-                uniqueKeysWithValues: zip(self.clusters.map(\.description.number), dispatchers))
             let worker = IntakeService(
-                clusters: self.clusters, servers: self.servers, environment: self.environment("worker"),
-                onStored: { cluster, dueAt in listeners[cluster]?.taskStored(dueAt: dueAt) })
+                clusters: self.clusters, servers: self.servers, environment: self.environment("worker"), lanes: lanes)
             services.append(
                 DaemonService(
                     "worker", [DaemonService.Part({ await worker.run() }, stop: { worker.beginShutdown() })]))
@@ -94,10 +95,11 @@ struct DaemonWiring {
             environment: environment)
     }
 
-    private mutating func controller(_ cluster: TaskCluster, takesHandOvers: Bool) -> ControllerService {
+    /// Whoever has a dispatcher of its own is reached by others nevertheless: a small limit may be another one's.
+    private mutating func controller(_ cluster: TaskCluster) -> ControllerService {
         ControllerService(
             store: cluster.store, servers: self.servers,
-            handOverFunction: takesHandOvers ? HandOverCodec.function(cluster: cluster.description.number) : nil,
+            handOverFunction: HandOverCodec.function(cluster: cluster.description.number),
             environment: self.environment("controller", cluster),
             drainTimeout: self.settings.drainTimeout.value.duration)
     }

@@ -4,9 +4,12 @@
 # with one write, so that nothing is lost or mixed when anything is killed. Control characters in payloads are escaped.
 #
 # Usage: target.pl --servers HOST:PORT,… --record FILE [--ready FILE] --function NAME… [--fail N] [--except N] [--hold FILE]
+#                  [--sleep SECONDS] [--ends FILE]
 #   --fail N      the first N runs of each payload end with WORK_FAIL
 #   --except N    the first N runs of each payload end with WORK_EXCEPTION
 #   --hold FILE   a run does not end before the file exists
+#   --sleep S     a run takes so many seconds
+#   --ends FILE   the same line is written there at the end of a run that has not failed, with the time of its end
 #   --eject       the function is a gearsloth controller: runs the task's function, then ejects it with delayedJobDone
 use v5.36;
 use Fcntl;
@@ -16,26 +19,33 @@ use Getopt::Long;
 use JSON::PP;
 use Time::HiRes qw(clock_gettime CLOCK_REALTIME sleep);
 
-my ($fail, $except, $eject, @functions, $hold, $ready, $record, $servers) = (0, 0, 0);
+my ($fail, $except, $eject, $sleep, @functions, $ends, $hold, $ready, $record, $servers) = (0, 0, 0, 0);
 GetOptions(
     'servers=s' => \$servers, 'record=s' => \$record, 'ready=s' => \$ready, 'function=s' => \@functions,
-    'fail=i' => \$fail, 'except=i' => \$except, 'hold=s' => \$hold, 'eject' => \$eject)
+    'fail=i' => \$fail, 'except=i' => \$except, 'hold=s' => \$hold,
+    'sleep=f' => \$sleep, 'ends=s' => \$ends, 'eject' => \$eject)
     or die "usage\n";
 my @servers = split /,/, $servers;
-sysopen my $log, $record, O_WRONLY | O_APPEND | O_CREAT or die "$record: $!\n";
+sub appending ($path) { sysopen my $file, $path, O_WRONLY | O_APPEND | O_CREAT or die "$path: $!\n"; return $file }
+my $log = appending($record);
+my $ended = defined $ends ? appending($ends) : undef;
 
 my %seen;
 
+sub now { int(clock_gettime(CLOCK_REALTIME) * 1e6) }
+
 sub run ($function, $job) {
-    my $start = int(clock_gettime(CLOCK_REALTIME) * 1e6);
+    my $start = now();
     my $payload = $job->arg;
     my $shown = $payload =~ s/([\x00-\x1f\x7f\\])/sprintf '\\x%02x', ord $1/ger;
     syswrite $log, "$start\t$function\t$shown\t$$\n";
     eject($payload) if $eject;
     while (defined $hold && !-e $hold) { sleep 0.01 }
+    sleep $sleep if $sleep;
     my $attempt = ++$seen{"$function\t$payload"};
     die "attempt $attempt did not work\n" if $attempt <= $except;
     return undef if $attempt <= $fail;
+    if ($ended) { my $end = now(); syswrite $ended, "$end\t$function\t$shown\t$$\n" }
     return "done: $payload";
 }
 

@@ -1,18 +1,43 @@
 import GearclockCore
 import Testing
 
-/// A controller with a job server at hand, and shorthand for its events.
+/// A controller with a job server at hand that knows all others and what operators want, and shorthand for its events.
 struct ControllerFixture {
     typealias Action = ControllerStateMachine.Action
 
     var machine: ControllerStateMachine
     var random = SeededGenerator(seed: 1)
 
-    init(_ change: (inout ControllerPolicy) -> Void = { _ in }) {
+    static let owner = OwnerID(value: 100)
+
+    /// - Parameters:
+    ///   - settings: what operators want; `nil`: nothing, and it does not look again.
+    ///   - others: how many other controllers live, after this one in the order of their ids.
+    init(
+        _ settings: [FunctionSettings]? = nil, others: UInt64 = 0, _ change: (inout ControllerPolicy) -> Void = { _ in }
+    ) {
         var policy = ControllerPolicy()
+        if settings == nil { policy.membership.interval = .seconds(100_000) }
         change(&policy)
-        self.machine = ControllerStateMachine(policy: policy)
+        self.machine = ControllerStateMachine(owner: Self.owner, policy: policy)
         self.machine.connectivityChanged(isConnected: true)
+        let actions = self.machine.started(now: Sample.now())
+        #expect(actions.contains(.beat) && actions.contains(.readSettings))
+        _ = self.machine.beatReplied(.success(Self.members(others)), now: Sample.now(), using: &self.random)
+        _ = self.machine.settingsReplied(.success(settings ?? []), now: Sample.now())
+    }
+
+    static func members(_ others: UInt64) -> [Member] {
+        (0...others).map { Member(id: OwnerID(value: Self.owner.value + $0), role: .controller, beats: 1) }
+    }
+
+    /// An operator changes what is wanted, and the controller reads it at its next beat.
+    mutating func wants(_ settings: [FunctionSettings], others: UInt64 = 0, at seconds: Double) -> [Action] {
+        let now = Sample.now(seconds)
+        let beat = self.machine.timerFired(now: now, using: &self.random)
+        #expect(beat.contains(.beat) && beat.contains(.readSettings))
+        let first = self.machine.beatReplied(.success(Self.members(others)), now: now, using: &self.random)
+        return beat + first + self.machine.settingsReplied(.success(settings), now: now)
     }
 
     /// - Returns: the answer to one task.
@@ -48,6 +73,15 @@ struct ControllerFixture {
         _ reply: Result<[FencedOutcome], TaskStoreError>, at seconds: Double = 1
     ) -> [Action] {
         self.machine.settleReplied(reply, now: Sample.now(seconds), using: &self.random)
+    }
+
+    /// All job servers answered.
+    mutating func servers(
+        _ functions: [String: ControllerStateMachine.ServerReport.Function], at seconds: Double
+    ) -> [Action] {
+        let named = Dictionary(uniqueKeysWithValues: functions.map { (FunctionName($0.key)!, $0.value) })
+        let report = ControllerStateMachine.ServerReport(functions: named, isComplete: true)
+        return self.machine.serversReplied(report, now: Sample.now(seconds), using: &self.random)
     }
 
     mutating func timer(at seconds: Double) -> [Action] {

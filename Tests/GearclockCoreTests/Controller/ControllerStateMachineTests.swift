@@ -146,6 +146,52 @@ import Testing
         #expect(controller.timer(at: 5).extended.count == 1)
     }
 
+    @Test func `thousands of leases are extended in batches for as long as their jobs run`() {
+        var controller = ControllerFixture {
+            $0.inHandTasks = 8192
+            $0.inHandPerFunction = 4096
+        }
+        let tasks = (1...4096 as ClosedRange<UInt64>).map { Sample.claimed(Sample.definition($0)) }
+        #expect(controller.machine.handedOver(tasks, now: Sample.now()).answers.allSatisfy { $0 == .accepted })
+        var extendedAt = Dictionary(uniqueKeysWithValues: tasks.map { ($0.claim, 0.0) })
+        var underWay: [Claim] = []
+        for tenth in 1...600 {
+            let moment = Double(tenth) / 10
+            var actions = controller.timer(at: moment)
+            if !underWay.isEmpty {
+                let reply = [FencedOutcome](repeating: .done, count: underWay.count)
+                actions += controller.extended(.success(reply), at: moment)
+            }
+            underWay = actions.extended
+            #expect(underWay.count <= Limits.settleBatch)
+            for claim in underWay { extendedAt[claim] = moment }
+            #expect(extendedAt.values.min()! > moment - 7, "a lease of 15 s is never in danger")
+        }
+    }
+
+    @Test func `a store that is away for longer than a lease stops no job, and gets its result in the end`() {
+        var controller = self.running()
+        let claim = Sample.claimed().claim
+        var moment = 5.0
+        while moment < 40 {
+            _ = controller.timer(at: moment)
+            if moment == 5 { _ = controller.extended(.failure(.unavailable("away")), at: moment) }
+            moment += 5
+        }
+        let actions = controller.ended(.completed, at: 40)
+        #expect(actions.abandoned.isEmpty)
+        #expect(actions.settlements == [Settlement(claim, .complete(keepUntil: nil))])
+        _ = controller.settled(.success([.stale]), at: 41)
+        #expect(controller.machine.counters[.staleClaims] == 1)
+    }
+
+    @Test func `a clock that was set back does not delay an extension beyond the lease`() {
+        var controller = ControllerFixture()
+        let hourAgo = Now(wall: Sample.time(-3600), monotonic: Sample.now().monotonic)
+        #expect(controller.machine.handedOver([Sample.claimed()], now: hourAgo).answers == [.accepted])
+        #expect(controller.timer(at: 10).extended.count == 1)
+    }
+
     // MARK: - Settling
 
     @Test func `a settled task is no longer in hand`() {
@@ -195,9 +241,22 @@ import Testing
 
     // MARK: - The end
 
-    @Test func `an idle controller stops at once`() {
+    @Test func `an idle controller tells the others and stops`() {
         var controller = ControllerFixture()
-        #expect(controller.machine.shutdownRequested(now: Sample.now()) == [.stopped])
+        #expect(controller.machine.shutdownRequested(now: Sample.now()).contains(.leave))
+        #expect(controller.machine.leaveReplied(now: Sample.now()) == [.stopped])
+    }
+
+    @Test func `a controller that stops during its beat and its reading waits for both, and beats no more`() {
+        var controller = ControllerFixture([])
+        _ = controller.timer(at: 1.1)
+        #expect(!controller.machine.shutdownRequested(now: Sample.now(1.1)).contains(.leave))
+        let members = ControllerFixture.members(0)
+        let now = Sample.now(1.2)
+        let actions = controller.machine.beatReplied(.success(members), now: now, using: &controller.random)
+        #expect(actions.contains(.leave))
+        #expect(!controller.machine.leaveReplied(now: now).contains(.stopped))
+        #expect(controller.machine.settingsReplied(.success([]), now: now) == [.stopped])
     }
 
     @Test func `what was not started is given back, what runs may end`() {
@@ -207,9 +266,9 @@ import Testing
         _ = controller.accept(Sample.claimed(Sample.definition(3), attempt: 2))
         let actions = controller.machine.shutdownRequested(now: Sample.now())
         #expect(actions.changes == [.release(at: Sample.time(1)), .release(at: Sample.time(0))])
-        #expect(!controller.settled(.success([.done, .done])).contains(.stopped))
+        #expect(!controller.settled(.success([.done, .done])).contains(.leave))
         _ = controller.ended(.completed)
-        #expect(controller.settled(.success([.done])).contains(.stopped))
+        #expect(controller.settled(.success([.done])).contains(.leave))
     }
 
     @Test func `when its time is over, what runs is given back for another controller to adopt`() {
@@ -218,7 +277,7 @@ import Testing
         let actions = controller.machine.drainTimeExpired(now: Sample.now(1))
         #expect(actions.abandoned == [0])
         #expect(actions.changes == [.release(at: Sample.time(0))])
-        #expect(controller.settled(.success([.done])).contains(.stopped))
+        #expect(controller.settled(.success([.done])).contains(.leave))
     }
 
     @Test func `a draining controller keeps the leases of what runs`() {
@@ -226,8 +285,8 @@ import Testing
         _ = controller.machine.shutdownRequested(now: Sample.now())
         #expect(controller.timer(at: 5).extended.count == 1)
         _ = controller.ended(.completed, at: 6)
-        #expect(!controller.settled(.success([.done]), at: 6).contains(.stopped), "an extension is under way")
-        #expect(controller.extended(.success([.stale]), at: 6).contains(.stopped))
+        #expect(!controller.settled(.success([.done]), at: 6).contains(.leave), "an extension is under way")
+        #expect(controller.extended(.success([.stale]), at: 6).contains(.leave))
     }
 
     // MARK: - Shorthand

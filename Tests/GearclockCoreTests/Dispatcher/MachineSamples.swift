@@ -9,11 +9,11 @@ enum Sample {
     static func now(_ seconds: Double = 0) -> Now {
         Now(
             wall: self.time(seconds),
-            monotonic: MonotonicInstant(microseconds: 1_000_000_000 + Int64(seconds * 1_000_000)))
+            monotonic: MonotonicInstant(microseconds: 1_000_000_000 + Int64((seconds * 1_000_000).rounded())))
     }
 
     static func time(_ seconds: Double) -> Timestamp {
-        Timestamp(microseconds: self.start.microseconds + Int64(seconds * 1_000_000))
+        Timestamp(microseconds: self.start.microseconds + Int64((seconds * 1_000_000).rounded()))
     }
 
     static func definition(

@@ -80,6 +80,18 @@ import Testing
         #expect(RetryPolicy.standard.text == "20 - 0.1 exponential 5000000 2.0 3600000000")
     }
 
+    @Test func `outcomes are written only if they are not treated as usual`() {
+        var policy = RetryPolicy(maxAttempts: 1, backoff: .list([.zero]))
+        policy.outcomes[.fail] = .retry
+        policy.outcomes[.noWorker] = nil
+        #expect(policy.text == "1 - 0.0 list 0")
+        policy.outcomes[.lost] = .retry
+        policy.outcomes[.noWorker] = .discard
+        #expect(policy.text == "1 - 0.0 list 0 lost=retry no_worker=discard")
+        #expect(RetryPolicy(text: policy.text)?.outcomes[.noWorker] == .discard)
+        #expect(RetryPolicy(text: policy.text)?.outcomes[.fail] == .retry)
+    }
+
     @Test func `the text of a policy is read again`() {
         var random = SeededGenerator(seed: 9)
         for _ in 0..<2000 {
@@ -92,10 +104,15 @@ import Testing
                 case 2: .list((0...random.next() % 100).map { _ in span() })
                 default: .rounds(immediate: UInt32(truncatingIfNeeded: random.next()), pause: span())
                 }
+            var outcomes = OutcomePolicy()
+            for kind in OutcomePolicy.Kind.allCases {
+                outcomes[kind] = OutcomePolicy.Treatment.allCases.randomElement(using: &random)
+            }
             let policy = RetryPolicy(
                 maxAttempts: random.next() & 1 == 0 ? nil : max(1, UInt32(truncatingIfNeeded: random.next())),
                 maxAge: random.next() & 1 == 0 ? nil : span(), backoff: backoff,
-                jitter: Double.random(in: 0...1, using: &random))
+                jitter: Double.random(in: 0...1, using: &random), outcomes: outcomes)
+            #expect(policy.text.utf8.count <= 4096)
             #expect(RetryPolicy(text: policy.text) == policy)
         }
     }
@@ -108,6 +125,10 @@ import Testing
         "1 - -0.1 list 1", "1 - nan list 1", "1 - 0 list", "1 - 0 list x", "1 - 0 list -1", "1 - 0 linear 1",
         "1 - 0 linear 1 2 3",
         "1 - 0 rounds -1 5", "1 - 0 rounds 4294967296 5", "1 - 0 rounds 1 x", "1 - 0 rounds 1 -5", "1 - 0 other 1 2",
+        "1 - 0 list 1 lost", "1 - 0 list 1 lost=", "1 - 0 list 1 =retry", "1 - 0 list 1 lost=retry=retry",
+        "lost=retry",
+        "1 - 0 list 1 lost=retry lost=discard", "1 - 0 list 1 lost=wait", "1 - 0 list lost=retry 1",
+        "1 - 0 list 1 Lost=retry",
     ])
     func `other text is no policy`(text: String) {
         #expect(RetryPolicy(text: text) == nil)

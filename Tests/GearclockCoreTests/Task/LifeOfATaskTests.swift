@@ -8,6 +8,9 @@ import Testing
     private static let id = TaskID(high: 1, low: 2)
     private static let now = Timestamp(microseconds: 1_000_000)
     private static let later = Timestamp(microseconds: 2_000_000)
+    private static let express = ExpressClaim(owner: claim.owner, dueBy: now, leaseUntil: later)
+    private static let task = TaskDefinition(
+        id: id, function: FunctionName("f")!, payload: [], dueAt: now, createdAt: now)
 
     /// Every change that a store can make to a task, by the name it has in the drawing.
     private static let changes: [(name: String, perform: @Sendable (inout TaskStoreModel) -> Void)] = [
@@ -39,7 +42,12 @@ import Testing
             try String(contentsOf: drawing, encoding: .utf8).split(separator: "\n")
                 .map { $0.trimmingCharacters(in: .whitespaces) }
                 .filter { $0.contains("-->") })
-        var expected: Set<String> = ["[*] --> scheduled: insert"]
+        var expected = Set(
+            [("insert", nil), ("insert, express", Self.express)].map { name, express in
+                var store = TaskStoreModel()
+                _ = store.insert([Self.task], express: express)
+                return "[*] --> \(store.records[Self.id]!.state): \(name)"
+            })
         for store in Self.storesInEachState() {
             let before = try #require(store.records[Self.id])
             for change in Self.changes {
@@ -56,8 +64,7 @@ import Testing
     /// One store for each state in which the task may be.
     private static func storesInEachState() -> [TaskStoreModel] {
         var scheduled = TaskStoreModel()
-        let function = FunctionName("f")!
-        _ = scheduled.insert([TaskDefinition(id: self.id, function: function, payload: [], dueAt: now, createdAt: now)])
+        _ = scheduled.insert([self.task])
         var stores = [scheduled]
         for change in self.changes {
             for store in stores {

@@ -82,6 +82,8 @@ import Testing
         }
         _ = IDRequest.parse(bytes)
         _ = ListFilter.parse(bytes)
+        _ = SettingsRequest.pausing(bytes, true)
+        _ = SettingsRequest.limits(bytes)
         _ = GearslothDocument.ejectedID(bytes)
         _ = try? HandOverCodec.decodeTasks(bytes)
         _ = try? HandOverCodec.decodeAnswers(bytes)

@@ -44,7 +44,9 @@ import Testing
 
     @Test mutating func `a batch has a limit of tasks`() {
         let submissions = (0..<Limits.insertBatch + 1).map { (UInt64($0), [Sample.definition(UInt64($0))]) }
-        guard case .insert(let batch, copies: _)? = self.submit(submissions).first else { return #expect(Bool(false)) }
+        guard case .insert(let batch, express: _, copies: _)? = self.submit(submissions).first else {
+            return #expect(Bool(false))
+        }
         #expect(batch.count == Limits.insertBatch)
     }
 
@@ -171,6 +173,87 @@ import Testing
             ])
     }
 
+    // MARK: - The express lane
+
+    @Test mutating func `what is due soon is stored claimed if the dispatcher takes it`() {
+        let (soon, later) = (Sample.definition(1, dueIn: 2), Sample.definition(2, dueIn: 3))
+        let offer = Self.offer()
+        #expect(
+            self.submit([(1, [soon]), (2, [later])], offer: offer)
+                == [.insert([soon, later], express: offer.claim, copies: .configured)])
+    }
+
+    @Test mutating func `without an offer, and where nothing is due soon, nothing is claimed`() {
+        #expect(self.submit([(1, [Sample.definition(1)])]).express == [nil])
+        self.intake = IntakeStateMachine()
+        #expect(self.submit([(1, [Sample.definition(1, dueIn: 3)])], offer: Self.offer()).express == [nil])
+    }
+
+    @Test mutating func `what the dispatcher takes and what it does not take are stored apart, the oldest first`() {
+        let tasks = (0..<4).map { Sample.definition($0, function: $0 == 1 ? "busy" : "f") }
+        let offer = Self.offer(refusing: "busy")
+        _ = self.submit([(9, [Sample.definition(9)])], offer: offer)
+        for (id, task) in zip((0 as UInt64)..., tasks) { _ = self.submit([(id, [task])], offer: offer) }
+        #expect(
+            self.reply(.success([.inserted]), offer: offer).last
+                == .insert([tasks[0], tasks[2], tasks[3]], express: offer.claim, copies: .configured))
+        #expect(
+            self.reply(.success([.inserted, .inserted, .inserted]), offer: offer).last
+                == .insert([tasks[1]], express: nil, copies: .configured))
+    }
+
+    @Test mutating func `what is due later goes with either`() {
+        let (busy, later) = (Sample.definition(1, function: "busy"), Sample.definition(2, function: "busy", dueIn: 3))
+        let offer = Self.offer(refusing: "busy")
+        let actions = self.submit([(1, [busy]), (2, [later])], offer: offer)
+        #expect(actions == [.insert([busy, later], express: nil, copies: .configured)])
+        self.intake = IntakeStateMachine()
+        let healthy = Sample.definition(3)
+        #expect(
+            self.submit([(1, [later]), (2, [healthy])], offer: offer)
+                == [.insert([later, healthy], express: offer.claim, copies: .configured)])
+    }
+
+    @Test mutating func `a submission of which one task is not taken is stored as scheduled as a whole`() {
+        let tasks = [Sample.definition(1), Sample.definition(2, function: "busy")]
+        #expect(self.submit([(1, tasks)], offer: Self.offer(refusing: "busy")).express == [nil])
+    }
+
+    @Test mutating func `a submission that is more than a batch is not claimed`() {
+        let tasks = (0...UInt64(Limits.insertBatch)).map { Sample.definition($0) }
+        #expect(self.submit([(1, tasks)], offer: Self.offer()).express == [nil])
+        self.intake = IntakeStateMachine()
+        let batch = Array(tasks.dropLast())
+        #expect(self.submit([(1, batch)], offer: Self.offer()).express == [Self.offer().claim])
+    }
+
+    @Test(arguments: [TaskStoreError.unavailable("away"), .outcomeUnknown("lost")])
+    mutating func `an insert is repeated with what the dispatcher takes then`(error: TaskStoreError) throws {
+        _ = self.submit([(1, [Sample.definition()])], offer: Self.offer(at: 0))
+        let pause = try #require(self.reply(.failure(error)).timer)
+        let later = Sample.now(pause.seconds)
+        let next = Self.offer(at: 1)
+        #expect(self.intake.timerFired(now: later, offer: { next }).express == [next.claim])
+    }
+
+    @Test func `only what the store inserted now is handed over`() {
+        let tasks = (0..<5).map { Sample.definition($0, dueIn: $0 == 4 ? 3 : 1) }
+        let outcomes: [InsertOutcome] = [
+            .inserted, .exists(.running), .exists(.scheduled), .tooLarge(limitBytes: 1), .inserted,
+        ]
+        let claim = Self.offer().claim
+        let stored = StoredTasks(tasks, outcomes, express: claim)
+        #expect(
+            stored.claimed == [
+                ClaimedTask(
+                    definition: tasks[0], claim: Claim(id: tasks[0].id, owner: claim.owner, attempt: 1), failures: 0,
+                    leaseUntil: claim.leaseUntil)
+            ])
+        #expect(stored.nextDue == Sample.time(1))
+        #expect(StoredTasks([tasks[0]], [.inserted], express: claim).nextDue == nil)
+        #expect(StoredTasks([tasks[0]], [.inserted], express: nil).claimed.isEmpty)
+    }
+
     // MARK: - Withdrawing
 
     @Test mutating func `what waits can be withdrawn, unless it may be stored`() {
@@ -204,22 +287,31 @@ import Testing
 
     // MARK: - Shorthand
 
+    private static func offer(at seconds: Double = 0, refusing function: String? = nil) -> ExpressOffer {
+        ExpressOffer(
+            claim: ExpressClaim(
+                owner: OwnerID(value: 7), dueBy: Sample.time(seconds + 2), leaseUntil: Sample.time(seconds + 17))
+        ) { $0 != function.flatMap { FunctionName($0) } }
+    }
+
     private mutating func submit(
-        _ submissions: [(UInt64, [TaskDefinition])], copies: CopiesDemand = .configured, at seconds: Double = 0
+        _ submissions: [(UInt64, [TaskDefinition])], copies: CopiesDemand = .configured, at seconds: Double = 0,
+        offer: ExpressOffer? = nil
     ) -> [IntakeStateMachine.Action] {
         self.intake.submitted(
             submissions.map {
                 IntakeStateMachine.Submission(
                     id: $0.0, tasks: $0.1, copies: copies, deadline: Sample.now(seconds + 5).monotonic)
-            }, now: Sample.now(seconds))
+            }, now: Sample.now(seconds), offer: { offer })
     }
 
     private mutating func reply(
-        _ reply: Result<[InsertOutcome], TaskStoreError>, at seconds: Double = 0
+        _ reply: Result<[InsertOutcome], TaskStoreError>, at seconds: Double = 0, offer: ExpressOffer? = nil
     ) -> [IntakeStateMachine.Action] {
         let actions = self.intake.insertReplied(
-            reply.map { InsertReply($0, nodes: ["n"]) }, now: Sample.now(seconds), using: &self.random)
-        return actions + self.intake.patienceChecked(now: Sample.now(seconds))
+            reply.map { InsertReply($0, nodes: ["n"]) }, now: Sample.now(seconds), offer: { offer },
+            using: &self.random)
+        return actions + self.intake.patienceChecked(now: Sample.now(seconds), offer: { offer })
     }
 
     private func condition(at seconds: Double = 0) -> IntakeStateMachine.Condition {
@@ -228,6 +320,13 @@ import Testing
 }
 
 extension [IntakeStateMachine.Action] {
+    /// The express claims of the inserts.
+    fileprivate var express: [ExpressClaim?] {
+        self.compactMap { action -> ExpressClaim?? in
+            if case .insert(_, let express, copies: _) = action { .some(express) } else { nil }
+        }
+    }
+
     fileprivate var timer: MonotonicInstant? {
         for case .setTimer(let instant) in self { return instant }
         return nil

@@ -159,6 +159,22 @@ import Testing
         #expect(try answer.results[0].get().id == hanging.id)
     }
 
+    // MARK: - The express lane
+
+    @Test mutating func `what is due soon is claimed for the dispatcher of the cluster that stores it`() throws {
+        func offer(_ cluster: Int) -> ExpressOffer? {
+            let claim = ExpressClaim(
+                owner: OwnerID(value: UInt64(cluster + 1)), dueBy: Sample.time(2), leaseUntil: Sample.time(17))
+            return ExpressOffer(claim: claim) { _ in true }
+        }
+        let actions = self.machine.submitted([(1, [Self.task(1)])], now: Sample.now(), offers: offer)
+        let first = try #require(actions.inserts.first)
+        #expect(first.express == offer(first.cluster)?.claim)
+        let moved = self.machine.insertReplied(
+            first.cluster, .failure(self.away), now: Sample.now(), offers: offer, using: &self.random)
+        #expect(moved.inserts.map(\.express) == [offer(1 - first.cluster)?.claim])
+    }
+
     // MARK: - Copies
 
     @Test mutating func `a demand for copies goes only to clusters that have as many nodes`() {
@@ -264,13 +280,14 @@ extension [SubmissionStateMachine.Action] {
     fileprivate struct Insert: Equatable {
         var cluster: Int
         var tasks: [TaskDefinition]
+        var express: ExpressClaim?
         var copies: CopiesDemand
     }
 
     fileprivate var inserts: [Insert] {
         self.compactMap { action in
-            if case .insert(let cluster, let tasks, let copies) = action {
-                Insert(cluster: cluster, tasks: tasks, copies: copies)
+            if case .insert(let cluster, let tasks, let express, let copies) = action {
+                Insert(cluster: cluster, tasks: tasks, express: express, copies: copies)
             } else {
                 nil
             }

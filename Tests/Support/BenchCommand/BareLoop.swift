@@ -9,6 +9,7 @@ final class BareLoop {
         let message: String
     }
 
+    private static let lane: Int64 = 1
     private let connection: OpaquePointer
     private let begin: OpaquePointer
     private let commit: OpaquePointer
@@ -37,13 +38,15 @@ final class BareLoop {
         self.commit = try prepare("COMMIT")
         self.insert = try prepare(
             """
-            INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, retain, function, payload)
-            VALUES (?1, 0, 1, ?2, 0, 0, ?3, 0, ?4, ?5)
+            INSERT INTO task (id, state, priority, due_at, attempt, failures, created_at, retain, function, payload,
+                lane, bucket)
+            VALUES (?1, 0, 1, ?2, 0, 0, ?3, 0, ?4, ?5, \(Self.lane), 1)
             """)
         self.claim = try prepare(
             """
             UPDATE task SET state = 1, owner = 1, lease_until = 1800000000000000, attempt = attempt + 1
-            WHERE seq IN (SELECT seq FROM task WHERE state = 0 AND due_at <= ?1 ORDER BY due_at, id LIMIT ?2)
+            WHERE seq IN (SELECT seq FROM task WHERE state = 0 AND lane = \(Self.lane) AND due_at <= ?1
+                ORDER BY due_at, id LIMIT ?2)
             RETURNING id, payload
             """)
         self.remove = try prepare("DELETE FROM task WHERE id = ?1 AND owner = 1 AND attempt = 1 AND state = 1")

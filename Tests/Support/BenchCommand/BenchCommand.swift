@@ -10,7 +10,11 @@ import Logging
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
-        subcommands: [Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self])
+        subcommands: [
+            Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self,
+            DrainCommand.self,
+            TakeoverCommand.self,
+        ])
 
     struct Codec: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Packets per second, decoded and encoded.")
@@ -89,11 +93,12 @@ struct BenchCommand: AsyncParsableCommand {
         @OptionGroup var server: ServerOptions
         @Option(help: "How many tasks.") var tasks = 2000
         @Option(help: "Over how many seconds their due times are spread.") var seconds = 10
+        @Option(help: "How many seconds before the first due time they are submitted.") var lead = 2
         @Option(help: "The seed of the due times.") var seed: UInt64 = 1
 
         func run() async throws {
-            let sorted = try await self.server.benchmark()
-                .lateness(tasks: self.tasks, over: .seconds(self.seconds), seed: self.seed)
+            let sorted = try await self.server.benchmark().lateness(
+                tasks: self.tasks, over: .seconds(self.seconds), lead: .seconds(self.lead), seed: self.seed)
             for share in [0.5, 0.9, 0.99, 0.999, 1] {
                 let index = min(sorted.count - 1, Int(Double(sorted.count) * share))
                 let milliseconds = sorted[index].inSeconds * 1000
@@ -108,9 +113,10 @@ struct BenchCommand: AsyncParsableCommand {
 
         @OptionGroup var server: ServerOptions
         @Option(help: "How many tasks.") var tasks = 20_000
+        @Option(help: "Tasks of one submission; 1: submitJobDelayed.") var bulk = 1
 
         func run() async throws {
-            let rate = try await self.server.benchmark().throughput(tasks: self.tasks)
+            let rate = try await self.server.benchmark().throughput(tasks: self.tasks, bulk: self.bulk)
             print("tasks per second: \(Int(rate))")
         }
     }

@@ -11,7 +11,9 @@ struct EngineBenchmark {
     /// How late tasks start that are due at random moments of a span.
     ///
     /// The clock stops when the target's worker has the job in its hands.
-    func lateness(tasks: Int, over span: Duration, seed: UInt64) async throws -> [Duration] {
+    ///
+    /// - Parameter lead: all of them must be stored in this time, before the first one is due.
+    func lateness(tasks: Int, over span: Duration, lead: Duration, seed: UInt64) async throws -> [Duration] {
         let function = "bench_lateness_\(seed)"
         let (arrivals, arrived) = AsyncStream<Duration>.makeStream()
         let worker = GearmanWorker(
@@ -23,7 +25,7 @@ struct EngineBenchmark {
         }
         let client = GearmanClient(servers: [self.server], logger: self.logger)
         var random = SeededGenerator(seed: seed)
-        let start = Self.now() + 2_000_000
+        let start = Self.now() + lead.microseconds
         let submissions = (0..<tasks).map { _ in
             let due = start + Int64.random(in: 0..<span.microseconds, using: &random)
             let payload = withUnsafeBytes(of: due) { Data($0) }.base64EncodedString()
@@ -35,7 +37,11 @@ struct EngineBenchmark {
                 try await worker.run()
                 return []
             }
-            group.addTask { try await Self.submitAll(submissions, by: client) }
+            group.addTask {
+                try await Self.submitAll(submissions, by: client)
+                if Self.now() > start { throw Failure(description: "They were not stored in \(lead); give more lead") }
+                return []
+            }
             group.addTask {
                 var latenesses: [Duration] = []
                 for await lateness in arrivals {
@@ -53,7 +59,9 @@ struct EngineBenchmark {
     }
 
     /// Tasks per second from the first submission to the removal of the last one, with a target that does nothing.
-    func throughput(tasks: Int) async throws -> Double {
+    ///
+    /// - Parameter bulk: tasks of one submission.
+    func throughput(tasks: Int, bulk: Int) async throws -> Double {
         let function = "bench_throughput"
         let (arrivals, arrived) = AsyncStream<Void>.makeStream()
         let worker = GearmanWorker(
@@ -71,7 +79,12 @@ struct EngineBenchmark {
             }
             group.addTask {
                 let task = #"{"func_name":"\#(function)","payload":"x"}"#
-                _ = try await Self.submitAll(Array(repeating: task, count: tasks), by: client)
+                let submissions = stride(from: 0, to: tasks, by: bulk).map { first in
+                    "[\(Array(repeating: task, count: min(bulk, tasks - first)).joined(separator: ","))]"
+                }
+                try await Self.submitAll(
+                    bulk == 1 ? Array(repeating: task, count: tasks) : submissions,
+                    to: bulk == 1 ? "submitJobDelayed" : "gearclock_submit", by: client)
                 return nil
             }
             group.addTask {
@@ -98,32 +111,36 @@ struct EngineBenchmark {
         let client = GearmanClient(servers: [self.server], logger: self.logger)
         let payload = String(repeating: "x", count: payloadBytes)
         let task = #"{"func_name":"bench_submissions","payload":"\#(payload)","after":86400}"#
-        _ = try await Self.submitAll([task], by: client)  // connected before the time is taken
+        try await Self.submitAll([task], by: client)  // connected before the time is taken
         let elapsed = try await ContinuousClock().measure {
-            _ = try await Self.submitAll(Array(repeating: task, count: tasks), by: client)
+            try await Self.submitAll(Array(repeating: task, count: tasks), by: client)
         }
         await client.close()
         return Double(tasks) / elapsed.inSeconds
     }
 
     /// Submits with a thousand submissions in flight, as a busy service does.
-    private static func submitAll(_ submissions: [String], by client: GearmanClient) async throws -> [Duration] {
+    static func submitAll(
+        _ submissions: [String], to function: String = "submitJobDelayed", by client: GearmanClient
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             var waiting = submissions.makeIterator()
             for _ in 0..<1024 {
                 guard let next = waiting.next() else { break }
-                group.addTask { try await Self.submit(next, by: client) }
+                group.addTask { try await Self.submit(next, to: function, by: client) }
             }
             while try await group.next() != nil {
-                if let next = waiting.next() { group.addTask { try await Self.submit(next, by: client) } }
+                if let next = waiting.next() { group.addTask { try await Self.submit(next, to: function, by: client) } }
             }
         }
-        return []
     }
 
-    private static func submit(_ task: String, by client: GearmanClient) async throws {
-        _ = try await client.perform(
-            GearmanJobRequest(function: "submitJobDelayed", workload: Array(task.utf8)))
+    private static func submit(_ workload: String, to function: String, by client: GearmanClient) async throws {
+        _ = try await client.perform(GearmanJobRequest(function: function, workload: Array(workload.utf8)))
+    }
+
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
     }
 
     private static func pending(by client: GearmanClient) async throws -> Int {
@@ -141,13 +158,13 @@ struct EngineBenchmark {
         let stores: [Counts]
     }
 
-    private static func workerConfiguration(concurrency: Int) -> GearmanWorkerConfiguration {
+    static func workerConfiguration(concurrency: Int) -> GearmanWorkerConfiguration {
         var configuration = GearmanWorkerConfiguration()
         configuration.concurrency = concurrency
         return configuration
     }
 
-    private static func now() -> Int64 {
+    static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000

@@ -103,8 +103,14 @@ struct MariaDBBenchmark {
     private func request(limit: Int, now: Timestamp) -> ClaimRequest {
         ClaimRequest(
             owner: OwnerID(value: 1), dueBy: now.advanced(by: .seconds(100)), limit: limit,
-            leaseUntil: now.advanced(by: .seconds(3600)))
+            leaseUntil: now.advanced(by: .seconds(3600)),
+            lanes: [LaneShare(lane: Lane(of: Self.function), limit: limit)])
     }
+
+    private static let function: FunctionName = {
+        guard let function = FunctionName("benchmark") else { preconditionFailure("A valid name") }
+        return function
+    }()
 
     private func makeStore(copies: Int) -> MariaDBTaskStore {
         var configuration = self.configuration
@@ -224,11 +230,10 @@ struct MariaDBBenchmark {
     /// Ids are ordered as they come in, dues are not: the index on due times works for its place.
     private static func tasks(_ count: Int, now: Timestamp, seed: UInt64) -> [TaskDefinition] {
         var random = SeededGenerator(seed: seed ^ UInt64(bitPattern: now.microseconds))
-        guard let function = FunctionName("benchmark") else { preconditionFailure("A valid name") }
         return (0..<count).map { index in
             let created = now.advanced(by: .microseconds(Int64(index) * 10))
             return TaskDefinition(
-                id: TaskID(cluster: 0, now: created, using: &random), function: function,
+                id: TaskID(cluster: 0, now: created, using: &random), function: self.function,
                 payload: [UInt8](repeating: UInt8(truncatingIfNeeded: index), count: self.payloadBytes),
                 dueAt: created.advanced(by: .microseconds(Int64.random(in: 0..<10_000_000, using: &random))),
                 createdAt: created)

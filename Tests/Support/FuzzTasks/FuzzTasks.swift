@@ -29,6 +29,8 @@ public func fuzzTasks(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     }
     _ = IDRequest.parse(bytes)
     _ = ListFilter.parse(bytes)
+    _ = SettingsRequest.pausing(bytes, true)
+    _ = SettingsRequest.limits(bytes)
     _ = GearslothDocument.ejectedID(bytes)
     if let tasks = try? HandOverCodec.decodeTasks(bytes) {
         guard (try? HandOverCodec.decodeTasks(HandOverCodec.encode(tasks))) == tasks else {

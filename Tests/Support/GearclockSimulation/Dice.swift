@@ -8,6 +8,20 @@ struct Dice: RandomNumberGenerator, Sendable {
         self.generator = SeededGenerator(seed: seed)
     }
 
+    /// What has dice of its own.
+    enum Stream: UInt64 {
+        case request, strike, call, job, forgotten
+    }
+
+    /// Dice for one thing only: what else happens in the run does not change how they fall.
+    init(seed: UInt64, _ stream: Stream, _ first: Int, _ second: Int = 0, _ third: Int = 0) {
+        var generator = SeededGenerator(seed: seed ^ stream.rawValue)
+        for number in [first, second, third] {
+            generator = SeededGenerator(seed: generator.next() ^ UInt64(bitPattern: Int64(number)))
+        }
+        self.generator = generator
+    }
+
     mutating func next() -> UInt64 {
         self.generator.next()
     }

@@ -14,8 +14,8 @@ enum Event {
     case endpointNotices(ConnectionID)
 
     // The store
-    case storeReached(StoreCall, fate: StoreFate)
-    case storeReplied(StoreCaller, Result<StoreReply, TaskStoreError>)
+    indirect case storeReached(StoreCall, fate: StoreFate)
+    indirect case storeReplied(StoreCaller, Result<StoreReply, TaskStoreError>)
 
     // Processes
     case timer(node: Int, incarnation: Int, Machine)
@@ -26,14 +26,15 @@ enum Event {
     case startServer(Int)
     case startTarget(Int)
     case jobDone(target: Int, incarnation: Int, ConnectionID, Handle, Verdict, ledger: Int)
-    case customControllerActs(ledger: Int, fails: Bool)
+    case customControllerActs(ledger: Int)
 
     // Clients
     case clientSubmits(Int)
     case clientCancels(ledger: Int)
+    case operatorSets([FunctionSettings])
 
     // The simulation itself
-    case fault
+    case strike(Int)
     case housekeeping
     case heal
 }
@@ -48,6 +49,8 @@ enum LocalReport {
     case refused(ControllerStateMachine.RunID)
     case status(ControllerStateMachine.RunID)
     case checked(ControllerStateMachine.RunID)
+    /// What the job servers say about their queues and workers.
+    case servers
 }
 
 // MARK: - What job servers and their clients and workers say

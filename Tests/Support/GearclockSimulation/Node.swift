@@ -29,13 +29,21 @@ final class Node {
     // The worker daemon's service
     var nextSubmission: SubmissionStateMachine.SubmissionID = 0
     var submissions: [SubmissionStateMachine.SubmissionID: Submission] = [:]
-    /// The submissions of the insert that is under way.
-    var inserting: [TaskDefinition] = []
+    /// The insert that is under way.
+    var inserting: (tasks: [TaskDefinition], express: ExpressClaim?) = ([], nil)
 
     // The dispatcher's service
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]
+    /// What the controller of this process answered, and which tasks it handed on.
+    var handedOn: [DispatcherStateMachine.HandOverID: (answers: [HandOverAnswer], tasks: [Int])] = [:]
 
     // The controller's service
+    /// Jobs that it submitted, and how many of them it measured.
+    var submittedJobs: UInt64 = 0
+    var measuredJobs: UInt64 = 0
+    /// Since when it hears from the store in time.
+    var hearsBeats = Regularity()
+    var hearsSettings = Regularity()
     var runs: [ControllerStateMachine.RunID: RunningJob] = [:]
     var questions: [ControllerStateMachine.RunID: Question] = [:]
     /// Where the job of a unique was found by the latest question.
@@ -53,6 +61,10 @@ final class Node {
     struct RunningJob {
         var connection: ConnectionID
         var handle: Handle?
+        let function: FunctionName
+        let startedAt: Int64
+        /// It was not joined where an earlier claim had submitted it, and is no custom controller's.
+        let isNew: Bool
     }
 
     struct Question {

@@ -17,6 +17,12 @@ struct SimulatedJobServer {
     struct Key: Hashable {
         let function: Function
         let unique: [UInt8]
+
+        /// As one piece: hashed byte by byte it takes a tenth of a simulation's time.
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(self.function)
+            self.unique.withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
     }
 
     let joinsRevive: Bool
@@ -69,6 +75,11 @@ struct SimulatedJobServer {
 
     func hasWaiting(_ function: Function) -> Bool {
         self.waiting[function]?.contains { !$0.isEmpty } ?? false
+    }
+
+    /// Jobs of a function that no worker has.
+    func queued(_ function: Function) -> Int {
+        self.jobs.values.count { $0.key.function == function && $0.worker == nil }
     }
 
     mutating func assign(_ handle: Handle, to worker: ConnectionID) {

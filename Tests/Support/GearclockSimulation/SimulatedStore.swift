@@ -2,8 +2,9 @@ internal import GearclockCore
 
 /// Who asked the store, and for what: the answer is reported to it if it still lives.
 struct StoreCaller {
-    enum Question {
-        case intake, nextDue, claim, rescue, dispatcherSettle, controllerSettle, extend, client
+    enum Question: Int {
+        case intake, dueLanes, claim, rescue, dispatcherSettle, dispatcherBeat, dispatcherLeave, dispatcherSettings,
+            dispatcherClocks, controllerSettle, extend, client, controllerBeat, controllerLeave, settings
     }
 
     var node: Int
@@ -19,14 +20,19 @@ struct StoreCall {
 }
 
 enum StoreRequest {
-    case insert([TaskDefinition])
+    case insert([TaskDefinition], express: ExpressClaim?)
     case claimDue(ClaimRequest)
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
     case rescueExpired(endedBefore: Timestamp, limit: Int)
-    case nextDue
+    case dueLanes
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
+    case beat(OwnerID, MemberRole)
+    case leave(OwnerID)
+    case functionSettings
+    case setFunctionSettings([FunctionSettings])
+    case nodeClocks
 }
 
 enum StoreReply {
@@ -34,9 +40,14 @@ enum StoreReply {
     case claimed([ClaimedTask])
     case fenced([FencedOutcome])
     case rescued(Int)
-    case nextDue(Timestamp?)
+    case dueLanes([LaneDue])
     case cancelled([CancelOutcome])
     case ejected
+    case members([Member])
+    case settings([FunctionSettings])
+    case clocks([NodeClock])
+    /// There is nothing to say.
+    case done
 }
 
 /// What becomes of a call.
@@ -54,6 +65,9 @@ enum StoreFate: Int, CaseIterable {
 
     struct Weights {
         var weights = [Double](repeating: 0, count: StoreFate.allCases.count)
+
+        /// Whether any call may go wrong.
+        var hasFaults: Bool { self.weights.dropFirst().contains { $0 > 0 } }
 
         init() {
             self.weights[StoreFate.answered.rawValue] = 1
@@ -81,15 +95,20 @@ struct SimulatedStore {
 
     mutating func perform(_ request: StoreRequest, now: Timestamp) -> StoreReply {
         switch request {
-        case .insert(let tasks): .inserted(self.model.insert(tasks))
+        case .insert(let tasks, let express): .inserted(self.model.insert(tasks, express: express))
         case .claimDue(let request): .claimed(self.model.claimDue(request))
         case .extend(let claims, let leaseUntil): .fenced(self.model.extend(claims, leaseUntil: leaseUntil))
         case .settle(let settlements): .fenced(self.model.settle(settlements, now: now))
         case .rescueExpired(let endedBefore, let limit):
             .rescued(self.model.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
-        case .nextDue: .nextDue(self.model.nextDue())
+        case .dueLanes: .dueLanes(self.model.dueLanes())
         case .cancel(let ids, let removeAt): .cancelled(self.model.cancel(ids, removeAt: removeAt, now: now))
         case .eject(let ids): self.eject(ids)
+        case .beat(let id, let role): .members(self.model.beat(id, role: role, now: now))
+        case .leave(let id): self.leave(id)
+        case .functionSettings: .settings(self.model.functionSettings())
+        case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
+        case .nodeClocks: .clocks([])
         }
     }
 
@@ -97,32 +116,80 @@ struct SimulatedStore {
         self.model.prune(limit: Limits.settleBatch, now: now)
     }
 
+    /// The planted bug: one task that has ended is scheduled again.
+    mutating func revive() {
+        let ended = self.model.records.values.filter { $0.state.isFinal }
+        guard var record = ended.min(by: { $0.id < $1.id }) else { return }
+        record.state = .scheduled
+        record.finishedAt = nil
+        record.removeAt = nil
+        self.model.replicate(record.id, record)
+    }
+
     private mutating func eject(_ ids: [TaskID]) -> StoreReply {
         self.model.eject(ids)
         return .ejected
+    }
+
+    private mutating func leave(_ id: OwnerID) -> StoreReply {
+        self.model.leave(id)
+        return .done
+    }
+
+    private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
+        self.model.setFunctionSettings(settings)
+        return .done
     }
 }
 
 extension StoreRequest {
     /// The same request as a store with a planted bug understands it.
-    func sabotaged(by canary: Canary, _ model: TaskStoreModel, _ dice: inout Dice) -> StoreRequest {
+    func sabotaged(by canary: Canary, _ model: TaskStoreModel) -> StoreRequest {
         switch (canary, self) {
-        case (.storeIgnoresAttempt, .settle(let settlements)):
+        case (.storeIgnoresClaims, .settle(let settlements)):
             .settle(settlements.map { Settlement(model.present($0.claim), $0.change) })
-        case (.storeIgnoresAttempt, .extend(let claims, let leaseUntil)):
+        case (.storeIgnoresClaims, .extend(let claims, let leaseUntil)):
             .extend(claims.map(model.present), leaseUntil: leaseUntil)
-        case (.noRescue, .rescueExpired(let endedBefore, _)):
-            .rescueExpired(endedBefore: endedBefore, limit: 0)
+        case (.storeMixesHistory, .settle(let settlements)):
+            .settle(settlements.map { Settlement($0.claim, $0.change.withOutcome(.handedOut)) })
         default:
             self
+        }
+    }
+
+    /// The request of a daemon with a planted bug.
+    func mistaken(by canary: Canary) -> StoreRequest {
+        guard case .settle(let settlements) = self else { return self }
+        return .settle(
+            settlements.map { settlement in
+                switch (canary, settlement.change) {
+                case (.discardsEarly, .retry(let at, let record)):
+                    Settlement(settlement.claim, .discard(keepUntil: at.advanced(by: .seconds(3600)), record))
+                case (.hastyRetry, .retry(_, let record)):
+                    Settlement(settlement.claim, .retry(at: record.endedAt, record))
+                default:
+                    settlement
+                }
+            })
+    }
+}
+
+extension Settlement.Change {
+    fileprivate func withOutcome(_ outcome: AttemptOutcome) -> Settlement.Change {
+        switch self {
+        case .retry(let at, var record):
+            record.outcome = outcome
+            return .retry(at: at, record)
+        case .complete, .release, .discard, .expire:
+            return self
         }
     }
 }
 
 extension TaskStoreModel {
-    /// The claim that holds now, if it is the same owner's.
+    /// The claim that holds now, whoever has it.
     fileprivate func present(_ claim: Claim) -> Claim {
-        guard let record = self.records[claim.id], record.owner == claim.owner else { return claim }
-        return Claim(id: claim.id, owner: claim.owner, attempt: record.attempt)
+        guard let record = self.records[claim.id], let owner = record.owner else { return claim }
+        return Claim(id: claim.id, owner: owner, attempt: record.attempt)
     }
 }

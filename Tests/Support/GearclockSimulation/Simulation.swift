@@ -6,7 +6,11 @@ package enum Simulation {
     package struct Report: Equatable, Sendable {
         package var seed: UInt64
         /// Which promise was broken; `nil` if none.
-        package var failure: String?
+        package var failure: Failure?
+        /// The faults that struck, in their order.
+        package var struck: [FaultName]
+        /// The numbers of the requests that clients made.
+        package var requests: [Int]
         /// Two runs with one digest went the same way.
         package var digest: UInt64
         package var events: Int
@@ -17,11 +21,15 @@ package enum Simulation {
         package var counts: Counts
     }
 
+    /// No world has more requests.
+    package static let mostRequests = 22
+
     /// How much happened in one run or in many.
     package struct Counts: Equatable, Sendable {
         package var acknowledged = 0
         package var jobs = 0
         package var claims = 0
+        package var expressClaims = 0
         package var rescues = 0
         package var staleClaims = 0
         package var adoptions = 0
@@ -32,25 +40,43 @@ package enum Simulation {
         package init() {}
     }
 
-    /// - Parameter trace: called with a line for everything that happens.
-    package static func run(seed: UInt64, canary: Canary? = nil, trace: ((String) -> Void)? = nil) -> Report {
-        var world = World(seed: seed, canary: canary, trace: trace)
+    /// - Parameters:
+    ///   - course: what of the seed's world it has.
+    ///   - trace: called with a line for everything that happens.
+    package static func run(
+        seed: UInt64, canary: Canary? = nil, course: Course = Course(), trace: ((StoryLine) -> Void)? = nil
+    ) -> Report {
+        var world = World(seed: seed, canary: canary, course: course, trace: trace)
         let failure = world.run()
         return Report(
-            seed: seed, failure: failure, digest: world.digest, events: world.events, time: world.time,
+            seed: seed, failure: failure, struck: world.struck,
+            requests: world.requests.indices.filter { world.requests[$0].tries > 0 }, digest: world.digest,
+            events: world.events, time: world.time,
             healing: max(0, world.stoppingSince - world.swarm.horizon),
             counts: Counts(world.ledger.statistics))
     }
 
-    /// What a person needs who is to find the reason of a failure: the promise, the seed, and what happened before.
-    package static func explain(seed: UInt64, canary: Canary? = nil, events: Int = 50) -> String {
-        var lines: [String] = []
-        let report = self.run(seed: seed, canary: canary) { line in
-            lines.append(line)
-            if lines.count > 2 * events { lines.removeFirst(lines.count - events) }
-        }
-        let command = "Scripts/simulate --seed \(seed)" + (canary.map { " --canary \($0.rawValue)" } ?? "")
-        return (lines.suffix(events) + ["FAILED: \(report.failure ?? "nothing")", command]).joined(separator: "\n")
+    /// What a person needs who is to find the reason of a failure: what happened to the tasks that it names, and the
+    /// promise that was broken, and the command that repeats the run.
+    package static func explain(
+        seed: UInt64, canary: Canary? = nil, course: Course = Course(), lines count: Int = 50
+    ) -> String {
+        var lines: [StoryLine] = []
+        let report = self.run(seed: seed, canary: canary, course: course) { lines.append($0) }
+        let failure = report.failure?.description ?? "nothing"
+        let tasks = StoryLine.tasks(in: failure)
+        let story = tasks.isEmpty ? lines : lines.filter { $0.concerns(tasks) }
+        let command = self.command(seed: seed, canary: canary, course: course)
+        return (story.suffix(count).map(\.description) + ["FAILED: \(failure)", command]).joined(separator: "\n")
+    }
+
+    /// The command that repeats a run.
+    package static func command(seed: UInt64, canary: Canary?, course: Course) -> String {
+        "Scripts/simulate " + self.arguments(seed: seed, canary: canary, course: course).joined(separator: " ")
+    }
+
+    package static func arguments(seed: UInt64, canary: Canary?, course: Course) -> [String] {
+        ["--seed", "\(seed)"] + (canary.map { ["--canary", $0.rawValue] } ?? []) + course.arguments
     }
 }
 
@@ -59,6 +85,7 @@ extension Simulation.Counts {
         self.acknowledged = statistics.acknowledged
         self.jobs = statistics.jobs
         self.claims = statistics.claims
+        self.expressClaims = statistics.expressClaims
         self.rescues = statistics.rescues
         self.staleClaims = statistics.staleClaims
         self.adoptions = statistics.adoptions
@@ -71,6 +98,7 @@ extension Simulation.Counts {
         left.acknowledged += right.acknowledged
         left.jobs += right.jobs
         left.claims += right.claims
+        left.expressClaims += right.expressClaims
         left.rescues += right.rescues
         left.staleClaims += right.staleClaims
         left.adoptions += right.adoptions

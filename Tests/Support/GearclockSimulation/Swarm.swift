@@ -26,15 +26,26 @@ struct Swarm {
     var functions = 1
     var clients = 1
     var requests = 10
+    /// It is paused until all others have nothing left to do.
+    var pausedFunction: FunctionName?
     /// When everything heals.
     var horizon: Int64 = 20_000_000
     /// A job server that takes the mark "ignored" back when somebody joins the job; gearmand does not.
     var joinsRevive = false
 
+    /// Nothing goes wrong, or one thing once; what is due must start in time.
+    var isCalm = false
+    /// In calm worlds: a function whose jobs no worker takes until everything heals.
+    var stalledFunction: Int?
+
     // How long things take, in microseconds
     var network: ClosedRange<Int64> = 50...500
     var store: ClosedRange<Int64> = 200...2000
     var jobs: ClosedRange<Int64> = 1000...1_000_000
+
+    static let calmNetwork: ClosedRange<Int64> = 50...500
+    static let calmStore: ClosedRange<Int64> = 200...2000
+    static let calmJobs: ClosedRange<Int64> = 100...5000
 
     // Policies
     var dispatcher = DispatcherPolicy()
@@ -56,6 +67,8 @@ struct Swarm {
     var cancels = 0.0
     /// The share of tasks that go to a custom controller.
     var customs = 0.0
+    /// What operators do about functions, and when.
+    var operations: [(time: Int64, settings: [FunctionSettings])] = []
 
     /// Whether clocks differ no more than the lease's margins cover.
     var isClockBounded: Bool {
@@ -73,6 +86,11 @@ extension Swarm {
         self.drawWorld(&dice)
         self.drawPolicies(&dice)
         self.drawFaults(&dice)
+        if dice.chance(0.2) {
+            self.calmDown(&dice)
+        } else if dice.chance(0.4) {
+            self.drawOperations(&dice)
+        }
     }
 
     private mutating func drawWorld(_ dice: inout Dice) {
@@ -88,8 +106,9 @@ extension Swarm {
         self.targets = 1 + dice.below(4)
         self.targetSlots = 1 + dice.below(3)
         self.functions = 1 + dice.below(3)
+        if dice.chance(0.2) { self.pausedFunction = FunctionName([UInt8(97 + dice.below(self.functions))]) }
         self.clients = 1 + dice.below(2)
-        self.requests = 3 + dice.below(20)
+        self.requests = 3 + dice.below(Simulation.mostRequests - 2)
         self.horizon = dice.between(2_000_000, dice.chance(0.3) ? 25_000_000 : 10_000_000)
         self.joinsRevive = dice.chance(0.3)
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])
@@ -119,6 +138,7 @@ extension Swarm {
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }
+        if dice.chance(0.3) { self.dispatcher.laneTasks = 1 + dice.below(4) }
         if dice.chance(0.3) { self.controller.inHandTasks = 1 + dice.below(6) }
         if dice.chance(0.3) { self.controller.inHandPerFunction = 1 + dice.below(3) }
         if dice.chance(0.2) { self.controller.inHandBytes = 1 + dice.below(2000) }

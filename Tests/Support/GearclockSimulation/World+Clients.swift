@@ -2,6 +2,8 @@ internal import GearclockCore
 
 /// What a client wants stored.
 struct TaskTemplate {
+    /// T1, T2 … in stories.
+    let number: Int
     /// A client that chooses the id may repeat its submission.
     var ownID: TaskID?
     var function: FunctionName
@@ -39,37 +41,55 @@ struct ClientRequest {
 }
 
 extension World {
+    /// Each request has dice of its own: it stays as it is when others are left out.
     mutating func plan(_ clients: [Int]) {
+        var count = 0
         for index in 0..<self.swarm.requests {
-            let hasOwnIDs = self.dice.chance(0.6)
-            let tasks = (0..<(self.dice.chance(0.7) ? 1 : 1 + self.dice.below(5))).map { _ in
-                self.drawTemplate(hasOwnIDs: hasOwnIDs)
+            var dice = Dice(seed: self.seed, .request, index)
+            let isMade = self.course.requests?.contains(index) ?? true
+            let hasOwnIDs = dice.chance(0.6)
+            let tasks = (1...(dice.chance(0.7) ? 1 : 1 + dice.below(5))).map { position in
+                self.drawTemplate(count + position, hasOwnIDs: hasOwnIDs, isMade: isMade, &dice)
             }
-            self.requests.append(ClientRequest(client: self.dice.pick(clients), tasks: tasks, hasOwnIDs: hasOwnIDs))
-            self.schedule(.clientSubmits(index), after: self.dice.between(1000, self.swarm.horizon * 4 / 5))
+            count += tasks.count
+            self.requests.append(
+                ClientRequest(client: dice.pick(clients), tasks: tasks, hasOwnIDs: hasOwnIDs, isOver: !isMade))
+            self.schedule(.clientSubmits(index), after: dice.between(1000, self.swarm.horizon * 4 / 5))
         }
     }
 
-    private mutating func drawTemplate(hasOwnIDs: Bool) -> TaskTemplate {
-        let letter = UInt8(97 + self.dice.below(self.swarm.functions))
-        let isCustom = self.dice.chance(self.swarm.customs)
+    private mutating func drawTemplate(
+        _ number: Int, hasOwnIDs: Bool, isMade: Bool, _ dice: inout Dice
+    ) -> TaskTemplate {
+        let isCustom =
+            dice.chance(self.swarm.customs) && isMade && self.strikes(FaultName(.custom, number))
+        let isCancelled =
+            dice.chance(self.swarm.cancels) && isMade && self.strikes(FaultName(.cancel, number))
+        if isCancelled { self.note("will cancel T\(number)", FaultName(.cancel, number)) }
+        if isCustom { self.note("T\(number) is for a custom controller", FaultName(.custom, number)) }
         return TaskTemplate(
-            ownID: hasOwnIDs ? TaskID(high: self.dice.next(), low: self.dice.next()) : nil,
-            function: FunctionName([letter])!, priority: self.dice.pick(TaskPriority.allCases),
-            after: self.dice.chance(0.4) ? .zero : .microseconds(self.dice.between(0, 10_000_000)),
-            expiresAfter: self.dice.chance(0.1) ? .microseconds(self.dice.between(1000, 10_000_000)) : nil,
-            timeout: self.dice.chance(0.15) ? .microseconds(self.dice.between(10_000, 5_000_000)) : nil,
-            retry: self.drawRetry(isCustom: isCustom),
-            retain: hasOwnIDs ? .seconds(3600) : self.dice.pick([.zero, .seconds(2)]),
-            isCustom: isCustom, isCancelled: self.dice.chance(self.swarm.cancels))
+            number: number,
+            ownID: hasOwnIDs ? TaskID(high: dice.next(), low: dice.next()) : nil,
+            function: World.functionName(dice.below(self.swarm.functions)), priority: dice.pick(TaskPriority.allCases),
+            after: dice.chance(0.4) ? .zero : .microseconds(dice.between(0, 10_000_000)),
+            expiresAfter: dice.chance(0.1) ? .microseconds(dice.between(1000, 10_000_000)) : nil,
+            timeout: dice.chance(0.15) ? .microseconds(dice.between(10_000, 5_000_000)) : nil,
+            retry: self.drawOutcomes(self.drawRetry(isCustom: isCustom, &dice), &dice),
+            retain: hasOwnIDs ? .seconds(3600) : dice.pick([.zero, .seconds(2)]),
+            isCustom: isCustom, isCancelled: isCancelled)
     }
 
-    private mutating func drawRetry(isCustom: Bool) -> RetryPolicy {
-        let attempts: UInt32? = self.dice.chance(0.3) ? nil : UInt32(1 + self.dice.below(5))
+    /// Functions are named by one letter.
+    static func functionName(_ number: Int) -> FunctionName {
+        FunctionName([UInt8(97 + number)])!
+    }
+
+    private func drawRetry(isCustom: Bool, _ dice: inout Dice) -> RetryPolicy {
+        let attempts: UInt32? = dice.chance(0.3) ? nil : UInt32(1 + dice.below(5))
         if isCustom {
             return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 0, pause: .seconds(3)))
         }
-        switch self.dice.below(5) {
+        switch dice.below(5) {
         case 0: return RetryPolicy(maxAttempts: attempts, backoff: .list([.zero]))
         case 1:
             return RetryPolicy(maxAttempts: attempts, backoff: .list([.milliseconds(100), .seconds(3)]), jitter: 0.5)
@@ -79,6 +99,15 @@ extension World {
             let backoff = RetryPolicy.Backoff.exponential(initial: .milliseconds(50), factor: 3, longest: .seconds(10))
             return RetryPolicy(maxAttempts: attempts, backoff: backoff, jitter: 0.1)
         }
+    }
+
+    private func drawOutcomes(_ policy: RetryPolicy, _ dice: inout Dice) -> RetryPolicy {
+        var policy = policy
+        guard dice.chance(0.2) else { return policy }
+        for kind in OutcomePolicy.Kind.allCases where dice.chance(0.4) {
+            policy.outcomes[kind] = dice.pick(OutcomePolicy.Treatment.allCases)
+        }
+        return policy
     }
 
     // MARK: - Events
@@ -94,6 +123,10 @@ extension World {
         let job = SubmittedJob(
             function: .submit, unique: Array("\(index)-\(attempt)".utf8), priority: .normal, isBackground: false,
             workload: .submission(index))
+        let request = self.requests[index]
+        self.note(
+            "submits request \(index) on connection \(connection): \(request.tasks.map { "T\($0.number)" }.story)",
+            by: self.endpoints[request.client].owner.actor)
         self.send(.submit(job, .submission(index, try: attempt)), on: connection)
     }
 

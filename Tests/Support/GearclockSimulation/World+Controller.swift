@@ -30,7 +30,7 @@ extension World {
             if let index = self.ledger.index(of: task.id) { self.nodes[node].claims[index] = task }
         }
         if answers.count != tasks.count { self.ledger.fail("Process \(node) answers \(answers.count) tasks") }
-        self.note("process \(node) is handed \(tasks.map { self.ledger.index(of: $0.id) ?? -1 }): \(answers)")
+        self.note("is handed \(self.ledger.names(tasks.map(\.id))): \(answers.story)", by: .process(node, .controller))
         return (answers, actions)
     }
 
@@ -46,6 +46,10 @@ extension World {
             case .extend(let claims, let leaseUntil):
                 self.ask(.extend, .extend(claims, leaseUntil: leaseUntil), node)
             case .settle(let settlements): self.ask(.controllerSettle, .settle(settlements), node)
+            case .beat: self.ask(.controllerBeat, .beat(self.nodes[node].controller!.owner, .controller), node)
+            case .leave: self.ask(.controllerLeave, .leave(self.nodes[node].controller!.owner), node)
+            case .readSettings: self.ask(.settings, .functionSettings, node)
+            case .askServers: self.askServers(node)
             case .setTimer(let instant): self.setTimer(.controller, instant, node)
             case .stopped: self.machineStopped(.controller, node)
             }
@@ -53,12 +57,13 @@ extension World {
     }
 
     private mutating func submit(_ submission: ControllerStateMachine.JobSubmission, _ node: Int) {
+        self.nodes[node].submittedJobs += 1
         let payload = submission.customController?.definition.payload ?? submission.payload
         let index = Int(payload.reduce(0) { $0 << 8 | UInt32($1) })
         if let claimed = self.nodes[node].claims[index] {
             self.ledger.submitted(index, claimed, now: self.now(node))
         } else {
-            self.ledger.fail("Process \(node) starts task \(index), which nobody gave it")
+            self.ledger.fail("Process \(node) starts \(self.ledger.name(index)), which nobody gave it", breaks: .fenced)
         }
         let function = submission.customController == nil ? Function(submission.function) : .custom
         var unique = submission.unique
@@ -73,7 +78,10 @@ extension World {
         let job = SubmittedJob(
             function: function, unique: unique, priority: submission.priority,
             isBackground: submission.customController != nil, workload: .task(index))
-        self.nodes[node].runs[submission.run] = .init(connection: connection, handle: nil)
+        self.nodes[node].runs[submission.run] = .init(
+            connection: connection, handle: nil, function: self.ledger[index].function, startedAt: self.time,
+            isNew: found?.unique != unique && !job.isBackground)
+        self.auditStart(submission.run, node)
         self.send(.submit(job, .run(submission.run)), on: connection)
     }
 
@@ -155,7 +163,7 @@ extension World {
         _ run: ControllerStateMachine.RunID, _ outcome: ControllerStateMachine.JobOutcome, _ node: Int
     ) {
         self.nodes[node].runs[run] = nil
-        self.note("process \(node): job of run \(run) \(outcome)")
+        self.note("job of run \(run) \(outcome)", by: .process(node, .controller))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].controller!.jobEnded(run, outcome, now: now, using: &self.dice), node)
     }
@@ -193,7 +201,7 @@ extension World {
     mutating func questionAnswered(
         _ run: ControllerStateMachine.RunID, _ status: ControllerStateMachine.JobStatus?, _ node: Int
     ) {
-        self.note("process \(node): status of run \(run): \(status.map { "\($0)" } ?? "unknown")")
+        self.note("status of run \(run): \(status.map { "\($0)" } ?? "unknown")", by: .process(node, .controller))
         self.nodes[node].questions[run] = nil
         let actions = self.nodes[node].controller!.statusReplied(run, status, now: self.dueNow(node))
         self.perform(actions, node)

@@ -5,12 +5,18 @@ extension World {
     mutating func perform(_ actions: [DispatcherStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .askNextDue: self.ask(.nextDue, .nextDue, node)
-            case .claimDue(let request): self.ask(.claim, .claimDue(request), node)
+            case .askDueLanes: self.ask(.dueLanes, .dueLanes, node)
+            case .claimDue(var request):
+                if self.canary == .claimsEverything { request.buckets = .all }
+                self.ask(.claim, .claimDue(request), node)
             case .rescueExpired(let endedBefore, let limit):
                 self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
             case .handOver(let id, let tasks): self.handOver(id, tasks, node)
             case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
+            case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
+            case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)
+            case .askSettings: self.ask(.dispatcherSettings, .functionSettings, node)
+            case .askClocks: self.ask(.dispatcherClocks, .nodeClocks, node)
             case .setTimer(let instant): self.setTimer(.dispatcher, instant, node)
             case .stopped: self.machineStopped(.dispatcher, node)
             }
@@ -19,11 +25,20 @@ extension World {
 
     private mutating func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
-            self.ledger.fail("Process \(node) hands a task over before it is due")
+            self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
+        var tasks = tasks
         if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
             let answers = self.handedOver(tasks, node)
-            return self.report(.handOver(id, .success(answers)), node)
+            let elsewhere = tasks.indices.filter {
+                answers[$0] == .deferredFunction
+                    && self.nodes[node].controller?.isElsewhere(tasks[$0].definition.function) == true
+            }
+            if elsewhere.isEmpty || self.open(self.nodes[node].clientEndpoint).isEmpty {
+                return self.report(.handOver(id, .success(answers)), node)
+            }
+            self.nodes[node].handedOn[id] = (answers, elsewhere)
+            tasks = elsewhere.map { tasks[$0] }
         }
         let connections = self.open(self.nodes[node].clientEndpoint)
         guard !connections.isEmpty else { return self.report(.handOver(id, .failure(.notDelivered)), node) }
@@ -55,8 +70,24 @@ extension World {
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
-        self.note("process \(node): hand-over \(id) \(reply)")
+        let reply = self.withOwnAnswers(reply, of: id, node)
+        self.note("hand-over \(id): \(reply.story)", by: .process(node, .dispatcher))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
+    }
+
+    /// What the controller of this process accepted, and what others said about the rest.
+    private func withOwnAnswers(
+        _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>,
+        of id: DispatcherStateMachine.HandOverID, _ node: Int
+    ) -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        guard let (own, tasks) = self.nodes[node].handedOn.removeValue(forKey: id) else { return reply }
+        var answers = own
+        switch reply {
+        case .success(let others): for (index, answer) in zip(tasks, others) { answers[index] = answer }
+        case .failure(.unknown): for index in tasks { answers[index] = .stale }
+        case .failure(.notDelivered): break
+        }
+        return .success(answers)
     }
 }

@@ -11,7 +11,7 @@ extension World {
             let id = template.ownID ?? TaskID(cluster: 0, now: now.wall, using: &self.dice)
             let index = self.ledger.index(of: id) ?? self.ledger.nextIndex
             let definition = template.definition(id: id, ledger: index, now: now.wall)
-            self.ledger.takenIn(definition)
+            self.ledger.takenIn(definition, number: template.number)
             tasks.append(SubmittedTask(definition, hasOwnID: template.ownID != nil))
             indexes.append(index)
             if template.isCancelled, self.requests[request].tries == 1 {
@@ -21,28 +21,48 @@ extension World {
         let submission = self.nodes[node].nextSubmission
         self.nodes[node].nextSubmission += 1
         self.nodes[node].submissions[submission] = .init(connection: connection, handle: handle, tasks: indexes)
-        self.perform(self.nodes[node].intake!.submitted([(submission, tasks)], now: now), node)
+        let offers = self.offers(node)
+        self.perform(self.nodes[node].intake!.submitted([(submission, tasks)], now: now, offers: offers), node)
     }
 
     mutating func insertReplied(_ reply: Result<[InsertOutcome], TaskStoreError>, _ node: Int) {
-        let now = self.now(node)
-        let inserted = self.nodes[node].inserting
+        if case .success(let outcomes) = reply { self.stored(outcomes, node) }
+        let (now, offers) = (self.now(node), self.offers(node))
         let actions = self.nodes[node].intake!.insertReplied(
-            0, reply.map { InsertReply($0, nodes: ["simulated"]) }, now: now, using: &self.dice)
+            0, reply.map { InsertReply($0, nodes: ["simulated"]) }, now: now, offers: offers, using: &self.dice)
         self.perform(actions, node)
-        guard case .success = reply, let due = inserted.map(\.dueAt).min() else { return }
-        if let actions = self.nodes[node].dispatcher?.taskStored(dueAt: due, now: self.dueNow(node)) {
-            self.perform(actions, node)
+    }
+
+    /// What `DispatcherService` does for its express lane.
+    func offers(_ node: Int) -> SubmissionStateMachine.Offers {
+        let (process, now) = (self.nodes[node], self.dueNow(node))
+        return { _ in
+            process.dispatcher?.expressClaim(now: now).map { claim in
+                ExpressOffer(claim: claim) { process.dispatcher?.admitsExpress($0) ?? false }
+            }
+        }
+    }
+
+    private mutating func stored(_ outcomes: [InsertOutcome], _ node: Int) {
+        let (tasks, express) = self.nodes[node].inserting
+        let stored = StoredTasks(tasks, outcomes, express: express)
+        let now = self.dueNow(node)
+        if !stored.claimed.isEmpty, self.canary != .earlyExpress {
+            self.perform(self.nodes[node].dispatcher!.expressStored(stored.claimed, now: now), node)
+        }
+        if let due = stored.nextDue {
+            self.perform(self.nodes[node].dispatcher!.taskStored(dueAt: due, now: now), node)
         }
     }
 
     mutating func perform(_ actions: [SubmissionStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .insert(_, let definitions, copies: _):
-                self.nodes[node].inserting = definitions
-                self.ask(.intake, .insert(definitions), node)
+            case .insert(_, let definitions, let express, copies: _):
+                self.nodes[node].inserting = (definitions, express)
+                self.ask(.intake, .insert(definitions, express: express), node)
                 if self.canary == .earlyReceipt { self.answerEarly(node) }
+                if self.canary == .earlyExpress { self.handOverEarly(node) }
             case .answer(let answers):
                 for answer in answers { self.answer(answer.submission, answer.results, node) }
             case .setTimer(let instant):
@@ -57,13 +77,23 @@ extension World {
         _ id: SubmissionStateMachine.SubmissionID, _ results: [Result<Receipt, TaskError>], _ node: Int
     ) {
         guard let submission = self.nodes[node].submissions.removeValue(forKey: id) else {
-            return self.ledger.fail("Process \(node) answers submission \(id) twice")
+            return self.ledger.fail("Process \(node) answers submission \(id) twice", breaks: .stored)
         }
-        self.note("process \(node) answers tasks \(submission.tasks): \(results)")
+        self.note(
+            "answers \(submission.tasks.map(self.ledger.name).story): \(results.story)", by: .process(node, .intake))
         self.ledger.answered(submission.tasks, results)
         guard self.connections[submission.connection].isOpenAtEndpoint else { return }
         self.send(.result(submission.handle, .stored(submission.tasks, results)), on: submission.connection)
         if self.nodes[node].status == .up { self.send(.grab(.submit, 1), on: submission.connection) }
+    }
+
+    /// The planted bug: it takes for granted that the store inserts.
+    private mutating func handOverEarly(_ node: Int) {
+        let (tasks, express) = self.nodes[node].inserting
+        let stored = StoredTasks(tasks, tasks.map { _ in .inserted }, express: express)
+        guard !stored.claimed.isEmpty else { return }
+        let now = self.dueNow(node)
+        self.perform(self.nodes[node].dispatcher!.expressStored(stored.claimed, now: now), node)
     }
 
     /// The planted bug: it does not wait for the store.

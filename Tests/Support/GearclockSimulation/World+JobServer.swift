@@ -9,7 +9,8 @@ extension World {
         case .submit(let job, let token):
             let (handle, isNew) = self.servers[server].submit(job, from: connection, token)
             self.note(
-                "server \(server): job \(handle) \(isNew ? "new" : "joined"), \(job.function) \(job.workload.text)")
+                "job \(handle) is \(isNew ? "new" : "joined"): \(job.function) of \(job.workload.text(self.ledger))",
+                by: .server(server))
             if !isNew, case .task = job.workload { self.ledger.statistics.adoptions += 1 }
             self.send(.created(token, handle), on: connection)
             self.giveOut(server, job.function)
@@ -54,7 +55,8 @@ extension World {
     }
 
     /// Gives waiting jobs to workers that want one; of several workers, any.
-    private mutating func giveOut(_ server: Int, _ function: Function) {
+    mutating func giveOut(_ server: Int, _ function: Function) {
+        if self.phase == .faults, let stalled = self.swarm.stalledFunction, function == .target(stalled) { return }
         let kind = function.kind.rawValue
         while self.servers[server].hasWaiting(function) {
             let workers = self.endpoints.compactMap { $0.worker(at: server) }.filter {
@@ -65,7 +67,8 @@ extension World {
             self.connections[worker].wanted[kind] -= 1
             self.servers[server].assign(handle, to: worker)
             let job = self.servers[server][handle]!
-            self.note("server \(server): job \(handle) to connection \(worker)")
+            self.note(
+                "job \(handle), \(job.workload.text(self.ledger)), goes to connection \(worker)", by: .server(server))
             if case .task(let index) = job.workload {
                 self.ledger.started(index, server: server, handle: handle, isStrict: self.isStrict)
             }
@@ -84,7 +87,7 @@ extension World {
         self.connections[connection].isOpenAtServer = false
         let server = self.connections[connection].server
         guard self.servers[server].isUp else { return }
-        self.note("server \(server) lost connection \(connection)")
+        self.note("loses connection \(connection)", by: .server(server))
         let stopped = self.servers[server].lost(connection)
         for (handle, job) in stopped {
             if case .task(let index) = job.workload { self.ledger.stopped(index, server: server, handle: handle) }
@@ -94,7 +97,7 @@ extension World {
 
     mutating func killServer(_ server: Int) {
         guard self.servers[server].isUp else { return }
-        self.note("server \(server) dies")
+        self.note("dies", by: .server(server))
         for handle in self.servers[server].jobs.keys.sorted() {
             if case .task(let index) = self.servers[server][handle]!.workload {
                 self.ledger.stopped(index, server: server, handle: handle)
@@ -119,11 +122,11 @@ extension Endpoint {
 }
 
 extension Workload {
-    var text: String {
+    func text(_ ledger: Ledger) -> String {
         switch self {
         case .submission(let request): "request \(request)"
-        case .handOver(let tasks): "\(tasks.count) tasks"
-        case .task(let index): "task \(index)"
+        case .handOver(let tasks): ledger.names(tasks.map(\.id))
+        case .task(let index): ledger.name(index)
         }
     }
 }

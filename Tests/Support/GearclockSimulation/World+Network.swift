@@ -49,7 +49,7 @@ struct Connection {
 
 extension World {
     var latency: Int64 {
-        mutating get { self.dice.between(self.phase == .faults ? self.swarm.network : 50...500) }
+        mutating get { self.dice.between(self.phase == .faults ? self.swarm.network : Swarm.calmNetwork) }
     }
 
     // MARK: - Connecting
@@ -79,14 +79,14 @@ extension World {
         self.endpoints[endpoint].isTried[server] = true
         guard self.servers[server].isUp, self.endpoints[endpoint].blockedUntil[server] <= self.time else {
             let retry = Event.connect(endpoint: endpoint, incarnation: incarnation, server: server)
-            self.schedule(retry, after: self.dice.between(50_000, 500_000))
+            self.schedule(retry, after: self.dice.between(50_000, Swarm.reconnect))
             if case .client(let node) = self.endpoints[endpoint].owner { self.connectivityChanged(node) }
             return
         }
         let connection = self.connections.count
         self.connections.append(Connection(endpoint: endpoint, server: server))
         self.endpoints[endpoint].current[server] = connection
-        self.note("connection \(connection): \(self.endpoints[endpoint].owner) to server \(server)")
+        self.note("connects to server \(server), connection \(connection)", by: self.endpoints[endpoint].owner.actor)
         switch self.endpoints[endpoint].owner {
         case .worker(let node): self.workerConnected(node, connection)
         case .client(let node): self.connectivityChanged(node)
@@ -158,7 +158,7 @@ extension World {
         let (endpoint, server) = (self.connections[connection].endpoint, self.connections[connection].server)
         self.connections[connection].isOpenAtEndpoint = false
         self.endpoints[endpoint].current[server] = nil
-        self.note("\(self.endpoints[endpoint].owner) lost connection \(connection)")
+        self.note("loses connection \(connection)", by: self.endpoints[endpoint].owner.actor)
         switch self.endpoints[endpoint].owner {
         case .worker(let node): self.workerLost(connection, node)
         case .client(let node): self.clientLost(connection, node)

@@ -11,22 +11,45 @@ extension World {
         return now
     }
 
+    /// What dispatchers are given: what the auditor expects, but for a planted bug.
+    private var dispatcherPolicy: DispatcherPolicy {
+        var policy = self.swarm.dispatcher
+        if self.canary == .lazyPoll { policy.pollInterval *= 20 }
+        if self.canary == .noRescue { policy.rescueInterval = .seconds(86_400) }
+        if self.canary == .lateRescue { policy.lease.rescueMargin += .seconds(30) }
+        if self.canary == .hoards { policy.heldTasks = 1_000_000 }
+        return policy
+    }
+
+    private var controllerPolicy: ControllerPolicy {
+        var policy = self.swarm.controller
+        if self.canary == .hoards { policy.inHandTasks = 1_000_000 }
+        if self.canary == .unfair { policy.inHandTasks = 1 }
+        return policy
+    }
+
     mutating func startNode(_ node: Int) {
         guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
         self.nodes[node].incarnation += 1
         self.nodes[node].status = .up
         let roles = self.nodes[node].roles
-        self.note("process \(node) starts")
+        self.note("starts", by: .process(node))
+        self.membersChanged()
         if roles.contains(.intake) {
             self.nodes[node].intake = SubmissionStateMachine(
                 directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
         }
         if roles.contains(.controller) {
-            self.nodes[node].controller = ControllerStateMachine(policy: self.swarm.controller)
-        }
-        if roles.contains(.dispatcher) {
             let owner = OwnerID(using: &self.dice)
-            self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: self.swarm.dispatcher)
+            self.nodes[node].controller = ControllerStateMachine(owner: owner, policy: self.controllerPolicy)
+            self.limits.controllersChangedAt = self.time
+            self.perform(self.nodes[node].controller!.started(now: self.dueNow(node)), node)
+        }
+        if roles.contains(.dispatcher) || roles.contains(.intake) {
+            let owner = OwnerID(using: &self.dice)
+            var policy = self.dispatcherPolicy
+            policy.isExpressOnly = !roles.contains(.dispatcher)
+            self.nodes[node].dispatcher = DispatcherStateMachine(owner: owner, policy: policy)
             let actions = self.nodes[node].dispatcher!.started(now: self.now(node))
             self.perform(actions, node)
         }
@@ -37,7 +60,9 @@ extension World {
     /// - Parameter noticedWithin: how long the servers may take to notice.
     mutating func killNode(_ node: Int, noticedWithin: Int64) {
         guard self.nodes[node].status != .dead else { return }
-        self.note("process \(node) dies")
+        self.note("dies", by: .process(node))
+        self.membersChanged()
+        self.limits.controllersChangedAt = self.time
         for endpoint in [self.nodes[node].workerEndpoint, self.nodes[node].clientEndpoint] {
             for connection in self.open(endpoint) { self.closeFromEndpoint(connection, noticedWithin: noticedWithin) }
         }
@@ -47,7 +72,8 @@ extension World {
     /// Asks a process to stop. It takes nothing new and finishes what it has.
     mutating func shutDown(_ node: Int, deadline: Int64?) {
         guard self.nodes[node].status == .up else { return }
-        self.note("process \(node) is asked to stop")
+        self.note("is asked to stop", by: .process(node))
+        self.membersChanged()
         self.nodes[node].status = .draining
         let now = self.now(node)
         for connection in self.open(self.nodes[node].workerEndpoint) {
@@ -58,15 +84,25 @@ extension World {
             let incarnation = self.nodes[node].incarnation
             self.schedule(.drainDeadline(node: node, incarnation: incarnation), after: deadline)
         }
-        if let actions = self.nodes[node].intake?.shutdownRequested(now: now) { self.perform(actions, node) }
-        if let actions = self.nodes[node].dispatcher?.shutdownRequested(now: now) { self.perform(actions, node) }
+        let offers = self.offers(node)
+        if let actions = self.nodes[node].intake?.shutdownRequested(now: now, offers: offers) {
+            self.perform(actions, node)
+        }
+        if self.nodes[node].intake == nil { self.shutDownDispatcher(node) }
+        if self.canary == .deafToStop { return }
         if let actions = self.nodes[node].controller?.shutdownRequested(now: now) { self.perform(actions, node) }
+    }
+
+    /// Not before the worker daemon of its process has stored everything: it hands over what that stores for soon.
+    private mutating func shutDownDispatcher(_ node: Int) {
+        let now = self.now(node)
+        if let actions = self.nodes[node].dispatcher?.shutdownRequested(now: now) { self.perform(actions, node) }
     }
 
     /// Patience is at an end: the controller gives back what still runs; a second later the process is ended.
     mutating func drainDeadlinePassed(_ node: Int, _ incarnation: Int) {
         guard self.nodes[node].incarnation == incarnation, self.nodes[node].status == .draining else { return }
-        self.note("process \(node) has had its time to stop")
+        self.note("has had its time to stop", by: .process(node))
         let now = self.now(node)
         if let actions = self.nodes[node].controller?.drainTimeExpired(now: now) { self.perform(actions, node) }
         guard self.nodes[node].status == .draining else { return }
@@ -85,8 +121,11 @@ extension World {
         if self.nodes[node].intake != nil { all += 1 }
         if self.nodes[node].dispatcher != nil { all += 1 }
         if self.nodes[node].controller != nil { all += 1 }
-        guard self.nodes[node].stopped.count == all else { return }
-        self.note("process \(node) stops")
+        guard self.nodes[node].stopped.count == all else {
+            if machine == .intake { self.shutDownDispatcher(node) }
+            return
+        }
+        self.note("stops", by: .process(node))
         self.killNode(node, noticedWithin: 1000)
         if self.phase != .stopping { self.schedule(.startNode(node), after: self.dice.between(10_000, 3_000_000)) }
     }
@@ -123,7 +162,9 @@ extension World {
         self.nodes[node].timers[machine.rawValue] = .max
         let now = self.now(node)
         switch machine {
-        case .intake: self.perform(self.nodes[node].intake!.timerFired(now: now), node)
+        case .intake:
+            let offers = self.offers(node)
+            self.perform(self.nodes[node].intake!.timerFired(now: now, offers: offers), node)
         case .dispatcher: self.perform(self.nodes[node].dispatcher!.timerFired(now: self.dueNow(node)), node)
         case .controller:
             self.perform(self.nodes[node].controller!.timerFired(now: self.dueNow(node), using: &self.dice), node)
@@ -164,6 +205,7 @@ extension World {
 
     mutating func clientLost(_ connection: ConnectionID, _ node: Int) {
         self.connectivityChanged(node)
+        precondition(self.canary != .traps || self.nodes[node].runs.isEmpty, "A planted bug")
         if self.nodes[node].dispatcher != nil { self.handOversLost(connection, node) }
         if self.nodes[node].controller != nil { self.jobsLost(connection, node) }
     }
@@ -181,6 +223,7 @@ extension World {
         case .refused(let run): self.runRefused(run, node)
         case .status(let run): self.questionAnswered(run, nil, node)
         case .checked(let run): self.jobChecked(run, isKnown: nil, node)
+        case .servers: self.serversReplied(node)
         }
     }
 

@@ -4,6 +4,7 @@ internal import GearclockCore
 extension World {
     mutating func ask(_ question: StoreCaller.Question, _ request: StoreRequest, _ node: Int) {
         let caller = StoreCaller(node: node, incarnation: self.nodes[node].incarnation, question: question)
+        let request = self.canary.map { request.mistaken(by: $0) } ?? request
         self.send(StoreCall(caller: caller, request: request, now: self.now(node).wall))
     }
 
@@ -15,15 +16,31 @@ extension World {
 
     private mutating func send(_ call: StoreCall) {
         let isCalm = self.phase != .faults
-        var delay = self.dice.between(isCalm ? 200...2000 : self.swarm.store) / 2
+        var delay = self.dice.between(isCalm ? Swarm.calmStore : self.swarm.store) / 2
         if self.time < self.store.slowUntil { delay += self.dice.between(0, self.store.slowness) }
-        let fate = isCalm ? 0 : self.dice.weighted(self.swarm.storeFates.weights) ?? 0
-        self.schedule(.storeReached(call, fate: StoreFate(rawValue: fate)!), after: delay)
+        let fate = isCalm ? .answered : self.fate(of: call.caller)
+        self.schedule(.storeReached(call, fate: fate), after: delay)
+    }
+
+    /// Each call has dice of its own, thrown for its number among all of its kind.
+    private mutating func fate(of caller: StoreCaller) -> StoreFate {
+        guard self.swarm.storeFates.hasFaults else { return .answered }
+        let question = caller.question.rawValue
+        let number = self.storeCalls[caller.node << 8 | question, default: 0] + 1
+        self.storeCalls[caller.node << 8 | question] = number
+        var dice = Dice(seed: self.seed, .call, caller.node, question, number)
+        guard let drawn = dice.weighted(self.swarm.storeFates.weights), let fate = StoreFate(rawValue: drawn),
+            fate != .answered
+        else { return .answered }
+        let name = FaultName(.call, caller.node, question, number)
+        guard self.strikes(name) else { return .answered }
+        self.note(
+            "will not answer \(caller.question) of process \(caller.node) as it should: \(fate)", by: .store, name)
+        return fate
     }
 
     mutating func storeReached(_ call: StoreCall, _ fate: StoreFate) {
-        let isCalm = self.phase != .faults
-        let delay = self.dice.between(isCalm ? 200...2000 : self.swarm.store) / 2
+        let delay = self.dice.between(self.phase == .faults ? self.swarm.store : Swarm.calmStore) / 2
         if self.store.isAway(at: self.time) {
             // Whether it refused or nobody heard of it: a caller cannot always tell.
             let error: TaskStoreError = self.dice.chance(0.5) ? .unavailable("away") : .outcomeUnknown("away")
@@ -57,13 +74,19 @@ extension World {
     private mutating func apply(_ call: StoreCall) -> StoreReply {
         var request = call.request
         if let canary = self.canary {
-            request = request.sabotaged(by: canary, self.store.model, &self.dice)
-            if canary == .storeForgets, case .insert(let tasks) = request, self.dice.chance(0.01) {
+            request = request.sabotaged(by: canary, self.store.model)
+            if canary == .storeForgets, case .insert(let tasks, express: _) = request, self.dice.chance(0.01) {
                 return .inserted(tasks.map { _ in .inserted })
             }
         }
+        if self.canary == .storeRevives, case .rescueExpired = request { self.store.revive() }
         let reply = self.store.perform(request, now: call.now)
-        self.note("store: \(call.request.text(self.ledger)) -> \(reply.text)")
+        if case .claimDue(let request) = request { self.checkBuckets(request) }
+        self.checkPause(request, reply)
+        if case .setFunctionSettings(let settings) = request {
+            for setting in settings { self.limits.settingsChangedAt[setting.function] = self.time }
+        }
+        self.note("\(call.request.text(self.ledger)) -> \(reply.text(self.ledger))", by: .store)
         self.ledger.audit(call.request, reply, now: call.now, self.store.model)
         return reply
     }
@@ -72,26 +95,12 @@ extension World {
         guard caller.node >= 0 else { return }
         let node = caller.node
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }
-        if case .failure(let error) = reply { self.note("process \(node): \(caller.question) failed, \(error)") }
+        if case .failure(let error) = reply { self.note("\(caller.question) failed: \(error)", by: .process(node)) }
         switch caller.question {
-        case .intake:
-            self.insertReplied(reply.map(\.inserted), node)
-        case .nextDue:
-            let reply = reply.map(\.nextDue)
-            self.perform(
-                self.nodes[node].dispatcher!.nextDueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .claim:
-            let reply = reply.map(\.claimed)
-            self.perform(
-                self.nodes[node].dispatcher!.claimReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .rescue:
-            let reply = reply.map(\.rescued)
-            self.perform(
-                self.nodes[node].dispatcher!.rescueReplied(reply, now: self.dueNow(node), using: &self.dice), node)
-        case .dispatcherSettle:
-            let reply = reply.map(\.fenced)
-            self.perform(
-                self.nodes[node].dispatcher!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+        case .intake: self.insertReplied(reply.map(\.inserted), node)
+        case .dueLanes, .claim, .rescue, .dispatcherSettle, .dispatcherBeat, .dispatcherLeave, .dispatcherSettings,
+            .dispatcherClocks:
+            self.dispatcherReplied(caller.question, reply, node)
         case .controllerSettle:
             let reply = reply.map(\.fenced)
             self.perform(
@@ -100,9 +109,40 @@ extension World {
             let reply = reply.map(\.fenced)
             self.perform(
                 self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+        case .controllerBeat:
+            self.beatReplied(reply.map(\.members), node)
+        case .controllerLeave:
+            self.perform(self.nodes[node].controller!.leaveReplied(now: self.dueNow(node)), node)
+        case .settings:
+            self.settingsReplied(reply.map(\.settings), node)
         case .client:
             break
         }
+    }
+
+    private mutating func dispatcherReplied(
+        _ question: StoreCaller.Question, _ reply: Result<StoreReply, TaskStoreError>, _ node: Int
+    ) {
+        let now = self.dueNow(node)
+        var dispatcher = self.nodes[node].dispatcher!
+        self.nodes[node].dispatcher = nil
+        let actions: [DispatcherStateMachine.Action]
+        switch question {
+        case .dueLanes: actions = dispatcher.dueLanesReplied(reply.map(\.dueLanes), now: now, using: &self.dice)
+        case .claim: actions = dispatcher.claimReplied(reply.map(\.claimed), now: now, using: &self.dice)
+        case .rescue: actions = dispatcher.rescueReplied(reply.map(\.rescued), now: now, using: &self.dice)
+        case .dispatcherSettle: actions = dispatcher.settleReplied(reply.map(\.fenced), now: now, using: &self.dice)
+        case .dispatcherBeat: actions = dispatcher.beatReplied(reply.map(\.members), now: now, using: &self.dice)
+        case .dispatcherLeave: actions = dispatcher.leaveReplied(now: now)
+        case .dispatcherSettings:
+            let settings = reply.map(\.settings).map { self.canary == .ignoresPause ? [] : $0 }
+            actions = dispatcher.settingsReplied(settings, now: now)
+        case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
+        case .intake, .controllerSettle, .extend, .client, .controllerBeat, .controllerLeave, .settings:
+            preconditionFailure("Not a dispatcher's question")
+        }
+        self.nodes[node].dispatcher = dispatcher
+        self.perform(actions, node)
     }
 }
 
@@ -127,37 +167,64 @@ extension StoreReply {
         return count
     }
 
-    fileprivate var nextDue: Timestamp? {
-        guard case .nextDue(let due) = self else { preconditionFailure("Another answer was expected") }
-        return due
+    fileprivate var dueLanes: [LaneDue] {
+        guard case .dueLanes(let lanes) = self else { preconditionFailure("Another answer was expected") }
+        return lanes
     }
 
-    fileprivate var text: String {
+    fileprivate var members: [Member] {
+        guard case .members(let members) = self else { preconditionFailure("Another answer was expected") }
+        return members
+    }
+
+    fileprivate var settings: [FunctionSettings] {
+        guard case .settings(let settings) = self else { preconditionFailure("Another answer was expected") }
+        return settings
+    }
+
+    fileprivate var clocks: [NodeClock] {
+        guard case .clocks(let clocks) = self else { preconditionFailure("Another answer was expected") }
+        return clocks
+    }
+
+    fileprivate func text(_ ledger: Ledger) -> String {
         switch self {
-        case .inserted(let outcomes): "\(outcomes)"
-        case .claimed(let tasks): "\(tasks.count)"
-        case .fenced(let outcomes): "\(outcomes)"
+        case .inserted(let outcomes): outcomes.story
+        case .claimed(let tasks): ledger.names(tasks.map(\.id))
+        case .fenced(let outcomes): outcomes.story
         case .rescued(let count): "\(count)"
-        case .nextDue(let due): due.map { "\($0)" } ?? "nothing"
-        case .cancelled(let outcomes): "\(outcomes)"
+        case .dueLanes(let lanes): "\(lanes.map(\.dueAt.story))"
+        case .members(let members): "\(members.count) members"
+        case .settings(let settings): "\(settings.count) settings"
+        case .clocks(let clocks): "\(clocks.map(\.offset))"
+        case .cancelled(let outcomes): outcomes.story
         case .ejected: "ejected"
+        case .done: "done"
         }
     }
 }
 
 extension StoreRequest {
     fileprivate func text(_ ledger: Ledger) -> String {
-        func names(_ ids: [TaskID]) -> String { ids.map { ledger.index(of: $0).map(String.init) ?? "?" }.description }
-        return switch self {
-        case .insert(let tasks): "insert \(names(tasks.map(\.id)))"
-        case .claimDue(let request): "claim by \(request.owner) due by \(request.dueBy)"
-        case .extend(let claims, let until): "extend \(names(claims.map(\.id))) until \(until)"
+        switch self {
+        case .insert(let tasks, express: nil): "insert \(ledger.names(tasks.map(\.id)))"
+        case .insert(let tasks, let express?):
+            "insert \(ledger.names(tasks.map(\.id))), for \(express.owner) what is due by \(express.dueBy.story)"
+        case .claimDue(let request): "claim for \(request.owner) what is due by \(request.dueBy.story)"
+        case .extend(let claims, let until): "extend \(ledger.names(claims.map(\.id))) until \(until.story)"
         case .settle(let settlements):
-            "settle " + settlements.map { "\(names([$0.claim.id])) \($0.claim.attempt) \($0.change.text)" }.description
-        case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore)"
-        case .nextDue: "next due"
-        case .cancel(let ids, _): "cancel \(names(ids))"
-        case .eject(let ids): "eject \(names(ids))"
+            "settle "
+                + settlements.map { "\(ledger.names([$0.claim.id])) attempt \($0.claim.attempt): \($0.change.text)" }
+                .story
+        case .rescueExpired(let endedBefore, _): "rescue what ended before \(endedBefore.story)"
+        case .dueLanes: "due lanes"
+        case .beat(let id, _): "\(id) lives"
+        case .leave(let id): "\(id) leaves"
+        case .functionSettings: "settings"
+        case .setFunctionSettings(let settings): "set \(settings)"
+        case .nodeClocks: "clocks"
+        case .cancel(let ids, _): "cancel \(ledger.names(ids))"
+        case .eject(let ids): "eject \(ledger.names(ids))"
         }
     }
 }
@@ -166,8 +233,8 @@ extension Settlement.Change {
     fileprivate var text: String {
         switch self {
         case .complete: "complete"
-        case .retry(let at, let record): "retry at \(at) after \(record.outcome)"
-        case .release(let at): "release at \(at)"
+        case .retry(let at, let record): "retry at \(at.story) after \(record.outcome)"
+        case .release(let at): "release at \(at.story)"
         case .discard(_, let record): "discard after \(record.outcome)"
         case .expire: "expire"
         }

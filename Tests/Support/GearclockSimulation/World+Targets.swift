@@ -26,7 +26,7 @@ extension World {
 
     mutating func killTarget(_ target: Int) {
         guard self.targets[target].isUp else { return }
-        self.note("target \(target) dies")
+        self.note("dies", by: .target(target))
         for connection in self.open(self.targets[target].endpoint) {
             self.closeFromEndpoint(connection, noticedWithin: 100_000)
         }
@@ -37,17 +37,12 @@ extension World {
 
     mutating func targetReceived(_ message: EndpointMessage, on connection: ConnectionID, _ target: Int) {
         guard case .assigned(let handle, _, .task(let index)) = message else { return }
-        if let due = self.ledger[index].dueOfAttempt.min(),
+        if !self.ledger[index].isRevived, let due = self.ledger[index].dueOfAttempt.min(),
             due > self.trueNow.advanced(by: .microseconds(self.swarm.clockLimit))
         {
-            self.ledger.fail("task \(index) runs early")
+            self.ledger.fail("\(self.ledger.name(index)) runs early", breaks: .neverEarly)
         }
-        var verdict = Verdict.success
-        var duration = self.dice.between(100, 5000)
-        if self.phase == .faults {
-            verdict = self.dice.weighted(self.swarm.verdicts).flatMap { Verdict(rawValue: $0) } ?? .success
-            duration = self.dice.between(self.swarm.jobs)
-        }
+        let (verdict, duration) = self.drawVerdict(index, by: target)
         let incarnation = self.targets[target].incarnation
         switch verdict {
         case .success, .failure, .exception, .death:
@@ -57,6 +52,20 @@ extension World {
         case .hang:
             self.targets[target].hangs = true
         }
+    }
+
+    /// What becomes of a job, and how long it takes; drawn for its number among the jobs of its task.
+    private mutating func drawVerdict(_ index: Int, by target: Int) -> (Verdict, duration: Int64) {
+        guard self.phase == .faults else { return (.success, self.dice.between(Swarm.calmJobs)) }
+        let (number, copy, job) = (self.ledger[index].number, self.ledger[index].copy, self.ledger[index].jobs)
+        var dice = Dice(seed: self.seed, .job, number, copy, job)
+        let duration = dice.between(self.swarm.jobs)
+        guard let verdict = dice.weighted(self.swarm.verdicts).flatMap({ Verdict(rawValue: $0) }), verdict != .success
+        else { return (.success, duration) }
+        let name = FaultName(.job, number, copy, job)
+        guard self.strikes(name) else { return (.success, duration) }
+        self.note("will end the job of \(self.ledger.name(index)) by \(verdict)", by: .target(target), name)
+        return (verdict, duration)
     }
 
     mutating func jobDone(
@@ -73,20 +82,22 @@ extension World {
         case .exception: result = .exception
         case .hang, .death: return self.killTarget(target)
         }
-        self.note("target \(target): job \(handle), task \(index): \(result)")
+        self.note("job \(handle), \(self.ledger.name(index)): \(result)", by: .target(target))
         if self.ledger[index].isCustom {
-            let fails = self.phase == .faults && self.dice.chance(0.3)
-            let delay = self.dice.between(self.swarm.jobs)
-            self.schedule(.customControllerActs(ledger: index, fails: fails), after: delay)
+            let (number, copy, job) = (self.ledger[index].number, self.ledger[index].copy, self.ledger[index].jobs)
+            var dice = Dice(seed: self.seed, .forgotten, number, copy, job)
+            let isForgotten = self.phase == .faults && dice.chance(0.3)
+            if !isForgotten || !self.strikes(FaultName(.forgotten, number, copy, job)) {
+                self.schedule(.customControllerActs(ledger: index), after: dice.between(self.swarm.jobs))
+            }
         }
         guard self.connections[connection].isOpenAtEndpoint else { return }
         self.send(.result(handle, result), on: connection)
         self.send(.grab(.target, 1), on: connection)
     }
 
-    /// A custom controller has run the task in its own way, and says so, or forgets to.
-    mutating func customControllerActs(_ index: Int, fails: Bool) {
-        if fails { return }
+    /// A custom controller has run the task in its own way, and says so.
+    mutating func customControllerActs(_ index: Int) {
         self.ledger[index].isEjected = true
         self.ask(.eject([self.ledger[index].id]))
     }

@@ -15,6 +15,8 @@ struct World {
         case stopping
     }
 
+    let seed: UInt64
+    let course: Course
     let swarm: Swarm
     let canary: Canary?
     var dice: Dice
@@ -30,25 +32,45 @@ struct World {
     var requests: [ClientRequest] = []
     var endpoints: [Endpoint] = []
     var connections: [Connection] = []
+    /// The faults that struck, in their order.
+    private(set) var struck: [FaultName] = []
+    /// How often each process put each kind of question to the store.
+    var storeCalls: [Int: Int] = [:]
+    /// The function that is paused.
+    var heldBack: FunctionName?
+    /// When all tasks must have ended, once healed.
+    var endBy: Int64 = 0
+    /// What dispatchers claim from, since somebody came or went.
+    var claimedBuckets: [OwnerID: BucketSet] = [:]
+    var membersChangedAt: Int64 = 0
     var digest: UInt64 = 0
+    var limits = LimitAudit()
     var events = 0
     private var eventsAtThisTime = 0
-    private let trace: ((String) -> Void)?
+    private let trace: ((StoryLine) -> Void)?
 
-    init(seed: UInt64, canary: Canary?, trace: ((String) -> Void)?) {
+    init(seed: UInt64, canary: Canary?, course: Course, trace: ((StoryLine) -> Void)?) {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
+        for part in Plainness.allCases where course.plain.contains(part) { swarm.simplify(part) }
         if canary == .shortLease {
             let lease = LeasePolicy(
                 lease: .milliseconds(100), extendWhenLeft: .milliseconds(50), startMargin: .zero, rescueMargin: .zero)
             swarm.dispatcher.lease = lease
             swarm.controller.lease = lease
         }
+        self.seed = seed
+        self.course = course
         self.swarm = swarm
         self.canary = canary
         self.dice = dice
         self.trace = trace
-        self.ledger = Ledger(clockPlay: .microseconds(2 * swarm.clockLimit))
+        self.ledger = Ledger(
+            clockPlay: .microseconds(2 * swarm.clockLimit),
+            latenessBound: swarm.latenessBound.map { .microseconds($0) },
+            idleBound: swarm.idleBound.map { .microseconds($0) },
+            stalledFunction: swarm.stalledFunction.map { World.functionName($0) },
+            pausedFunction: swarm.pausedFunction)
         self.build()
     }
 
@@ -67,12 +89,14 @@ struct World {
         }
         let clients = (0..<self.swarm.clients).map { self.addEndpoint(.submitter($0)) }
         self.plan(clients)
+        self.pause()
         for index in self.nodes.indices { self.startNode(index) }
         for index in self.targets.indices { self.startTarget(index) }
         for client in clients { self.startEndpoint(client) }
+        for (time, settings) in self.swarm.operations { self.schedule(.operatorSets(settings), at: time) }
         self.schedule(.housekeeping, after: 2_000_000)
         self.schedule(.heal, after: self.swarm.horizon)
-        self.scheduleFault()
+        self.planStrike(1)
     }
 
     private mutating func addEndpoint(_ owner: Endpoint.Owner) -> Int {
@@ -90,12 +114,17 @@ struct World {
         self.queue.insert(event, at: max(self.time, time))
     }
 
-    /// A line of the trace; costs nothing where nobody reads it.
-    func note(_ text: @autoclosure () -> String) {
+    /// A line of the story; costs nothing where nobody reads it.
+    func note(_ text: @autoclosure () -> String, by actor: Actor = .world, _ fault: FaultName? = nil) {
         guard let trace = self.trace else { return }
-        let seconds = self.time / 1_000_000
-        let fraction = String(1_000_000 + self.time % 1_000_000).dropFirst()
-        trace("\(seconds).\(fraction) \(text())")
+        trace(StoryLine(time: self.time, actor: "\(actor)", text: text(), fault: fault))
+    }
+
+    /// Whether a fault that the seed draws strikes in this course; if so, it is written down.
+    mutating func strikes(_ fault: FaultName) -> Bool {
+        guard self.course.only?.contains(fault) ?? true else { return false }
+        self.struck.append(fault)
+        return true
     }
 
     /// Mixes what happened into the digest by which two runs are compared.
@@ -105,14 +134,15 @@ struct World {
     }
 
     /// - Returns: what went wrong; `nil` if nothing.
-    mutating func run() -> String? {
+    mutating func run() -> Failure? {
         while let (time, event) = self.queue.removeFirst() {
             self.eventsAtThisTime = time == self.time ? self.eventsAtThisTime + 1 : 0
             self.time = time
             self.events += 1
+            self.ledger.now = self.trueNow
             self.mix(UInt64(bitPattern: time))
-            if self.eventsAtThisTime > 20_000 { return "Time stands still: an endless loop" }
-            if self.events > 2_000_000 { return "Too many events" }
+            if self.eventsAtThisTime > 20_000 { self.ledger.fail("Time stands still: an endless loop", breaks: .heals) }
+            if self.events > 2_000_000 { self.ledger.fail("Too many events", breaks: .heals) }
             self.perform(event)
             if let failure = self.ledger.failure { return failure }
             switch self.phase {
@@ -124,7 +154,7 @@ struct World {
                 if self.nodes.allSatisfy({ $0.status == .dead }) { return nil }
             }
         }
-        return "Nothing happens any more"
+        return Failure(promise: .heals, text: "Nothing happens any more")
     }
 
     private mutating func perform(_ event: Event) {
@@ -148,10 +178,11 @@ struct World {
         case .startTarget(let target): self.startTarget(target)
         case .jobDone(let target, let incarnation, let connection, let handle, let verdict, let ledger):
             self.jobDone(target, incarnation, connection, handle, verdict, ledger)
-        case .customControllerActs(let ledger, let fails): self.customControllerActs(ledger, fails: fails)
+        case .customControllerActs(let ledger): self.customControllerActs(ledger)
         case .clientSubmits(let request): self.clientSubmits(request)
         case .clientCancels(let ledger): self.clientCancels(ledger)
-        case .fault: self.strike()
+        case .operatorSets(let settings): self.ask(.setFunctionSettings(settings))
+        case .strike(let number): self.strike(number)
         case .housekeeping: self.keepHouse()
         case .heal: self.heal()
         }
@@ -166,7 +197,7 @@ struct World {
         case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
         case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
         case .toServer, .serverNotices, .storeReached, .thaw, .startNode, .startServer, .startTarget, .jobDone,
-            .customControllerActs, .clientSubmits, .clientCancels, .fault, .housekeeping, .heal:
+            .customControllerActs, .clientSubmits, .clientCancels, .operatorSets, .strike, .housekeeping, .heal:
             nil
         }
     }
@@ -175,32 +206,48 @@ struct World {
         let pruned = self.store.prune(now: self.trueNow)
         self.ledger.pruned(pruned, self.store.model)
         self.ledger.sweep(self.store.model)
+        self.ledger.checkPunctuality()
         self.mix(UInt64(self.ledger.settled))
         self.checkBounds()
+        self.checkMeasurements()
         switch self.phase {
         case .faults:
             break
         case .healed:
-            if self.time > self.swarm.horizon + self.timeToEnd {
-                if let missing = self.ledger.unfinished() ?? self.unquiet { self.ledger.fail(missing) }
+            self.resumeIfOthersEnded()
+            if self.time > self.endBy {
+                let missing = self.ledger.unfinished(except: self.heldBack)
+                if let missing = missing ?? self.unquiet { self.ledger.fail(missing, breaks: .heals) }
             }
         case .stopping:
             if self.time > self.stoppingSince + Self.timeToStop {
                 let late = self.nodes.indices.filter { self.nodes[$0].status != .dead }
-                self.ledger.fail("Processes \(late) do not stop")
+                self.ledger.fail("Processes \(late) do not stop", breaks: .stops)
             }
         }
         self.schedule(.housekeeping, after: 2_000_000)
+    }
+
+    /// How late tasks are is measured for every job.
+    private mutating func checkMeasurements() {
+        for node in self.nodes.indices {
+            guard let measured = self.nodes[node].controller?.takeLateness().count else { continue }
+            if self.canary != .unmeasured { self.nodes[node].measuredJobs += measured }
+            let (submitted, all) = (self.nodes[node].submittedJobs, self.nodes[node].measuredJobs)
+            if submitted != all {
+                self.ledger.fail("Process \(node) measured \(all) jobs of \(submitted)", breaks: .punctual)
+            }
+        }
     }
 
     /// Bounds of memory, and of what a process says it holds.
     private mutating func checkBounds() {
         for (index, node) in self.nodes.enumerated() {
             if let dispatcher = node.dispatcher, dispatcher.inHand > self.swarm.dispatcher.heldTasks {
-                self.ledger.fail("Process \(index) holds \(dispatcher.inHand) tasks")
+                self.ledger.fail("Process \(index) holds \(dispatcher.inHand) tasks", breaks: .bounded)
             }
             if let controller = node.controller, controller.inHand > self.swarm.controller.inHandTasks {
-                self.ledger.fail("Process \(index) runs \(controller.inHand) tasks")
+                self.ledger.fail("Process \(index) runs \(controller.inHand) tasks", breaks: .bounded)
             }
         }
     }
@@ -209,9 +256,10 @@ struct World {
 
     /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls. It is
     /// longer where clocks differ too much, because tasks wait in the wrong places, and where a function may have one
-    /// task in hand, because the others come back some seconds later.
+    /// task in hand or a limit, because the others come back some seconds later.
     var timeToEnd: Int64 {
-        self.swarm.isClockBounded && self.swarm.controller.inHandPerFunction > 3 ? 60_000_000 : 300_000_000
+        let isRoomy = self.swarm.controller.inHandPerFunction > 3 && self.swarm.operations.isEmpty
+        return self.swarm.isClockBounded && isRoomy ? 60_000_000 : 300_000_000
     }
     /// A healthy process stops in this time.
     static let timeToStop: Int64 = 15_000_000

@@ -55,6 +55,13 @@ package final class MariaDBServer: Sendable {
         let connection = try MariaDBConnection(to: self.nodes[0], configuration: configuration)
         try connection.execute("CREATE DATABASE \(name)")
         connection.close()
+        // Whoever names it when he connects to another node is refused until that node has it.
+        for node in self.nodes.dropFirst() {
+            let connection = try MariaDBConnection(to: node, configuration: configuration)
+            try connection.setCausal(true)
+            _ = try connection.textRows("SELECT schema_name FROM information_schema.schemata")
+            connection.close()
+        }
         configuration.database = name
         return configuration
     }

@@ -8,6 +8,7 @@ struct Campaign {
     let jobs: Int
     let canary: Canary?
     let keepGoing: Bool
+    let shrinks: Bool
 
     /// Seeds that found something once.
     static let knownSeeds = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
@@ -54,15 +55,20 @@ struct Campaign {
     }
 
     private func start(first: UInt64, count: UInt64, _ seedFile: URL) throws -> Child {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments =
+        let process = try self.process(
             ["--first", "\(first)", "--seeds", "\(count)", "--seed-file", seedFile.path]
-            + (self.canary.map { ["--canary", $0.rawValue] } ?? []) + (self.keepGoing ? ["--keep-going"] : [])
+                + (self.keepGoing ? ["--keep-going"] : []))
         let output = Pipe()
         process.standardOutput = output
         try process.run()
         return Child(process: process, output: output, seedFile: seedFile)
+    }
+
+    private func process(_ arguments: [String]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        process.arguments = arguments + (self.canary.map { ["--canary", $0.rawValue] } ?? [])
+        return process
     }
 
     /// Reads a child to its end, and tells what it found.
@@ -73,18 +79,27 @@ struct Campaign {
         for line in String(decoding: data, as: UTF8.self).split(separator: "\n") {
             if let sum = Totals(line: line) {
                 totals.add(sum)
-            } else if line.hasPrefix("FAILED "), let seed = UInt64(line.split(separator: " ")[1]) {
-                failures += 1
-                print(self.keepGoing ? String(line) : Simulation.explain(seed: seed, canary: self.canary))
             } else {
                 print(line)
+                guard line.hasPrefix("FAILED "), let seed = UInt64(line.split(separator: " ")[1]) else { continue }
+                failures += 1
+                if !self.keepGoing { try self.explain(seed) }
             }
         }
         if child.process.terminationReason == .uncaughtSignal || child.process.terminationStatus != 0 {
             let seed = (try? String(contentsOf: child.seedFile, encoding: .utf8)) ?? "unknown"
-            print("FAILED: trapped (\(child.process.terminationStatus))\nScripts/simulate --seed \(seed)")
+            print("FAILED \(seed.trimmingCharacters(in: .newlines)) trapped (\(child.process.terminationStatus))")
             failures += 1
+            if let seed = UInt64(seed.trimmingCharacters(in: .newlines)) { try self.explain(seed) }
         }
         return failures
+    }
+
+    /// In a process of its own: a smaller run may trap.
+    private func explain(_ seed: UInt64) throws {
+        let process = try self.process(["--seed", "\(seed)"] + (self.shrinks ? [] : ["--no-shrink"]))
+        fflush(nil)
+        try process.run()
+        process.waitUntilExit()
     }
 }

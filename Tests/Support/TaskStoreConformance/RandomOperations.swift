@@ -27,12 +27,9 @@ struct RandomOperations {
 
     private mutating func operation() -> StoreOperation {
         switch Int.random(in: 0..<20, using: &self.random) {
-        case 0...3: .insert(self.many { $0.task() })
-        case 4...7:
-            .claimDue(
-                ClaimRequest(
-                    owner: self.owner(), dueBy: self.moment(from: -5, to: 5), limit: self.limit(),
-                    leaseUntil: self.moment(from: -5, to: 20)))
+        case 0...3: .insert(self.many { $0.task() }, express: self.express())
+        case 4...6: .claimDue(self.claimRequest())
+        case 7: .dueLanes
         case 8: .extend(self.many { $0.claim() }, leaseUntil: self.moment(from: -5, to: 30))
         case 9...13: .settle(self.many { $0.settlement() })
         case 14: .rescueExpired(endedBefore: self.moment(from: -10, to: 10), limit: self.limit())
@@ -42,6 +39,26 @@ struct RandomOperations {
         case 18: .counts
         default: .prune(limit: self.limit())
         }
+    }
+
+    private mutating func express() -> ExpressClaim? {
+        guard Int.random(in: 0..<3, using: &self.random) == 0 else { return nil }
+        return ExpressClaim(
+            owner: self.owner(), dueBy: self.moment(from: -5, to: 5), leaseUntil: self.moment(from: -5, to: 20))
+    }
+
+    private mutating func claimRequest() -> ClaimRequest {
+        var request = ClaimRequest(
+            owner: self.owner(), dueBy: self.moment(from: -5, to: 5), limit: self.limit(),
+            leaseUntil: self.moment(from: -5, to: 20))
+        if Bool.random(using: &self.random) {
+            request.lanes = ["a", "b", "c"].shuffled(using: &self.random).prefix(2).map {
+                LaneShare(lane: Lane(of: Sample.function($0)), limit: self.limit())
+            }
+        }
+        if Bool.random(using: &self.random) { request.buckets.mask = .random(in: 0 ... .max, using: &self.random) }
+        if Bool.random(using: &self.random) { request.limitBytes = .random(in: 0...2000, using: &self.random) }
+        return request
     }
 
     private mutating func many<Value>(_ make: (inout RandomOperations) -> Value) -> [Value] {

@@ -36,7 +36,7 @@ extension TaskStoreConformance {
             if step % 5 == 0 {
                 let records = try await store.records(of: maker.ids)
                 try expect(records, is: model.records(of: maker.ids), "the records after \(place)")
-                try expect(try await store.nextDue(), is: model.nextDue(), "what is due next after \(place)")
+                try expect(try await store.dueLanes(), is: model.dueLanes(), "what is due next after \(place)")
                 try expect(try await store.counts(now: now), is: model.counts(now: now), "the counts after \(place)")
             }
         }

@@ -2,12 +2,12 @@ internal import GearclockCore
 
 /// One call of a store as a value, so that sequences of calls can be made up, played and shown.
 enum StoreOperation: Equatable, Sendable {
-    case insert([TaskDefinition])
+    case insert([TaskDefinition], express: ExpressClaim? = nil)
     case claimDue(ClaimRequest)
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
     case rescueExpired(endedBefore: Timestamp, limit: Int)
-    case nextDue
+    case dueLanes
     case cancel([TaskID], removeAt: Timestamp)
     case eject([TaskID])
     case list(ListFilter)
@@ -21,7 +21,7 @@ enum StoreAnswer: Equatable, Sendable {
     case claimed([ClaimedTask])
     case fenced([FencedOutcome])
     case count(Int)
-    case due(Timestamp?)
+    case due([LaneDue])
     case cancelled([CancelOutcome])
     case ejected
     case listed([TaskRecord])
@@ -31,14 +31,15 @@ enum StoreAnswer: Equatable, Sendable {
 extension TaskStore {
     func perform(_ operation: StoreOperation, now: Timestamp) async throws -> StoreAnswer {
         switch operation {
-        case .insert(let tasks): .inserted(try await self.insert(tasks, now: now))
+        case .insert(let tasks, let express):
+            .inserted(try await self.insert(tasks, express: express, copies: .configured, now: now).outcomes)
         case .claimDue(let request): .claimed(try await self.claimDue(request, now: now))
         case .extend(let claims, let leaseUntil):
             .fenced(try await self.extend(claims, leaseUntil: leaseUntil, now: now))
         case .settle(let settlements): .fenced(try await self.settle(settlements, now: now))
         case .rescueExpired(let endedBefore, let limit):
             .count(try await self.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
-        case .nextDue: .due(try await self.nextDue())
+        case .dueLanes: .due(try await self.dueLanes())
         case .cancel(let ids, let removeAt):
             .cancelled(try await self.cancel(ids, removeAt: removeAt, now: now))
         case .eject(let ids): try await self.ejected(ids, now: now)
@@ -57,13 +58,13 @@ extension TaskStore {
 extension TaskStoreModel {
     mutating func perform(_ operation: StoreOperation, now: Timestamp) -> StoreAnswer {
         switch operation {
-        case .insert(let tasks): return .inserted(self.insert(tasks))
+        case .insert(let tasks, let express): return .inserted(self.insert(tasks, express: express))
         case .claimDue(let request): return .claimed(self.claimDue(request))
         case .extend(let claims, let leaseUntil): return .fenced(self.extend(claims, leaseUntil: leaseUntil))
         case .settle(let settlements): return .fenced(self.settle(settlements, now: now))
         case .rescueExpired(let endedBefore, let limit):
             return .count(self.rescueExpired(endedBefore: endedBefore, limit: limit, now: now))
-        case .nextDue: return .due(self.nextDue())
+        case .dueLanes: return .due(self.dueLanes())
         case .cancel(let ids, let removeAt): return .cancelled(self.cancel(ids, removeAt: removeAt, now: now))
         case .eject(let ids):
             self.eject(ids)

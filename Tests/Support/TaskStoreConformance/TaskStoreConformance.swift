@@ -48,8 +48,10 @@ package struct TaskStoreConformanceCase: Sendable, CustomStringConvertible {
 /// The contract of ``TaskStore``, sentence by sentence.
 package enum TaskStoreConformance {
     package static let cases: [TaskStoreConformanceCase] =
-        insertCases + claimCases + extendCases + settleCases + historyCases + rescueCases + cancelCases + ejectCases
-        + readingCases + countCases + pruneCases + extremeCases + racingCases + sequenceCases
+        insertCases + expressCases + claimCases + laneCases + extendCases + settleCases + historyCases + rescueCases
+        + cancelCases + ejectCases
+        + readingCases + countCases + pruneCases + extremeCases + racingCases + sequenceCases + memberCases
+        + functionCases
 }
 
 /// What a store did instead of what it must do.

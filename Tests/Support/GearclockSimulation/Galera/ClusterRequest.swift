@@ -63,7 +63,8 @@ enum ClusterWork: ClusterOperation {
             case .claim(let request): .claim(ClaimOperation(request))
             case .settle(let settlements): .settle(SettleOperation(settlements))
             case .cancel(let ids, _): .cancel(CancelOperation(ids))
-            case .extend, .rescue: .other(RepeatableOperation(.claim))
+            case .extend(let claims, _): .other(RepeatableOperation(.claim(by: claims.first?.owner)))
+            case .rescue: .other(RepeatableOperation(.claim(by: nil)))
             }
     }
 

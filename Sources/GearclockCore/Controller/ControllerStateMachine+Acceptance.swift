@@ -1,0 +1,128 @@
+/// Which tasks are taken, so that no function uses up the room of the others.
+extension ControllerStateMachine {
+    mutating func accept(_ task: ClaimedTask, now: Now, _ work: inout Work) -> HandOverAnswer {
+        if task.leaseUntil < now.wall.advanced(by: self.policy.lease.startMargin) { return .stale }
+        if let run = self.runOfTask[task.id], let present = self.runs[run] {
+            if present.task.claim.attempt > task.claim.attempt { return .stale }
+            if present.task.claim == task.claim { return .accepted }
+            if present.isContinued(by: task) {
+                self.runs[run]!.task.claim = task.claim
+                self.runs[run]!.task.leaseUntil = task.leaseUntil
+                self.scheduleExtension(run, now: now)
+                return .accepted
+            }
+            if present.phase == .submitted { work.abandoned.append(run) }
+            self.remove(run)
+        }
+        if let refusal = self.refusal(of: task.definition, now) {
+            self.counters[.deferred] += 1
+            return refusal
+        }
+        let run = self.nextRun
+        self.nextRun += 1
+        self.add(run, TaskRun(task: task, phase: .early, startedAt: now.wall))
+        self.scheduleExtension(run, now: now)
+        self.start(run, now: now, &work)
+        return .accepted
+    }
+
+    private func refusal(of definition: TaskDefinition, _ now: Now) -> HandOverAnswer? {
+        let bytes = definition.weightBytes
+        guard self.phase == .running, self.isConnected, self.settings != nil,
+            self.runs.count < self.policy.inHandTasks,
+            self.runs.isEmpty || self.bytesInHand + bytes <= self.policy.inHandBytes
+        else { return .deferred }
+        let inHand = self.functions[definition.function] ?? FunctionInHand()
+        guard inHand.runs < self.room(for: inHand), self.mayWait(definition.function, inHand, now) else {
+            return .deferredFunction
+        }
+        return nil
+    }
+
+    /// How many tasks of a function may be in hand.
+    ///
+    /// A function that gets on may have its full share. The others may have it until they fill half of the room; then
+    /// each of them may have a few, and of the last quarter one, so that whoever comes can show that it gets on.
+    private func room(for function: FunctionInHand) -> Int {
+        let policy = self.policy
+        if function.provenAt != nil { return policy.inHandPerFunction }
+        let isFilled = { (quarters: Int) in
+            self.unproven.runs >= max(1, policy.inHandTasks * quarters / 4)
+                || self.unproven.bytes >= policy.inHandBytes / 4 * quarters
+        }
+        return isFilled(3) ? 1 : isFilled(2) ? min(8, policy.inHandPerFunction) : policy.inHandPerFunction
+    }
+
+    // MARK: - Accounts
+
+    private mutating func add(_ run: RunID, _ task: TaskRun) {
+        let definition = task.task.definition
+        self.runs[run] = task
+        self.runOfTask[task.task.id] = run
+        self.bytesInHand += definition.weightBytes
+        self.functions[definition.function, default: FunctionInHand()].add(task)
+        if self.functions[definition.function]!.provenAt == nil {
+            self.unproven.runs += 1
+            self.unproven.bytes += definition.weightBytes
+        }
+    }
+
+    mutating func remove(_ run: RunID) {
+        guard let task = self.runs.removeValue(forKey: run) else { return }
+        let definition = task.task.definition
+        self.runOfTask[task.task.id] = nil
+        self.workerless.remove(run)
+        self.bytesInHand -= definition.weightBytes
+        self.functions[definition.function]!.remove(task)
+        if self.functions[definition.function]!.provenAt == nil {
+            self.unproven.runs -= 1
+            self.unproven.bytes -= definition.weightBytes
+        }
+        if task.phase == .submitted { self.freed.append(definition.function) }
+        self.forgetIfIdle(definition.function)
+        // Timers of runs that ended lie in the heap until they fire, and a timeout may be days away.
+        if self.timers.count > 64 + 4 * self.runs.count {
+            let runs = self.runs
+            self.timers.keep { moment, value in runs[value.run].map { $0.expects(value.kind, at: moment) } ?? false }
+        }
+    }
+
+    mutating func move(_ run: RunID, to phase: TaskRun.Phase) {
+        let old = self.runs[run]!.phase
+        let function = self.runs[run]!.task.definition.function
+        self.runs[run]!.phase = phase
+        self.functions[function]!.moved(from: old, to: phase)
+        if old == .submitted { self.freed.append(function) }
+        if case .workerless = old { self.workerless.remove(run) }
+        if case .workerless = phase { self.workerless.insert(run) }
+    }
+
+    /// A worker answered a job of this function.
+    mutating func gotOn(_ name: FunctionName, _ now: Now) {
+        guard let function = self.functions[name] else { return }
+        self.functions[name]!.provenAt = now.monotonic
+        guard function.provenAt == nil else { return }
+        self.unproven.runs -= function.runs
+        self.unproven.bytes -= function.bytes
+    }
+
+    /// Functions of which no job was answered lately no longer get on.
+    mutating func forgetProofs(_ now: Now) {
+        for (name, function) in self.functions {
+            guard let provenAt = function.provenAt, provenAt.duration(to: now.monotonic) >= self.policy.provenFor else {
+                continue
+            }
+            self.functions[name]!.provenAt = nil
+            self.unproven.runs += function.runs
+            self.unproven.bytes += function.bytes
+            self.forgetIfIdle(name)
+        }
+    }
+
+    mutating func forgetIfIdle(_ name: FunctionName) {
+        guard let function = self.functions[name], function.runs == 0, function.provenAt == nil,
+            self.settings?[name] == nil
+        else { return }
+        self.functions[name] = nil
+    }
+}

@@ -1,0 +1,127 @@
+/// What the store is asked and told: leases and results, in batches.
+extension ControllerStateMachine {
+    // MARK: - Events
+
+    package mutating func extendReplied(
+        _ reply: Result<[FencedOutcome], TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        precondition(!self.extending.isEmpty, "Nothing is being extended")
+        var work = Work()
+        let extended = self.extending
+        self.extending = []
+        switch reply {
+        case .success(let outcomes):
+            precondition(outcomes.count == extended.count)
+            self.extendBackoff.succeeded()
+            for ((run, claim), outcome) in zip(extended, outcomes) where self.runs[run]?.task.claim == claim {
+                switch outcome {
+                case .done:
+                    self.runs[run]!.task.leaseUntil = max(self.runs[run]!.task.leaseUntil, self.extendingUntil)
+                    self.scheduleExtension(run, now: now)
+                case .stale:
+                    self.claimLost(run, now, &work)
+                }
+            }
+        case .failure(let error):
+            self.extendBackoff.failed(error, now: now.monotonic, using: &random)
+            self.extendable = extended.map(\.run).filter { self.runs[$0] != nil } + self.extendable
+        }
+        return self.proceed(work, now)
+    }
+
+    package mutating func settleReplied(
+        _ reply: Result<[FencedOutcome], TaskStoreError>, now: Now, using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        precondition(!self.settling.isEmpty, "Nothing is being settled")
+        let settled = self.settling
+        self.settling = []
+        switch reply {
+        case .success(let outcomes):
+            precondition(outcomes.count == settled.count)
+            self.settleBackoff.succeeded()
+            for ((run, claim), outcome) in zip(settled, outcomes) {
+                // A newer claim of the same task may have come while the older one was being settled.
+                guard let present = self.runs[run] else { continue }
+                if present.task.claim != claim {
+                    self.unsettled.append(run)
+                    continue
+                }
+                if outcome == .stale { self.counters[.staleClaims] += 1 }
+                self.remove(run)
+            }
+        case .failure(let error):
+            // Repeating is harmless: if it was done, the claim no longer holds and nothing happens.
+            self.settleBackoff.failed(error, now: now.monotonic, using: &random)
+            self.unsettled = settled.map(\.run) + self.unsettled
+        }
+        return self.proceed(Work(), now)
+    }
+
+    // MARK: - Leases
+
+    mutating func scheduleExtension(_ run: RunID, now: Now) {
+        let left = now.wall.duration(to: self.runs[run]!.task.leaseUntil)
+        // Not later than that: the wall clock may have been set back.
+        let longest = self.policy.lease.extendWhenLeft
+        let wait = min(max(.milliseconds(100), left - self.policy.lease.extendWhenLeft), longest)
+        let extendAt = now.monotonic.advanced(by: wait)
+        self.runs[run]!.extendAt = extendAt
+        self.timers.insert(extendAt, (run, .extend))
+    }
+
+    mutating func extensionDue(_ run: RunID, _ now: Now, _ work: inout Work) {
+        self.runs[run]!.extendAt = nil
+        switch self.runs[run]!.phase {
+        case .workerless, .queued:
+            if let change = self.expiry(of: run, now) { return self.end(run, change) }
+        case .submitted:
+            work.checked.append(run)
+        case .early, .asking, .ended:
+            break
+        }
+        self.extendable.append(run)
+    }
+
+    /// It was cancelled, or somebody else has it. What the job answers is no longer ours to settle.
+    private mutating func claimLost(_ run: RunID, _ now: Now, _ work: inout Work) {
+        let task = self.runs[run]!
+        // Before its lease ends, nobody takes a task back.
+        self.counters[now.wall <= task.task.leaseUntil ? .cancelled : .staleClaims] += 1
+        if task.phase == .submitted { work.abandoned.append(run) }
+        self.remove(run)
+    }
+
+    // MARK: - Batches
+
+    mutating func nextSettlements(_ now: Now) -> [Settlement]? {
+        guard self.settling.isEmpty, !self.unsettled.isEmpty, self.settleBackoff.permits(now.monotonic) else {
+            return nil
+        }
+        var settlements: [Settlement] = []
+        var taken = 0
+        for run in self.unsettled {
+            if settlements.count == Limits.settleBatch { break }
+            taken += 1
+            guard let task = self.runs[run], case .ended(let change) = task.phase else { continue }
+            self.settling.append((run, task.task.claim))
+            settlements.append(Settlement(task.task.claim, change))
+        }
+        self.unsettled.removeFirst(taken)
+        return settlements.isEmpty ? nil : settlements
+    }
+
+    mutating func nextExtensions(_ now: Now) -> [Claim]? {
+        guard self.extending.isEmpty, !self.extendable.isEmpty, self.extendBackoff.permits(now.monotonic) else {
+            return nil
+        }
+        var taken = 0
+        for run in self.extendable {
+            if self.extending.count == Limits.settleBatch { break }
+            taken += 1
+            if let task = self.runs[run], !task.isEnded { self.extending.append((run, task.task.claim)) }
+        }
+        self.extendable.removeFirst(taken)
+        self.extendingUntil = now.wall.advanced(by: self.policy.lease.lease)
+        return self.extending.isEmpty ? nil : self.extending.map(\.claim)
+    }
+}

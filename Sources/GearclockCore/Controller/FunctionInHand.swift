@@ -1,0 +1,81 @@
+/// What a controller has in hand of one function, and what it knows about starting more of it.
+struct FunctionInHand: Sendable {
+    /// The oldest task first; of equally old ones, the one that was accepted first.
+    struct Place: Comparable, Sendable {
+        var dueAt: Timestamp
+        var run: ControllerStateMachine.RunID
+
+        static func < (left: Place, right: Place) -> Bool {
+            (left.dueAt, left.run) < (right.dueAt, right.run)
+        }
+    }
+
+    private(set) var runs = 0
+    private(set) var bytes = 0
+    /// Accepted, and their jobs not submitted.
+    private(set) var unstarted = 0
+    private(set) var queued = 0
+    /// Jobs with job servers.
+    private(set) var submitted = 0
+    /// Those that are queued, and some that no longer are.
+    var queue = TimerHeap<Place, ControllerStateMachine.RunID>()
+    /// Only while its rate is limited.
+    var bucket: TokenBucket?
+    /// When the next token is waited for.
+    var tokenAt: MonotonicInstant?
+    /// How many more jobs may be queued at the fullest job server, by its latest word; `nil`: nobody knows.
+    var credit: Int?
+    /// ``submitted`` when the job servers were asked.
+    var submittedWhenAsked = 0
+    /// When a worker last answered a job of it, if that was lately: what it has in hand will be over soon.
+    var provenAt: MonotonicInstant?
+
+    mutating func add(_ run: TaskRun) {
+        self.runs += 1
+        self.bytes += run.task.definition.weightBytes
+        self.count(run.phase, 1)
+    }
+
+    mutating func remove(_ run: TaskRun) {
+        self.runs -= 1
+        self.bytes -= run.task.definition.weightBytes
+        self.count(run.phase, -1)
+    }
+
+    mutating func moved(from old: TaskRun.Phase, to new: TaskRun.Phase) {
+        self.count(old, -1)
+        self.count(new, 1)
+    }
+
+    /// What an operator wants of it from now on.
+    mutating func apply(_ settings: FunctionSettings, _ now: MonotonicInstant) {
+        self.bucket = settings.perThousandSeconds == nil ? nil : self.bucket ?? TokenBucket(now: now)
+        if settings.queueWatermark == nil { self.credit = nil }
+    }
+
+    mutating func serversAsked() {
+        self.submittedWhenAsked = self.submitted
+    }
+
+    /// - Parameter queued: its jobs that no worker has, at the fullest job server; `nil`: none answered.
+    mutating func serversReported(queued: Int?, watermark: UInt32?) {
+        guard let queued, let watermark else { return self.credit = nil }
+        // What was submitted after the question may not be in the answer.
+        self.credit = Int(watermark) - queued - max(0, self.submitted - self.submittedWhenAsked)
+    }
+
+    private mutating func count(_ phase: TaskRun.Phase, _ change: Int) {
+        switch phase {
+        case .early, .asking, .workerless:
+            self.unstarted += change
+        case .queued:
+            self.unstarted += change
+            self.queued += change
+        case .submitted:
+            self.submitted += change
+            self.credit? -= change
+        case .ended:
+            break
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/// The way of a task through the dispatcher: held, handed over, answered, and given back if it has to be.
+extension DispatcherStateMachine {
+    package mutating func handOverReplied(
+        _ id: HandOverID, _ reply: Result<[HandOverAnswer], HandOverFailure>, now: Now,
+        using random: inout some RandomNumberGenerator
+    ) -> [Action] {
+        guard let tasks = self.handOvers.removeValue(forKey: id) else { preconditionFailure("No hand-over \(id)") }
+        var (isAccepted, isDeferred) = (false, false)
+        switch reply {
+        case .success(let answers):
+            var lanes: [Lane: (accepted: Int, deferred: Int)] = [:]
+            for (index, task) in tasks.enumerated() {
+                let lane = Lane(of: task.definition.function)
+                // An answer that is too short is a controller's mistake: nobody knows what it means.
+                switch index < answers.count ? answers[index] : .stale {
+                case .accepted:
+                    isAccepted = true
+                    lanes[lane, default: (0, 0)].accepted += 1
+                    self.letGo(task)
+                case .stale:
+                    self.letGo(task)
+                case .deferred:
+                    isDeferred = true
+                    self.held.insert(task)
+                case .deferredFunction:
+                    lanes[lane, default: (0, 0)].deferred += 1
+                    self.held.insert(task)
+                }
+            }
+            for (lane, counts) in lanes.sorted(by: { $0.key < $1.key }) {
+                self.gates.answered(
+                    lane, accepted: counts.accepted, deferred: counts.deferred, now: now.monotonic, using: &random)
+            }
+        case .failure(.notDelivered):
+            isDeferred = true
+            for task in tasks { self.held.insert(task) }
+        case .failure(.unknown):
+            // A second hand-over might run them twice. If nobody has them, their leases run out.
+            for task in tasks { self.letGo(task) }
+        }
+        for lane in Set(tasks.map { Lane(of: $0.definition.function) }).sorted() { self.trim(lane) }
+        // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
+        self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
+        let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
+        self.pausedUntil = isDeferred ? now.monotonic.advanced(by: pause) : nil
+        if isDeferred, !isAccepted {
+            self.refused = (since: self.refused?.since ?? now.monotonic, latest: now.monotonic)
+        } else {
+            self.refused = nil
+        }
+        if self.isStuck(now) {
+            for task in self.held.removeAll() { self.release(task) }
+        }
+        self.mayClaim = true
+        return self.proceed(now)
+    }
+
+    // MARK: - The express lane
+
+    /// Whether a worker daemon of this process may store tasks claimed for this dispatcher, and which; `nil`: not now.
+    ///
+    /// Half of the room is left for what is claimed in the ordinary way.
+    package func expressClaim(now: Now) -> ExpressClaim? {
+        guard self.phase == .running, self.knowsSettings, self.backoff.notBefore == nil, self.deferrals == 0,
+            2 * self.inHandCount < self.policy.heldTasks, 2 * self.inHandBytes < self.policy.heldBytes
+        else { return nil }
+        let dueBy = self.dueBy(now)
+        return ExpressClaim(
+            owner: self.owner, dueBy: dueBy, leaseUntil: dueBy.advanced(by: self.policy.lease.lease))
+    }
+
+    /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
+    package func admitsExpress(_ function: FunctionName) -> Bool {
+        let lane = Lane(of: function)
+        return self.gates.isWideOpen(lane) && self.inHandOfLane[lane, default: 0] < self.policy.laneTasks
+    }
+
+    /// A worker daemon of this process stored tasks claimed for this dispatcher. For which there is no room by now goes
+    /// back at once.
+    package mutating func expressStored(_ tasks: [ClaimedTask], now: Now) -> [Action] {
+        // Who has stopped leaves them to their leases.
+        if self.phase == .stopped { return [] }
+        var room = self.policy.heldTasks - self.inHandCount
+        if case .claiming(let shares) = self.poll { room -= shares.reduce(0) { $0 + $1.limit } }
+        for task in tasks {
+            let lane = Lane(of: task.definition.function)
+            if room > 0, self.inHandBytes < self.policy.heldBytes, self.gates.isOpen(lane) {
+                room -= 1
+                self.hold(task)
+            } else {
+                self.releases.append(Settlement(task.claim, .release(at: task.dueAt)))
+            }
+        }
+        return self.proceed(now)
+    }
+
+    // MARK: - Decisions
+
+    mutating func handOverDue(_ now: Now, _ actions: inout [Action]) {
+        for lane in self.gates.reopen(now: now.monotonic) {
+            self.held.unblock(lane)
+            self.mayClaim = true
+        }
+        if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
+        let dueNow = self.dueNow(now)
+        let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
+        while self.handOvers.count < self.policy.handOversAtOnce {
+            var batch: [ClaimedTask] = []
+            var bytes = 0
+            while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
+                if next.leaseUntil < startBy {
+                    self.held.removeFirst(dueBy: dueNow)
+                    self.release(next)
+                    continue
+                }
+                bytes += next.definition.weightBytes
+                if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
+                self.held.removeFirst(dueBy: dueNow)
+                batch.append(next)
+            }
+            if batch.isEmpty { return }
+            self.handOvers[self.nextHandOver] = batch
+            actions.append(.handOver(self.nextHandOver, batch))
+            self.nextHandOver += 1
+        }
+    }
+
+    /// What no controller took while its lease lasted was never handed over: others may have it at once.
+    mutating func sweep(_ now: Now) {
+        guard self.nextSweep <= now.monotonic else { return }
+        self.nextSweep = now.monotonic.advanced(by: self.policy.rescueInterval)
+        let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
+        for task in self.held.removeAll(leaseEndingBefore: startBy) { self.release(task) }
+        let (dueLanes, inHandOfLane) = (self.dueLanes, self.inHandOfLane)
+        self.gates.sweep(now: now.monotonic) { dueLanes.contains($0) || inHandOfLane[$0] != nil }
+    }
+
+    mutating func hold(_ task: ClaimedTask) {
+        self.inHandCount += 1
+        self.inHandBytes += task.definition.weightBytes
+        self.inHandOfLane[Lane(of: task.definition.function), default: 0] += 1
+        self.held.insert(task)
+    }
+
+    /// Gives back what a lane that is not open may not keep.
+    mutating func trim(_ lane: Lane) {
+        if self.gates.isOpen(lane) { return }
+        self.held.block(lane)
+        for task in self.held.trim(lane, to: self.gates.kept(lane)) { self.release(task) }
+    }
+
+    /// Gives a task that was not handed over back to the store, due as before: its lateness counts from there.
+    mutating func release(_ task: ClaimedTask) {
+        self.letGo(task)
+        self.releases.append(Settlement(task.claim, .release(at: task.dueAt)))
+    }
+
+    private mutating func letGo(_ task: ClaimedTask) {
+        self.inHandCount -= 1
+        self.inHandBytes -= task.definition.weightBytes
+        let lane = Lane(of: task.definition.function)
+        let count = self.inHandOfLane[lane, default: 0] - 1
+        self.inHandOfLane[lane] = count > 0 ? count : nil
+    }
+}

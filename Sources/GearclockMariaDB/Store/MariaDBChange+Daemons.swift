@@ -1,0 +1,113 @@
+package import GearclockCore
+internal import GearclockEnvironment
+
+/// What daemons and operators tell each other.
+extension MariaDBChange {
+    /// Each daemon writes its own row, so beats never conflict. Those who were silent for too long are removed by
+    /// whoever sees it first; as long as there are none, nothing is removed and nothing is locked but the own row.
+    ///
+    /// - Parameter counted: a beat that is made again is made already if the row has counted so many; `nil`: a new one.
+    package func beat(
+        _ id: OwnerID, role: MemberRole, counted: UInt64? = nil, now: Timestamp
+    ) throws(MariaDBFailure) -> [Member] {
+        // The first statement waits for what other nodes committed.
+        try self.connection.setCausal(true)
+        let seenBefore = now.advanced(by: Limits.memberMemory * -1)
+        var members: [OwnerID: Member] = [:]
+        var forgotten: [OwnerID] = []
+        try self.connection.statement(SQL.members).forEachRow { row in
+            let member = Member(row)
+            if row.timestamp(3) < seenBefore { forgotten.append(member.id) } else { members[member.id] = member }
+        }
+        for id in forgotten {
+            let forget = try self.connection.statement(SQL.forget)
+            forget.bind(1, id)
+            forget.bind(2, seenBefore)
+            try forget.run()
+        }
+        let beats = members[id]?.beats ?? 0
+        if counted.map({ beats < $0 }) ?? true {
+            let beat = try self.connection.statement(SQL.beat)
+            beat.bind(1, id)
+            beat.bind(2, Int64(role.rawValue))
+            beat.bind(3, now)
+            try beat.run()
+            members[id] = Member(id: id, role: role, beats: beats + 1)
+        }
+        return members.values.sorted { $0.id.value < $1.id.value }
+    }
+
+    package func leave(_ id: OwnerID) throws(MariaDBFailure) {
+        let leave = try self.connection.statement(SQL.leave)
+        leave.bind(1, id)
+        try leave.run()
+    }
+
+    package func setFunctionSettings(_ settings: [FunctionSettings]) throws(MariaDBFailure) {
+        for setting in settings {
+            if setting.isEmpty {
+                let remove = try self.connection.statement(SQL.removeFunction)
+                remove.bind(1, setting.function.bytes)
+                try remove.run()
+            } else {
+                let set = try self.connection.statement(SQL.setFunction)
+                set.bind(1, setting.function.bytes)
+                set.bind(2, setting.isPaused ? 1 : 0)
+                set.bind(3, setting.inFlight.map { Int64($0) })
+                set.bind(4, setting.perThousandSeconds.map { Int64($0) })
+                set.bind(5, setting.queueWatermark.map { Int64($0) })
+                try set.run()
+            }
+        }
+    }
+}
+
+extension MariaDBReading {
+    package func functionSettings() throws(MariaDBFailure) -> [FunctionSettings] {
+        try self.connection.setCausal(true)
+        var settings: [FunctionSettings] = []
+        try self.connection.statement(SQL.functionSettings).forEachRow { row in
+            // A row that somebody else wrote may name no function.
+            guard let function = FunctionName(row.bytes(0)) else { return }
+            settings.append(
+                FunctionSettings(
+                    function: function, isPaused: row.integer(1) != 0, inFlight: row.limit(2),
+                    perThousandSeconds: row.limit(3), queueWatermark: row.limit(4)))
+        }
+        return settings
+    }
+
+    /// How far the server's clock is from ours: the best of three questions, the one that took the shortest time.
+    package func clock(of node: String) throws(MariaDBFailure) -> NodeClock {
+        var best: NodeClock?
+        for _ in 0..<3 {
+            let before = self.clock.now
+            // When it is asked for, not when the statement began.
+            let time = try self.connection.number("SELECT CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)")
+            let half = before.monotonic.duration(to: self.clock.now.monotonic) / 2
+            let offset = before.wall.advanced(by: half).duration(to: Timestamp(microseconds: Int64(time)))
+            if best.map({ half < $0.uncertainty }) ?? true {
+                best = NodeClock(node: node, offset: offset, uncertainty: half)
+            }
+        }
+        guard let best else { preconditionFailure("It was asked for three times") }
+        return best
+    }
+}
+
+extension Member {
+    /// - Parameter row: the columns of ``SQL/members``, in their order.
+    fileprivate init(_ row: MariaDBStatement) {
+        self.init(
+            id: OwnerID(value: UInt64(bitPattern: row.integer(0))),
+            role: UInt8(exactly: row.integer(1)).flatMap(MemberRole.init(rawValue:)) ?? .controller,
+            beats: UInt64(clamping: row.integer(2)))
+    }
+}
+
+extension MariaDBStatement {
+    /// A limit of an operator, `nil` for NULL.
+    fileprivate func limit(_ column: Int) -> UInt32? {
+        self.optionalInteger(column).map { UInt32(clamping: $0) }
+    }
+}

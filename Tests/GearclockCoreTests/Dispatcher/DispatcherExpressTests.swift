@@ -1,0 +1,151 @@
+import GearclockCore
+import Testing
+
+/// The express lane: tasks that are stored claimed by this dispatcher.
+@Suite struct DispatcherExpressTests {
+    var dispatcher = DispatcherFixture()
+    let function = FunctionName("f")!
+
+    @Test mutating func `a task that was stored claimed is handed over at its time without a poll`() {
+        self.dispatcher.start()
+        let claim = self.dispatcher.machine.expressClaim(now: Sample.now())
+        #expect(
+            claim == ExpressClaim(owner: Sample.owner, dueBy: Sample.time(2), leaseUntil: Sample.time(17)))
+        let tasks = DispatcherFixture.tasks(1, dueIn: 0.05)
+        #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now()).timer?.seconds == 0.05)
+        #expect(self.dispatcher.machine.inHand == 1)
+        #expect(self.dispatcher.timer(at: 0.05).handOvers == [tasks])
+    }
+
+    @Test mutating func `nothing is stored claimed before it is known what is paused`() {
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) == nil)
+        _ = self.dispatcher.settings([])
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) != nil)
+    }
+
+    @Test mutating func `nothing is stored claimed while half of the room is taken`() {
+        self.dispatcher = DispatcherFixture { $0.heldTasks = 4 }
+        self.dispatcher.start()
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(1, dueIn: 1), now: Sample.now())
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) != nil)
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(1, dueIn: 1, first: 2), now: Sample.now())
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) == nil)
+    }
+
+    @Test mutating func `nothing is stored claimed while half of the bytes are taken`() {
+        self.dispatcher = DispatcherFixture { $0.heldBytes = 2000 }
+        self.dispatcher.start()
+        _ = self.dispatcher.machine.expressStored(
+            DispatcherFixture.tasks(1, dueIn: 1, payload: 1000), now: Sample.now())
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) == nil)
+    }
+
+    @Test mutating func `nothing is stored claimed while controllers defer, the store is away, or it drains`() {
+        self.dispatcher.handOver()
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) != nil)
+        _ = self.dispatcher.handedOver(.success([.deferred]))
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) == nil)
+        _ = self.dispatcher.timer(at: 0.05)
+        _ = self.dispatcher.handedOver(.success([.accepted]), id: 1, at: 0.05)
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now(0.05)) != nil)
+        _ = self.dispatcher.timer(at: 0.1)
+        _ = self.dispatcher.dueLanes(.failure(.unavailable("away")), at: 0.1)
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now(0.1)) == nil)
+        _ = self.dispatcher.timer(at: 0.2)
+        _ = self.dispatcher.dueLanes([], at: 0.2)
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now(0.2)) != nil)
+        _ = self.dispatcher.machine.shutdownRequested(now: Sample.now(0.2))
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now(0.2)) == nil)
+    }
+
+    @Test mutating func `what has no room any more goes back at once`() {
+        self.dispatcher = DispatcherFixture { $0.heldTasks = 4 }
+        self.dispatcher.claim()
+        let claimed = self.dispatcher.claimed(.success(DispatcherFixture.tasks(3, dueIn: 1)))
+        #expect(claimed.settlements.isEmpty)
+        let stored = DispatcherFixture.tasks(3, dueIn: 1, first: 10)
+        let actions = self.dispatcher.machine.expressStored(stored, now: Sample.now())
+        #expect(actions.settlements == stored.dropFirst().map { Settlement($0.claim, .release(at: $0.dueAt)) })
+        #expect(self.dispatcher.machine.inHand == 4)
+    }
+
+    @Test mutating func `room that a claim may fill is not given away`() {
+        self.dispatcher = DispatcherFixture { $0.heldTasks = 4 }
+        self.dispatcher.claim()
+        let stored = DispatcherFixture.tasks(1, dueIn: 1, first: 10)
+        #expect(self.dispatcher.machine.expressStored(stored, now: Sample.now()).settlements.count == 1)
+        _ = self.dispatcher.claimed(.success(DispatcherFixture.tasks(4, dueIn: 1)))
+        #expect(self.dispatcher.machine.inHand == 4)
+    }
+
+    @Test mutating func `tasks do not overtake those of their function that are held back`() {
+        self.dispatcher.handOver()
+        #expect(self.dispatcher.machine.admitsExpress(self.function))
+        _ = self.dispatcher.handedOver(.success([.deferredFunction]))
+        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+        _ = self.dispatcher.timer(at: 1)
+        _ = self.dispatcher.settings(["g"], at: 1)
+        #expect(!self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+    }
+
+    @Test mutating func `a function that was deferred is admitted again some seconds after its last task`() {
+        self.dispatcher.handOver()
+        _ = self.dispatcher.handedOver(.success([.deferredFunction]))
+        _ = self.dispatcher.timer(at: 0.01)
+        _ = self.dispatcher.handedOver(.success([.accepted]), id: 1, at: 0.01)
+        _ = self.dispatcher.timer(at: 0.1)
+        _ = self.dispatcher.dueLanes([], at: 0.1)
+        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        _ = self.dispatcher.timer(at: 4)
+        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        _ = self.dispatcher.timer(at: 6)
+        #expect(self.dispatcher.machine.admitsExpress(self.function))
+    }
+
+    @Test mutating func `one function's tasks do not take the whole express lane`() {
+        self.dispatcher = DispatcherFixture { $0.laneTasks = 2 }
+        self.dispatcher.start()
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2, dueIn: 1), now: Sample.now())
+        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+    }
+
+    @Test mutating func `what was stored claimed for a draining dispatcher goes back, and nothing after its stop`() {
+        self.dispatcher.start()
+        _ = self.dispatcher.dueLanes([])
+        #expect(self.dispatcher.machine.shutdownRequested(now: Sample.now()) == [.leave(Sample.owner)])
+        let tasks = DispatcherFixture.tasks(1, dueIn: 1)
+        #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now()).settlements.count == 1)
+        _ = self.dispatcher.settled(.success([.done]))
+        #expect(self.dispatcher.machine.leaveReplied(now: Sample.now()) == [.stopped])
+        #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now()).isEmpty)
+    }
+
+    // MARK: - Express only
+
+    @Test mutating func `one that is for the express lane only asks for nothing but settings and clocks`() {
+        self.dispatcher = DispatcherFixture { $0.isExpressOnly = true }
+        let actions = self.dispatcher.machine.started(now: Sample.now())
+        #expect(actions.dropLast() == [.askSettings, .askClocks])
+        _ = self.dispatcher.settings([])
+        _ = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
+        _ = self.dispatcher.machine.taskStored(dueAt: Sample.time(0), now: Sample.now())
+        #expect(self.dispatcher.timer(at: 0.9).dropLast().isEmpty)
+        #expect(self.dispatcher.timer(at: 1).dropLast() == [.askSettings])
+    }
+
+    @Test mutating func `one that is for the express lane only hands over, gives back and stops`() {
+        self.dispatcher = DispatcherFixture { $0.isExpressOnly = true }
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.settings([])
+        _ = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
+        let tasks = DispatcherFixture.tasks(2)
+        let actions = self.dispatcher.machine.expressStored(tasks, now: Sample.now())
+        #expect(actions.handOvers == [tasks])
+        #expect(self.dispatcher.machine.shutdownRequested(now: Sample.now()).isEmpty)
+        #expect(self.dispatcher.handedOver(.success([.accepted, .deferred])).settlements.count == 1)
+        #expect(self.dispatcher.settled(.success([.done])) == [.stopped])
+    }
+}

@@ -1,0 +1,83 @@
+import GearclockSimulation
+import Testing
+
+/// A failing run is made smaller, and told.
+@Suite struct ShrinkerTests {
+    static let canary = Canary.lostIsSuccess
+
+    /// The first seed whose failure is the planted bug's, and in which more strikes than is needed for it.
+    static func failingSeed() throws -> UInt64 {
+        try #require(
+            (1...200 as ClosedRange<UInt64>).first {
+                let report = Simulation.run(seed: $0, canary: Self.canary)
+                return report.failure?.promise == Self.canary.promise && report.struck.count > 10
+            })
+    }
+
+    @Test func `what is left fails in the same way, and nothing of it can be missed`() throws {
+        let seed = try Self.failingSeed()
+        let whole = Simulation.run(seed: seed, canary: Self.canary)
+        let shrinker = try #require(Shrinker(seed: seed, canary: Self.canary))
+        let course = shrinker.course
+        #expect(shrinker.trial.kind == whole.failure?.kind)
+        #expect(Shrinker.Trial(Simulation.run(seed: seed, canary: Self.canary, course: course)) == shrinker.trial)
+        #expect(course.requests?.count == 1)
+        let faults = try #require(course.only)
+        #expect(!faults.isEmpty && faults.count < whole.struck.count)
+        for fault in faults {
+            var fewer = course
+            fewer.only?.remove(fault)
+            let report = Simulation.run(seed: seed, canary: Self.canary, course: fewer)
+            #expect(report.failure?.kind != whole.failure?.kind, "\(fault) can be missed")
+        }
+        #expect(try #require(Shrinker(seed: seed, canary: Self.canary)).course == course, "it is deterministic")
+    }
+
+    @Test func `a run in which nothing fails cannot be made smaller`() {
+        #expect(Shrinker(seed: 1) == nil)
+    }
+
+    @Test func `without its faults a run has none, and the others keep their names`() throws {
+        var course = Course()
+        course.only = []
+        #expect(Simulation.run(seed: 3, course: course).struck.isEmpty)
+        let struck = Simulation.run(seed: 3).struck
+        #expect(struck.count > 2 && Set(struck).count == struck.count)
+        course.only = [struck[0]]
+        #expect(Simulation.run(seed: 3, course: course).struck == [struck[0]])
+    }
+
+    @Test func `the name of a fault can be read back`() {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            for fault in Simulation.run(seed: seed).struck { #expect(FaultName("\(fault)") == fault) }
+        }
+        for text in ["", "strike", "strike1.", "strike.1", "1", "hail3", "job1..2"] {
+            #expect(FaultName(text) == nil, "\(text)")
+        }
+    }
+
+    @Test func `a failure is explained by the story of its tasks and the command that repeats it`() throws {
+        let seed = try Self.failingSeed()
+        let lines = Simulation.explain(seed: seed, canary: Self.canary).split(separator: "\n").map(String.init)
+        #expect(lines.count > 2 && lines.count <= 52)
+        #expect(lines[lines.count - 2].hasPrefix("FAILED: at least once: T"))
+        #expect(lines.last == "Scripts/simulate --seed \(seed) --canary lost-is-success")
+        let tasks = StoryLine.tasks(in: lines[lines.count - 2])
+        #expect(tasks.count == 1)
+        for line in lines.dropLast(2) where !line.contains("(strike") {
+            #expect(!StoryLine.tasks(in: line).isDisjoint(with: tasks), "\(line)")
+        }
+    }
+
+    @Test func `a course says by which arguments it is repeated`() throws {
+        var course = Course()
+        #expect(course.arguments.isEmpty)
+        course.only = []
+        #expect(course.arguments == ["--only", "none"])
+        course.only = [try #require(FaultName("strike12")), try #require(FaultName("strike3"))]
+        course.requests = [4, 2]
+        course.plain = [.servers, .clocks]
+        #expect(
+            course.arguments == ["--only", "strike3,strike12", "--requests", "2,4", "--plain", "clocks,servers"])
+    }
+}
