@@ -96,7 +96,7 @@ what_is_not_there_yet() {
     with '"cron":"* * * * *"' | refused unsupported_field cron
     with '"copies":2' | refused invalid_value copies
     with '"on_success":"f"' | refused unsupported_field on_success
-    with '"retry":{"on_fail":"discard"}' | refused unsupported_field retry.on_fail
+    with '"retry":{"on_fail":"discard"}' | refused unknown_field retry.on_fail
     with '"colour":"blue"' | refused unknown_field colour
     with '"run_at":"2099-01-01"' | refused unknown_field run_at
 }

@@ -37,6 +37,8 @@ package struct DispatcherPolicy: Equatable, Sendable {
     /// While no controller accepts anything for long, one task is claimed so often to see whether that is over. Default
     /// 1 s.
     package var trialInterval: Duration = .seconds(1)
+    /// How long a stop waits for controllers to answer. Default 3 s: they answer at once, if there is one.
+    package var drainPatience: Duration = .seconds(3)
     package var lease = LeasePolicy()
     package var membership = MembershipPolicy()
 

@@ -4,7 +4,11 @@ extension DispatcherStateMachine {
         _ id: HandOverID, _ reply: Result<[HandOverAnswer], HandOverFailure>, now: Now,
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard let tasks = self.handOvers.removeValue(forKey: id) else { preconditionFailure("No hand-over \(id)") }
+        guard let tasks = self.handOvers.removeValue(forKey: id) else {
+            // Whoever stops does not wait for ever.
+            precondition(self.phase != .running, "No hand-over \(id)")
+            return []
+        }
         var (isAccepted, isDeferred) = (false, false)
         switch reply {
         case .success(let answers):
@@ -123,6 +127,15 @@ extension DispatcherStateMachine {
             actions.append(.handOver(self.nextHandOver, batch))
             self.nextHandOver += 1
         }
+    }
+
+    /// Where there is no controller, a hand-over lies in the job server's queue and is not answered. If somebody takes
+    /// it after all, he has it; if not, the leases of its tasks run out.
+    mutating func abandonHandOvers(_ now: Now) {
+        guard let deadline = self.drainDeadline, deadline <= now.monotonic else { return }
+        self.drainDeadline = nil
+        for task in self.handOvers.values.flatMap({ $0 }) { self.letGo(task) }
+        self.handOvers = [:]
     }
 
     /// What no controller took while its lease lasted was never handed over: others may have it at once.

@@ -98,6 +98,8 @@ package struct DispatcherStateMachine: Sendable {
     var settlingCount = 0
     var deferrals = 0
     var pausedUntil: MonotonicInstant?
+    /// Until when a stop waits for the answers to hand-overs.
+    var drainDeadline: MonotonicInstant?
     /// Since when no controller has accepted anything that it was offered, and when that was seen last.
     var refused: (since: MonotonicInstant, latest: MonotonicInstant)?
     /// When the next task is claimed to find out whether that is over.
@@ -141,6 +143,7 @@ package struct DispatcherStateMachine: Sendable {
     package mutating func shutdownRequested(now: Now) -> [Action] {
         guard self.phase == .running else { return [] }
         self.phase = .draining
+        self.drainDeadline = now.monotonic.advanced(by: self.policy.drainPatience)
         var actions: [Action] = []
         self.perform(self.membership?.shutdownRequested() ?? [], &actions)
         return actions + self.proceed(now)
@@ -159,13 +162,16 @@ package struct DispatcherStateMachine: Sendable {
             actions.append(.setTimer(self.nextTimer(now)))
         case .draining:
             for task in self.held.removeAll() { self.release(task) }
+            self.abandonHandOvers(now)
             self.settleReleases(now, &actions)
             if self.isIdle {
                 self.phase = .stopped
                 actions.append(.stopped)
-            } else if !self.releases.isEmpty, self.settlingCount == 0, let notBefore = self.backoff.notBefore {
-                actions.append(.setTimer(notBefore))
+                break
             }
+            let retry = self.releases.isEmpty || self.settlingCount > 0 ? nil : self.backoff.notBefore
+            let patience = self.handOvers.isEmpty ? nil : self.drainDeadline
+            if let next = [retry, patience].compactMap({ $0 }).min() { actions.append(.setTimer(next)) }
         case .stopped:
             break
         }

@@ -144,7 +144,7 @@ import Testing
         let tasks = DispatcherFixture.tasks(2)
         let actions = self.dispatcher.machine.expressStored(tasks, now: Sample.now())
         #expect(actions.handOvers == [tasks])
-        #expect(self.dispatcher.machine.shutdownRequested(now: Sample.now()).isEmpty)
+        #expect(self.dispatcher.machine.shutdownRequested(now: Sample.now()).timer?.seconds == 3)
         #expect(self.dispatcher.handedOver(.success([.accepted, .deferred])).settlements.count == 1)
         #expect(self.dispatcher.settled(.success([.done])) == [.stopped])
     }

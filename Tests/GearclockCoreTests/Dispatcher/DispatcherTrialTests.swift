@@ -70,4 +70,15 @@ import Testing
         let id = try #require(offer.compactMap { if case .handOver(let id, _) = $0 { id } else { nil } }.first)
         #expect(self.dispatcher.handedOver(.failure(.notDelivered), id: id, at: 8).settlements.count == 2)
     }
+
+    @Test mutating func `a stop waits three seconds for an answer, and one that comes later means nothing`() {
+        self.dispatcher.handOver(DispatcherFixture.tasks(3))
+        let leaving = self.dispatcher.machine.shutdownRequested(now: Sample.now(1))
+        #expect(leaving.timer?.seconds == 4)
+        _ = self.dispatcher.machine.leaveReplied(now: Sample.now(1))
+        #expect(!self.dispatcher.timer(at: 3.9).contains(.stopped))
+        #expect(self.dispatcher.timer(at: 4).last == .stopped)
+        #expect(self.dispatcher.machine.inHand == 0)
+        #expect(self.dispatcher.handedOver(.success([.accepted, .accepted, .accepted]), at: 5).isEmpty)
+    }
 }
