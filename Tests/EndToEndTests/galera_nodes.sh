@@ -20,7 +20,7 @@ stored_soon() { ((gap <= most_without)) || fail "$gap ms without a stored task";
 a_node_is_killed() {
     make_whole
     clients_begin killed
-    # The node that daemons prefer.
+    # Each daemon writes to one node of its own choice; this may be it.
     kill_node 1
     goes_on killed
     restart_node 1
