@@ -31,8 +31,14 @@ extension MariaDBChange {
             beat.bind(1, id)
             beat.bind(2, Int64(role.rawValue))
             beat.bind(3, now)
-            try beat.run()
-            members[id] = Member(id: id, role: role, beats: beats + 1)
+            do {
+                try beat.run()
+                members[id] = Member(id: id, role: role, beats: beats + 1)
+            } catch  where error.meaning == .nodeUnavailable && !error.breaksConnection {
+                // A full disk, or read-only: it cannot say that it lives, but it hears who does, and a node that
+                // answers questions must not be left alone because of this.
+                try self.connection.rollback()
+            }
         }
         return members.values.sorted { $0.id.value < $1.id.value }
     }
