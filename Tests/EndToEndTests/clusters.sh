@@ -97,21 +97,6 @@ separate_daemons_hand_over_in_their_cluster() {
 all_settled() { (($(in_store east.sqlite 0) + $(in_store east.sqlite 1) + $(in_store west,part.sqlite 0) + $(in_store west,part.sqlite 1) == 0)); }
 it "dispatchers and controllers apart settle each task in its cluster" separate_daemons_hand_over_in_their_cluster
 
-# lock FILE: holds the write lock of a store until unlock; to its daemons the store is away.
-lock() {
-    mkfifo "$WORK/lock"
-    sqlite3 "$WORK/$1" <"$WORK/lock" >"$WORK/lock.out" 2>&1 &
-    echo $! >"$WORK/lock.pid"
-    exec 9>"$WORK/lock"
-    echo "BEGIN IMMEDIATE; SELECT 'locked';" >&9
-    within 30 grep -q locked "$WORK/lock.out"
-}
-unlock() {
-    echo "ROLLBACK;" >&9
-    exec 9>&-
-    rm "$WORK/lock"
-}
-
 one_cluster_away() {
     local n id
     lock east.sqlite

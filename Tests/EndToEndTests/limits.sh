@@ -69,21 +69,6 @@ other_daemons_and_later_ones_know() {
 }
 it "settings are known to other daemons, and survive a restart" other_daemons_and_later_ones_know
 
-# Takes the write lock of a store, as a program that hangs in a transaction would, and gives it back.
-lock() {
-    mkfifo "$WORK/lock"
-    sqlite3 "$WORK/$1" <"$WORK/lock" >"$WORK/lock.out" 2>&1 &
-    echo $! >"$WORK/lock.pid"
-    exec 9>"$WORK/lock"
-    echo "BEGIN IMMEDIATE; SELECT 'locked';" >&9
-    within 30 grep -q locked "$WORK/lock.out"
-}
-unlock() {
-    echo "ROLLBACK;" >&9
-    exec 9>&-
-    rm "$WORK/lock"
-}
-
 a_store_that_is_away_is_named() {
     lock east.sqlite
     status 1 "$GEARCLOCK" pause resize --json

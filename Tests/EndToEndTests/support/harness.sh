@@ -148,6 +148,21 @@ revive() {
     within 30 test -e "$WORK/$1.ready"
 }
 
+# lock FILE: holds the write lock of a store until unlock; to its daemons the store is away.
+lock() {
+    mkfifo "$WORK/lock"
+    sqlite3 "$WORK/$1" <"$WORK/lock" >"$WORK/lock.out" 2>&1 &
+    echo $! >"$WORK/lock.pid"
+    exec 9>"$WORK/lock"
+    echo "BEGIN IMMEDIATE; SELECT 'locked';" >&9
+    within 30 grep -q locked "$WORK/lock.out"
+}
+unlock() {
+    echo "ROLLBACK;" >&9
+    exec 9>&-
+    rm "$WORK/lock"
+}
+
 # --- workers and clients
 
 # target NAME ARGUMENT…: ready when gearmand knows its functions. Appends a line for each run to $WORK/NAME.runs.
