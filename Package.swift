@@ -99,8 +99,8 @@ let package = Package(
         .executableTarget(
             name: "gearclock-bench",
             dependencies: [
-                "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite", "Gearman", log,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite",
+                "Gearman", log, .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             path: "Tests/Support/BenchCommand", swiftSettings: settings),

@@ -1,6 +1,17 @@
 # Sourced: real gearmands on loopback and free ports, each with its folder $GEARMAND_DIR/N (N from 1).
 #
-# A folder has `port`, `pid` and `log`, so that any process that knows GEARMAND_DIR can stop and start them.
+# A folder has `port`, `pid` and `log`, so that any process that knows GEARMAND_DIR can stop and start them. They log
+# every packet, for those who look for a failure, unless GEARMAND_VERBOSE says less.
+
+# What answers there says which process it is.
+gearmand_at() {
+    local answer=
+    { exec {gearmand_socket}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || return 0
+    echo getpid >&"$gearmand_socket"
+    read -r -t 1 answer <&"$gearmand_socket" || true
+    exec {gearmand_socket}>&-
+    echo "${answer%$'\r'}"
+}
 
 # Starts the Nth gearmand, on the port that it had before, or else on a free one.
 start_gearmand() {
@@ -10,12 +21,12 @@ start_gearmand() {
         # Below the ports that the kernel gives to outgoing connections.
         port=$(cat "$home/port" 2>/dev/null || echo $((20000 + RANDOM % 12000)))
         : >"$home/log"
-        gearmand --listen=127.0.0.1 --port="$port" --log-file=stderr --verbose=INFO --threads=2 \
+        gearmand --listen=127.0.0.1 --port="$port" --log-file=stderr --verbose="${GEARMAND_VERBOSE:-INFO}" --threads=2 \
             </dev/null >"$home/log" 2>&1 &
         pid=$!
         echo "$pid" >"$home/pid"
         while kill -0 "$pid" 2>/dev/null; do
-            if grep -q "Listening on 127.0.0.1:$port" "$home/log"; then
+            if [[ $(gearmand_at "$port") == "OK $pid" ]]; then
                 echo "$port" >"$home/port"
                 disown "$pid" 2>/dev/null || true
                 return 0

@@ -12,23 +12,18 @@ struct DrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         let engine = try self.server.benchmark()
-        let worker = GearmanWorker(
-            servers: [engine.server], configuration: EngineBenchmark.workerConfiguration(concurrency: 256),
-            logger: engine.logger)
-        let (starts, started) = AsyncStream<Int64>.makeStream()
-        await worker.register(self.function) { _ in
-            started.yield(EngineBenchmark.now())
-            return []
+        let target = NoOpTarget(self.function, server: engine.server, logger: engine.logger)
+        await target.start()
+        var count = 0
+        var first: Int64?
+        for await arrived in target.arrivals {
+            let now = EngineBenchmark.now()
+            first = first ?? now
+            count += arrived
+            guard count >= self.tasks else { continue }
+            print("tasks per second: \(Int(Double(count) * 1_000_000 / Double(max(1, now - (first ?? now)))))")
+            break
         }
-        let tasks = self.tasks
-        await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await worker.run() }
-            var moments = starts.makeAsyncIterator()
-            guard let first = await moments.next() else { return }
-            var last = first
-            for _ in 1..<max(2, tasks) { last = await moments.next() ?? last }
-            print("tasks per second: \(Int(Double(tasks - 1) * 1_000_000 / Double(max(1, last - first))))")
-            group.cancelAll()
-        }
+        await target.close()
     }
 }

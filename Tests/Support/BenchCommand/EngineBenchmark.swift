@@ -63,46 +63,32 @@ struct EngineBenchmark {
     /// - Parameter bulk: tasks of one submission.
     func throughput(tasks: Int, bulk: Int) async throws -> Double {
         let function = "bench_throughput"
-        let (arrivals, arrived) = AsyncStream<Void>.makeStream()
-        let worker = GearmanWorker(
-            servers: [self.server], configuration: Self.workerConfiguration(concurrency: 256), logger: self.logger)
-        await worker.register(function) { _ in
-            arrived.yield()
-            return []
-        }
+        let target = NoOpTarget(function, server: self.server, logger: self.logger)
         let client = GearmanClient(servers: [self.server], logger: self.logger)
-        let start = Self.now()
-        let end = try await withThrowingTaskGroup(of: Int64?.self) { group in
-            group.addTask {
-                try await worker.run()
-                return nil
-            }
-            group.addTask {
-                let task = #"{"func_name":"\#(function)","payload":"x"}"#
-                let submissions = stride(from: 0, to: tasks, by: bulk).map { first in
-                    "[\(Array(repeating: task, count: min(bulk, tasks - first)).joined(separator: ","))]"
-                }
-                try await Self.submitAll(
-                    bulk == 1 ? Array(repeating: task, count: tasks) : submissions,
-                    to: bulk == 1 ? "submitJobDelayed" : "gearclock_submit", by: client)
-                return nil
-            }
-            group.addTask {
-                var count = 0
-                for await _ in arrivals {
-                    count += 1
-                    if count == tasks { break }
-                }
-                // Removed, not only run: until the store holds no task any more.
-                while try await Self.pending(by: client) > 0 { try await Task.sleep(for: .milliseconds(5)) }
-                return Self.now()
-            }
-            var end: Int64?
-            while end == nil, let next = try await group.next() { end = next }
-            group.cancelAll()
-            await client.close()
-            return end ?? Self.now()
+        let task = #"{"func_name":"\#(function)","payload":"x"}"#
+        let submissions = stride(from: 0, to: tasks, by: bulk).map { first in
+            bulk == 1 ? task : "[\(Array(repeating: task, count: min(bulk, tasks - first)).joined(separator: ","))]"
         }
+        await target.start()
+        _ = try await Self.pending(by: client)  // connected before the time is taken
+        let start = Self.now()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await Self.submitAll(
+                    submissions, to: bulk == 1 ? "submitJobDelayed" : "gearclock_submit", by: client)
+            }
+            var count = 0
+            for await arrived in target.arrivals {
+                count += arrived
+                if count >= tasks { break }
+            }
+            try await group.waitForAll()
+        }
+        // Removed, not only run: until the store holds no task any more.
+        while try await Self.pending(by: client) > 0 { try await Task.sleep(for: .milliseconds(5)) }
+        let end = Self.now()
+        await target.close()
+        await client.close()
         return Double(tasks) * 1_000_000 / Double(end - start)
     }
 
@@ -123,20 +109,7 @@ struct EngineBenchmark {
     static func submitAll(
         _ submissions: [String], to function: String = "submitJobDelayed", by client: GearmanClient
     ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            var waiting = submissions.makeIterator()
-            for _ in 0..<1024 {
-                guard let next = waiting.next() else { break }
-                group.addTask { try await Self.submit(next, to: function, by: client) }
-            }
-            while try await group.next() != nil {
-                if let next = waiting.next() { group.addTask { try await Self.submit(next, to: function, by: client) } }
-            }
-        }
-    }
-
-    private static func submit(_ workload: String, to function: String, by client: GearmanClient) async throws {
-        _ = try await client.perform(GearmanJobRequest(function: function, workload: Array(workload.utf8)))
+        try await PipelinedSubmissions(submissions, to: function, by: client).run()
     }
 
     struct Failure: Error, CustomStringConvertible {
