@@ -84,20 +84,20 @@ engine_fairness() {
     ratio beside alone
 }
 
-# cpu NAME PID: seconds of processor time that it has used.
-cpu() { awk -v name="$1" -v tick="$(getconf CLK_TCK)" '{ printf "%s %.2f  ", name, ($14 + $15) / tick }' "/proc/$2/stat"; }
+# cpu NAME PID: microseconds of processor time that it has used.
+cpu() { awk -v name="$1" -v tick="$(getconf CLK_TCK)" '{ print name, ($14 + $15) * 1000000 / tick }' "/proc/$2/stat"; }
 
 processor_time() {
     local name
     for name in worker dispatcher controller; do cpu "$name" "${pid[$name]}"; done
     cpu gearmand "$(cat "$GEARMAND_DIR/1/pid")"
     if [[ -n ${GALERA_DIR:-} ]]; then cpu mariadbd "$(cat "$GALERA_DIR/1/pid")"; fi
-    say
 }
 
-# TASKS: from submission to removal, with three daemons, beside limit.c's inserts and deletes.
+# TASKS: from submission to removal, with three daemons, beside limit.c's inserts and deletes; and where the time goes.
 engine_throughput() {
-    local bulk rate bare=0 host
+    local bulk bare=0 host
+    local TIMEFORMAT='%U %S'
     if [[ -n ${GEARCLOCK_TEST_MARIADB:-} ]]; then
         host=${GEARCLOCK_TEST_MARIADB%%,*}
         bare=$("$LIMIT" "${host%:*}" "${host##*:}" gearclock gearclock 40000 256 200 4 |
@@ -107,14 +107,21 @@ engine_throughput() {
     three_daemons
     bench throughput --tasks 2000 --gearman "$gearman" >/dev/null
     for bulk in 1 100; do
-        say "submissions of $bulk; processor seconds before and after:"
-        processor_time
-        rate=$(bench throughput --tasks "$1" --bulk "$bulk" --gearman "$gearman" | grep -oE '[0-9]+')
-        processor_time
-        awk -v rate="$rate" -v bare="$bare" 'BEGIN {
-            printf "%d tasks/s", rate
-            if (bare > 0) printf "   ratio to limit.c %.2f", rate / bare
-            print "" }'
+        processor_time >"$ENGINE/before"
+        { time bench throughput --tasks "$1" --bulk "$bulk" --gearman "$gearman" >"$ENGINE/rate"; } 2>"$ENGINE/own"
+        processor_time >"$ENGINE/after"
+        awk '{ print "this program", ($1 + $2) * 1000000 }' "$ENGINE/own" >>"$ENGINE/after"
+        say "submissions of $bulk"
+        awk -v tasks="$1" -v bare="$bare" -v cores="$(nproc)" '
+            FILENAME ~ /before$/ { before[$1] = $2; next }
+            FILENAME ~ /rate$/ { rate = $NF; next }
+            { name = $1 " " ($1 == "this" ? $2 : ""); used = ($NF - before[$1]) / tasks; all += used
+              printf "   %-14s %5.1f microseconds of a processor for each task\n", name, used }
+            END {
+                printf "%d tasks/s", rate
+                if (bare > 0) printf "   ratio to limit.c %.2f", rate / bare
+                printf "   %.0f %% of %d processors\n", all * rate / 10000 / cores, cores }
+        ' "$ENGINE/before" "$ENGINE/rate" "$ENGINE/after"
     done
 }
 

@@ -3,6 +3,8 @@
 //
 //   limit HOST PORT USER DATABASE TASKS BATCH PAYLOAD CONNECTIONS     the password is in GEARCLOCK_STORE_PASSWORD
 //   limit HOST PORT USER DATABASE fill TASKS PAYLOAD                   stores tasks that are due in years, and ends
+//   limit HOST PORT USER DATABASE proof HOST2 PORT2 TASKS BATCH PAYLOAD CONNECTIONS
+//       inserts without and with a look at each batch on another node, and prints the two rates
 //
 // Inserts bind arrays (STMT_ATTR_ARRAY_SIZE); a claim reads the tasks that are due and takes them by their keys, on
 // condition that nobody else has; a delete names its keys. Each batch is one transaction. It prints three rates.
@@ -16,13 +18,13 @@
 
 enum { MOST = 512, COLUMNS = 18, CELL = 4096 };
 typedef struct { unsigned char bytes[16]; } task_id;
-typedef struct { MYSQL *mysql; int number; uint64_t random; task_id *ids; int64_t *dues; } worker;
+typedef struct { MYSQL *mysql; MYSQL_STMT *proof; int number; uint64_t random; task_id *ids; int64_t *dues; } worker;
 
-static const char *host, *user, *database, *password;
-static int port, batch, payload, connections;
+static const char *host, *user, *database, *password, *proof_host;
+static int port, batch, payload, connections, proof_port;
 static long tasks;
 static int64_t started;
-static double moments[4];
+static double moments[4], proofs[2];
 static pthread_barrier_t barrier;
 
 static void fail(const char *what, const char *message) {
@@ -72,6 +74,20 @@ static void commit(worker *w) {
     if (mysql_commit(w->mysql)) fail("commit", mysql_error(w->mysql));
 }
 
+static void bind_ids(MYSQL_BIND *binds, task_id *ids, int count);
+
+// Counts on another node, after all that was committed before.
+static void prove(worker *w, task_id *ids, int count) {
+    MYSQL_BIND binds[MOST], result = {0};
+    int64_t found = 0;
+    bind_ids(binds, ids, count);
+    execute(w->proof, binds);
+    result.buffer_type = MYSQL_TYPE_LONGLONG, result.buffer = &found;
+    if (mysql_stmt_bind_result(w->proof, &result) || mysql_stmt_fetch(w->proof)) fail("proof", mysql_stmt_error(w->proof));
+    mysql_stmt_free_result(w->proof);
+    if (found != count) fail("proof", "tasks are missing");
+}
+
 static void insert_tasks(worker *w, long count, int size, int64_t due, int64_t spread) {
     static __thread task_id ids[MOST];
     static __thread int64_t dues[MOST], created[MOST];
@@ -108,6 +124,7 @@ static void insert_tasks(worker *w, long count, int size, int64_t due, int64_t s
         mysql_stmt_attr_set(statement, STMT_ATTR_ARRAY_SIZE, &rows);
         execute(statement, binds);
         commit(w);
+        if (w->proof) prove(w, ids, rows);
         done += rows;
     }
     mysql_stmt_close(statement);
@@ -211,9 +228,42 @@ static void *run(void *argument) {
     return NULL;
 }
 
+// Without and with proof in turn, so that both meet the same disturbances.
+static void *run_proof(void *argument) {
+    worker *w = argument, other = {0};
+    const long rounds = 10, count = tasks / connections / rounds;
+    connect_to_server(w);
+    const char *own_host = host;
+    int own_port = port;
+    pthread_barrier_wait(&barrier);
+    if (w->number == 0) host = proof_host, port = proof_port;
+    pthread_barrier_wait(&barrier);
+    connect_to_server(&other);
+    pthread_barrier_wait(&barrier);
+    if (w->number == 0) host = own_host, port = own_port;
+    if (mysql_query(other.mysql, "SET SESSION wsrep_sync_wait = 1") || mysql_autocommit(other.mysql, 1))
+        fail("settings", mysql_error(other.mysql));
+    MYSQL_STMT *proof = prepare_list(&other, "SELECT COUNT(*) FROM task FORCE INDEX (PRIMARY) WHERE id");
+    for (long round = -1; round < rounds; round++) {
+        for (int proves = 0; proves < 2; proves++) {
+            w->proof = proves ? proof : NULL;
+            reach(w, 0);
+            insert_tasks(w, count, batch, started + INT64_C(100000000000000), INT64_C(10000000000));
+            reach(w, 1);
+            if (w->number == 0 && round >= 0) proofs[proves] += moments[1] - moments[0];
+        }
+    }
+    mysql_stmt_close(proof);
+    mysql_close(other.mysql);
+    mysql_close(w->mysql);
+    return NULL;
+}
+
 int main(int count, char **arguments) {
     int fills = count == 8 && strcmp(arguments[5], "fill") == 0;
-    if (count != 9 && !fills) fail("usage", "limit HOST PORT USER DATABASE TASKS BATCH PAYLOAD CONNECTIONS");
+    int proves = count == 12 && strcmp(arguments[5], "proof") == 0;
+    if (count != 9 && !fills && !proves)
+        fail("usage", "limit HOST PORT USER DATABASE TASKS BATCH PAYLOAD CONNECTIONS");
     host = arguments[1], port = atoi(arguments[2]), user = arguments[3], database = arguments[4];
     password = getenv("GEARCLOCK_STORE_PASSWORD");
     struct timespec now;
@@ -229,6 +279,7 @@ int main(int count, char **arguments) {
         mysql_close(w.mysql);
         return 0;
     }
+    if (proves) proof_host = arguments[6], proof_port = atoi(arguments[7]), arguments += 3;
     tasks = atol(arguments[5]), batch = atoi(arguments[6]), payload = atoi(arguments[7]);
     connections = atoi(arguments[8]);
     if (batch < 1 || batch > MOST || connections < 1 || connections > 64) fail("usage", "batch or connections");
@@ -237,9 +288,14 @@ int main(int count, char **arguments) {
     worker workers[64] = {0};
     for (int i = 0; i < connections; i++) {
         workers[i].number = i, workers[i].random = started + i;
-        pthread_create(&threads[i], NULL, run, &workers[i]);
+        pthread_create(&threads[i], NULL, proves ? run_proof : run, &workers[i]);
     }
     for (int i = 0; i < connections; i++) pthread_join(threads[i], NULL);
+    if (proves) {
+        double done = (double)(tasks / connections / 10 * 10 * connections);
+        printf("%.1f %.1f\n", done / proofs[0], done / proofs[1]);
+        return 0;
+    }
     double done = (double)(tasks / connections * connections);
     printf("%.1f %.1f %.1f\n", done / (moments[1] - moments[0]), done / (moments[2] - moments[1]),
         done / (moments[3] - moments[2]));

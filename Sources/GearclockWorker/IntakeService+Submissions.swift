@@ -41,24 +41,24 @@ extension IntakeService {
         return PendingSubmission(job: job.id, form: .native(submission))
     }
 
+    /// What the client of a submission is told.
+    ///
     /// - Parameter results: one for each of the valid tasks, in their order.
-    func answer(_ pending: PendingSubmission, _ results: [Result<Receipt, TaskError>]) {
+    func replies(to pending: PendingSubmission, _ results: [Result<Receipt, TaskError>]) -> [GearmanJobReply] {
+        let complete = { (bytes: [UInt8]) in [GearmanJobReply(job: pending.job, result: .complete(bytes))] }
         switch pending.form {
         case .gearsloth:
             switch results[0] {
-            case .success(let receipt): self.reply(pending.job, .complete(Array(receipt.id.description.utf8)))
-            case .failure(let error): self.refuse(pending.job, Array(GearslothError(error).message.utf8))
+            case .success(let receipt): return complete(Array(receipt.id.description.utf8))
+            case .failure(let error): return Self.refusal(of: pending.job, Array(GearslothError(error).message.utf8))
             }
         case .native(let submission):
             var rest = results[...]
             let receipts = submission.tasks.map { task in task.flatMap { _ in rest.removeFirst() } }
             switch receipts.first {
-            case .success(let receipt) where !submission.isBulk:
-                self.reply(pending.job, .complete(receipt.json))
-            case .failure(let error) where !submission.isBulk:
-                self.refuse(pending.job, error.json)
-            case .success, .failure, nil:
-                self.reply(pending.job, .complete(Receipt.json(receipts)))
+            case .success(let receipt) where !submission.isBulk: return complete(receipt.json)
+            case .failure(let error) where !submission.isBulk: return Self.refusal(of: pending.job, error.json)
+            case .success, .failure, nil: return complete(Receipt.json(receipts))
             }
         }
     }

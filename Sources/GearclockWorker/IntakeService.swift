@@ -90,7 +90,7 @@ package actor IntakeService {
                 guard let submission = self.parse(job, gearsloth: function == .submitJobDelayed) else { continue }
                 let tasks = submission.validTasks
                 guard !tasks.isEmpty else {
-                    self.answer(submission, [])
+                    self.reply(self.replies(to: submission, []))
                     continue
                 }
                 self.pending[self.nextSubmission] = submission
@@ -105,14 +105,20 @@ package actor IntakeService {
     }
 
     func reply(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) {
-        self.worker?.assumeIsolated { $0.reply([GearmanJobReply(job: job, result: result)]) }
+        self.reply([GearmanJobReply(job: job, result: result)])
+    }
+
+    private func reply(_ replies: [GearmanJobReply]) {
+        self.worker?.assumeIsolated { $0.reply(replies) }
+    }
+
+    func refuse(_ job: GearmanAssignedJob.ID, _ warning: [UInt8]) {
+        self.reply(Self.refusal(of: job, warning))
     }
 
     /// Tells a client why not: WORK_WARNING, then WORK_FAIL.
-    func refuse(_ job: GearmanAssignedJob.ID, _ warning: [UInt8]) {
-        self.worker?.assumeIsolated {
-            $0.reply([GearmanJobReply(job: job, result: .warning(warning)), GearmanJobReply(job: job, result: .fail)])
-        }
+    static func refusal(of job: GearmanAssignedJob.ID, _ warning: [UInt8]) -> [GearmanJobReply] {
+        [GearmanJobReply(job: job, result: .warning(warning)), GearmanJobReply(job: job, result: .fail)]
     }
 
     // MARK: - What the machine asks for
@@ -120,13 +126,18 @@ package actor IntakeService {
     private func perform(_ actions: [SubmissionStateMachine.Action]) {
         for action in actions {
             switch action {
-            case .insert(let cluster, let tasks, let express, let copies):
-                self.work.add { await self.insert(tasks, express: express, copies: copies, into: cluster) }
-            case .answer(let answers):
-                for answer in answers {
-                    guard let submission = self.pending.removeValue(forKey: answer.submission) else { continue }
-                    self.answer(submission, answer.results)
+            case .insert(let cluster, let tasks, let express, let copies, let place):
+                self.work.add {
+                    await self.insert(tasks, express: express, copies: copies, into: cluster, in: place)
                 }
+            case .answer(let answers):
+                // All of them at once: one write.
+                self.reply(
+                    answers.flatMap { answer in
+                        self.pending.removeValue(forKey: answer.submission).map {
+                            self.replies(to: $0, answer.results)
+                        } ?? []
+                    })
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
             case .stopped:
@@ -147,7 +158,8 @@ package actor IntakeService {
     }
 
     private func insert(
-        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, into cluster: Int
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, into cluster: Int,
+        in place: IntakeStateMachine.Place
     ) async {
         let now = self.environment.now.wall
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
@@ -160,7 +172,7 @@ package actor IntakeService {
         }
         self.perform(
             self.machine.insertReplied(
-                cluster, reply, now: self.environment.now, offers: self.offers, using: &self.random))
+                cluster, reply, in: place, now: self.environment.now, offers: self.offers, using: &self.random))
     }
 
     func observe<Success>(_ reply: Result<Success, TaskStoreError>, of cluster: Int) {

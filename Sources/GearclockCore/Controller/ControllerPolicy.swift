@@ -1,11 +1,12 @@
 /// The settings of a controller.
 package struct ControllerPolicy: Equatable, Sendable {
-    /// Tasks in hand. Default 4096.
-    package var inHandTasks = 4096
+    /// Tasks in hand. Default 8192.
+    package var inHandTasks = 8192
     /// Bytes of them. Default 64 MiB.
     package var inHandBytes = 64 << 20
-    /// Tasks of one function in hand. Default 1024: a function without workers leaves room for the others.
-    package var inHandPerFunction = 1024
+    /// Tasks of one function in hand. Default 2048: what is started and settled in a tenth of a second at full speed; a
+    /// function without workers leaves room for the others.
+    package var inHandPerFunction = 2048
     /// How long a function counts as one that gets on after a worker has answered a job of it. Default 10 s. Functions
     /// that do not get on share half of the room, so that no number of them takes it all.
     package var provenFor: Duration = .seconds(10)

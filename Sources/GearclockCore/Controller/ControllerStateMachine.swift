@@ -218,10 +218,11 @@ package struct ControllerStateMachine: Sendable {
 
     /// The job server has a job. For a custom controller's background job that is all there is to wait for.
     package mutating func jobCreated(_ run: RunID, now: Now) -> [Action] {
-        if let task = self.runs[run], task.phase == .submitted, task.task.definition.gearsloth?.controller != nil {
-            let pause = task.task.definition.retry.handOutPause
-            self.end(run, .retry(at: now.wall.advanced(by: pause), task.record(.handedOut, endedAt: now.wall)))
-        }
+        guard self.runs[run]?.task.definition.gearsloth?.controller != nil, let task = self.runs[run],
+            task.phase == .submitted
+        else { return [] }
+        let pause = task.task.definition.retry.handOutPause
+        self.end(run, .retry(at: now.wall.advanced(by: pause), task.record(.handedOut, endedAt: now.wall)))
         return self.proceed(Work(), now)
     }
 

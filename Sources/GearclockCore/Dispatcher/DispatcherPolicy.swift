@@ -16,15 +16,17 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var settingsInterval: Duration = .seconds(1)
     /// How often the clocks of database nodes are compared with ours. Default 1 min.
     package var clockInterval: Duration = .seconds(60)
-    /// Claimed tasks in hand, the handed over but unanswered ones included. Default 4096.
-    package var heldTasks = 4096
+    /// Claimed tasks in hand, the handed over but unanswered ones included. Default 8192.
+    package var heldTasks = 8192
     /// Bytes of them. Default 64 MiB.
     package var heldBytes = 64 << 20
-    /// Those of one lane, and those of all lanes together whose function was deferred. Default a quarter of all: the
+    /// Those of one lane, and those of all lanes together whose function was deferred. Default an eighth of all: the
     /// tasks of one function leave room for the others.
     package var laneTasks = 1024
     /// Tasks of a lane that are handed over first after its function was deferred or paused. Default 8.
     package var probeTasks = 8
+    /// Where so many tasks of a lane are accepted of one hand-over, controllers are not slow, only full. Default 32.
+    package var flowingTasks = 32
     /// How long a lane rests after its function was deferred. Default 5 ms while some of its tasks are accepted: so
     /// long may a place that became free stay empty.
     package var laneShortestPause: Duration = .milliseconds(5)

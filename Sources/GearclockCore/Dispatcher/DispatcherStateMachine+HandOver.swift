@@ -10,9 +10,14 @@ extension DispatcherStateMachine {
             return []
         }
         var (isAccepted, isDeferred) = (false, false)
+        var lanes: [Lane: (accepted: Int, deferred: Int)] = [:]
+        for task in tasks {
+            let lane = Lane(of: task.definition.function)
+            lanes[lane, default: (0, 0)].accepted = 0
+            self.handedOverOfLane[lane]! -= 1
+        }
         switch reply {
         case .success(let answers):
-            var lanes: [Lane: (accepted: Int, deferred: Int)] = [:]
             for (index, task) in tasks.enumerated() {
                 let lane = Lane(of: task.definition.function)
                 // An answer that is too short is a controller's mistake: nobody knows what it means.
@@ -42,7 +47,10 @@ extension DispatcherStateMachine {
             // A second hand-over might run them twice. If nobody has them, their leases run out.
             for task in tasks { self.letGo(task) }
         }
-        for lane in Set(tasks.map { Lane(of: $0.definition.function) }).sorted() { self.trim(lane) }
+        for lane in lanes.keys.sorted() {
+            if self.handedOverOfLane[lane] == 0 { self.handedOverOfLane[lane] = nil }
+            if self.gates.isOpen(lane) { self.held.unblock(lane) } else { self.trim(lane) }
+        }
         // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
         self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
@@ -74,9 +82,10 @@ extension DispatcherStateMachine {
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
-    package func admitsExpress(_ function: FunctionName) -> Bool {
+    package func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
         let lane = Lane(of: function)
-        return self.gates.isWideOpen(lane) && self.inHandOfLane[lane, default: 0] < self.policy.laneTasks
+        guard self.gates.isFlowing(lane) else { return .no }
+        return self.inHandOfLane[lane, default: 0] < self.gates.limit(lane) ? .now : .soon
     }
 
     /// A worker daemon of this process stored tasks claimed for this dispatcher. For which there is no room by now goes
@@ -88,7 +97,9 @@ extension DispatcherStateMachine {
         if case .claiming(let shares) = self.poll { room -= shares.reduce(0) { $0 + $1.limit } }
         for task in tasks {
             let lane = Lane(of: task.definition.function)
-            if room > 0, self.inHandBytes < self.policy.heldBytes, self.gates.isOpen(lane) {
+            if room > 0, self.inHandBytes < self.policy.heldBytes,
+                self.gates.isOpen(lane) || self.gates.isFlowing(lane)
+            {
                 room -= 1
                 self.hold(task)
             } else {
@@ -109,24 +120,36 @@ extension DispatcherStateMachine {
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
         while self.handOvers.count < self.policy.handOversAtOnce {
-            var batch: [ClaimedTask] = []
-            var bytes = 0
-            while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
-                if next.leaseUntil < startBy {
-                    self.held.removeFirst(dueBy: dueNow)
-                    self.release(next)
-                    continue
-                }
-                bytes += next.definition.weightBytes
-                if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
-                self.held.removeFirst(dueBy: dueNow)
-                batch.append(next)
-            }
+            let batch = self.nextBatch(dueBy: dueNow, startBy: startBy)
             if batch.isEmpty { return }
             self.handOvers[self.nextHandOver] = batch
             actions.append(.handOver(self.nextHandOver, batch))
             self.nextHandOver += 1
         }
+    }
+
+    private mutating func nextBatch(dueBy dueNow: Timestamp, startBy: Timestamp) -> [ClaimedTask] {
+        var batch: [ClaimedTask] = []
+        var bytes = 0
+        while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
+            if next.leaseUntil < startBy {
+                self.held.removeFirst(dueBy: dueNow)
+                self.release(next)
+                continue
+            }
+            let lane = Lane(of: next.definition.function)
+            if let limit = self.gates.handOverLimit(lane), self.handedOverOfLane[lane, default: 0] >= limit {
+                // Until what is on its way is answered.
+                self.held.block(lane)
+                continue
+            }
+            bytes += next.definition.weightBytes
+            if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
+            self.held.removeFirst(dueBy: dueNow)
+            self.handedOverOfLane[lane, default: 0] += 1
+            batch.append(next)
+        }
+        return batch
     }
 
     /// Where there is no controller, a hand-over lies in the job server's queue and is not answered. If somebody takes

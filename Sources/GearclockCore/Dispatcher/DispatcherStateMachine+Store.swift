@@ -95,8 +95,7 @@ extension DispatcherStateMachine {
         case .success(let settings):
             self.settings.ended(next: now.monotonic.advanced(by: self.policy.settingsInterval))
             self.knowsSettings = true
-            let paused = Set(settings.filter(\.isPaused).map { Lane(of: $0.function) })
-            let changes = self.gates.pause(only: paused, now: now.monotonic)
+            let changes = self.gates.set(settings, now: now.monotonic)
             for lane in changes.paused { self.trim(lane) }
             for lane in changes.resumed { self.held.unblock(lane) }
             if !changes.resumed.isEmpty { self.mayClaim = true }

@@ -90,6 +90,7 @@ package struct DispatcherStateMachine: Sendable {
     var gates: LaneGates
     var handOvers: [HandOverID: [ClaimedTask]] = [:]
     var nextHandOver: HandOverID = 0
+    var handedOverOfLane: [Lane: Int] = [:]
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
     var inHandBytes = 0

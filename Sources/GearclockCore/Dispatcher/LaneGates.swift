@@ -18,6 +18,10 @@ struct LaneGates: Sendable {
     /// Of the lanes that are not wide open.
     private var gates: [Lane: Gate] = [:]
     private var paused: Set<Lane> = []
+    /// Those of functions that operators want to be slower than they can be.
+    private var limited: Set<Lane> = []
+    /// How many tasks of a lane were accepted of one hand-over lately: each answer counts for a half.
+    private var flows: [Lane: Int] = [:]
     /// When lanes are no longer blocked. Entries of another moment than the gate's are left over.
     private var reopenings = TimerHeap<MonotonicInstant, Lane>()
 
@@ -30,22 +34,32 @@ struct LaneGates: Sendable {
         !self.paused.contains(lane) && self.gates[lane]?.blockedUntil == nil
     }
 
-    /// Whether nothing holds tasks of the lane back.
-    func isWideOpen(_ lane: Lane) -> Bool {
-        !self.paused.contains(lane) && self.gates[lane] == nil
+    /// Whether controllers take tasks of the lane by the dozen, as fast as they get rid of others, and nobody wants it
+    /// to be slower. Then those that are held back are kept for the next moment, and new ones may follow them.
+    func isFlowing(_ lane: Lane) -> Bool {
+        if self.paused.contains(lane) { return false }
+        return self.gates[lane] == nil
+            || self.flows[lane, default: 0] >= self.policy.flowingTasks && !self.limited.contains(lane)
     }
 
     /// How many tasks of an open lane may be in hand. All lanes with a gate together have as many as one without.
     func limit(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane] else { return self.policy.laneTasks }
-        return max(1, min(gate.share, self.policy.laneTasks / self.gates.count))
+        let limit = self.policy.laneTasks / self.gates.count
+        return max(1, self.isFlowing(lane) ? limit : min(gate.share, limit))
+    }
+
+    /// How many of them may be with controllers, unanswered; `nil`: any number.
+    func handOverLimit(_ lane: Lane) -> Int? {
+        self.gates[lane]?.share
     }
 
     /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
     /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth.
     func kept(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
-        return min(2 * gate.share, self.policy.laneTasks / self.gates.count)
+        let limit = self.policy.laneTasks / self.gates.count
+        return self.isFlowing(lane) ? limit : min(2 * gate.share, limit)
     }
 
     var nextReopening: MonotonicInstant? { self.reopenings.first?.moment }
@@ -58,12 +72,15 @@ struct LaneGates: Sendable {
         using random: inout some RandomNumberGenerator
     ) {
         var gate = self.gates[lane] ?? Gate(share: self.policy.laneTasks, changedAt: now)
-        // What was under way when the lane was blocked says nothing new.
+        // What was under way when the lane was blocked says nothing new, unless it was accepted.
+        if gate.blockedUntil != nil, accepted == 0 { return }
+        let flow = (self.flows[lane, default: 0] + accepted) / 2
+        self.flows[lane] = flow > 0 ? flow : nil
         if gate.blockedUntil != nil { return }
         gate.changedAt = now
         if deferred > 0 {
             gate.refusals = accepted > 0 ? 0 : gate.refusals + 1
-            gate.share = max(self.policy.probeTasks, accepted)
+            gate.share = max(self.policy.probeTasks, accepted, flow)
             let until = now.advanced(by: self.pause(after: gate.refusals, using: &random))
             gate.blockedUntil = until
             self.reopenings.insert(until, lane)
@@ -94,11 +111,16 @@ struct LaneGates: Sendable {
         return lanes
     }
 
-    /// Operators want these lanes to be paused and no others. One that is resumed begins with a small share.
-    /// - Returns: the lanes for which that is new.
-    mutating func pause(only lanes: Set<Lane>, now: MonotonicInstant) -> (paused: [Lane], resumed: [Lane]) {
+    /// Operators want these functions to be paused or limited and no others. One that is resumed begins with a small
+    /// share.
+    /// - Returns: the lanes for which it is new that they are paused, or not.
+    mutating func set(
+        _ settings: [FunctionSettings], now: MonotonicInstant
+    ) -> (paused: [Lane], resumed: [Lane]) {
+        self.limited = Set(settings.filter(\.isLimited).map { Lane(of: $0.function) })
+        let lanes = Set(settings.filter(\.isPaused).map { Lane(of: $0.function) })
         let (paused, resumed) = (lanes.subtracting(self.paused), self.paused.subtracting(lanes))
-        for lane in paused { self.gates[lane] = nil }
+        for lane in paused { (self.gates[lane], self.flows[lane]) = (nil, nil) }
         for lane in resumed { self.gates[lane] = Gate(share: self.policy.probeTasks, changedAt: now) }
         self.paused = lanes
         return (paused.sorted(), resumed.sorted())
@@ -110,5 +132,6 @@ struct LaneGates: Sendable {
         self.gates = self.gates.filter { lane, gate in
             gate.blockedUntil != nil || gate.changedAt > changedBefore || isUsed(lane)
         }
+        self.flows = self.flows.filter { lane, _ in isUsed(lane) }
     }
 }

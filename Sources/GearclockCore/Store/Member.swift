@@ -42,10 +42,13 @@ package struct FunctionSettings: Equatable, Sendable {
         self.queueWatermark = queueWatermark
     }
 
-    /// Nothing is wanted: as if there were no entry.
-    package var isEmpty: Bool {
-        !self.isPaused && self.inFlight == nil && self.perThousandSeconds == nil && self.queueWatermark == nil
+    /// Its jobs are to be fewer, or slower, than they could be.
+    package var isLimited: Bool {
+        self.inFlight != nil || self.perThousandSeconds != nil || self.queueWatermark != nil
     }
+
+    /// Nothing is wanted: as if there were no entry.
+    package var isEmpty: Bool { !self.isPaused && !self.isLimited }
 }
 
 /// How far the clock of a database node is from ours.

@@ -1,10 +1,19 @@
+/// Whether a dispatcher takes the tasks of a function as soon as they are stored.
+package enum ExpressAdmission: Comparable, Sendable {
+    /// They are better off in the store: their function is held back.
+    case no
+    /// In some milliseconds: those that it has of the function are on their way.
+    case soon
+    case now
+}
+
 /// What a dispatcher would take at once of the tasks that are about to be stored: the express lane.
 package struct ExpressOffer {
     package let claim: ExpressClaim
-    /// Whether tasks of this function are taken now. Those of a function at its limit are better off in the store.
-    package let admits: (FunctionName) -> Bool
+    /// Whether tasks of this function are taken.
+    package let admits: (FunctionName) -> ExpressAdmission
 
-    package init(claim: ExpressClaim, admits: @escaping (FunctionName) -> Bool) {
+    package init(claim: ExpressClaim, admits: @escaping (FunctionName) -> ExpressAdmission) {
         self.claim = claim
         self.admits = admits
     }
@@ -12,10 +21,14 @@ package struct ExpressOffer {
     /// Whether all of these tasks that are due soon are taken; `nil`: none of them is due soon.
     ///
     /// A dispatcher has room for a batch. What is more, is claimed piece by piece.
-    func takes(_ tasks: [TaskDefinition]) -> Bool? {
-        let due = tasks.lazy.filter { $0.dueAt <= self.claim.dueBy }
-        guard !due.isEmpty else { return nil }
-        return tasks.count <= Limits.insertBatch && due.allSatisfy { self.admits($0.function) }
+    func admission(of tasks: [TaskDefinition]) -> ExpressAdmission? {
+        var admission: ExpressAdmission?
+        var last: FunctionName?
+        for task in tasks where task.dueAt <= self.claim.dueBy && task.function != last {
+            last = task.function
+            admission = min(admission ?? .now, self.admits(task.function))
+        }
+        return tasks.count <= Limits.insertBatch ? admission : admission.map { _ in .no }
     }
 }
 

@@ -1,14 +1,18 @@
 /// Decides how the submissions to one cluster become rows: what came while one insert was under way goes into the next.
+/// Where much comes, another insert begins meanwhile, so that one is committed while the other is being proven.
 ///
 /// `SubmissionStateMachine` has one for each cluster, so that none waits for another.
 package struct IntakeStateMachine: Equatable, Sendable {
     /// The number by which the caller knows a submission.
     package typealias SubmissionID = UInt64
+    /// The place of an insert among those that are under way.
+    package typealias Place = Int
 
     package enum Action: Equatable, Sendable {
         /// Insert, tell the dispatcher what it got (``StoredTasks``), and report by
-        /// ``insertReplied(_:now:offer:using:)``.
-        case insert([TaskDefinition], express: ExpressClaim? = nil, copies: CopiesDemand)
+        /// ``insertReplied(_:in:now:offer:using:)``. Inserts of different places are under way at once, and answered in
+        /// any order.
+        case insert([TaskDefinition], express: ExpressClaim? = nil, copies: CopiesDemand, in: Place = 0)
         /// Answer these submissions.
         case answer([Answer])
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
@@ -55,34 +59,36 @@ package struct IntakeStateMachine: Equatable, Sendable {
         let error: TaskStoreError
     }
 
-    private enum State: Equatable {
-        /// No insert is under way.
-        /// Can transition to: `inserting`.
-        case idle
-        /// The store was asked to insert these submissions.
-        /// Can transition to: `idle`.
-        case inserting([Submission], since: MonotonicInstant)
+    /// The store was asked to insert these submissions.
+    private struct Insert: Equatable {
+        var submissions: [Submission]
+        let since: MonotonicInstant
     }
 
     /// An insert that takes longer says that something is wrong with the cluster.
     package static let slowness: Duration = .seconds(1)
 
-    private var state = State.idle
+    private let policy: IntakePolicy
+    /// Those that are under way.
+    private var inserts: [Place: Insert] = [:]
     private var waiting: [Submission] = []
     private var backoff = StoreBackoff()
     /// Demands for more copies than there are nodes now. They wait by themselves, so that nobody waits for them.
     private var scarce: [CopiesDemand: StoreBackoff] = [:]
     /// The insert that did not go well, until ``patienceChecked(now:offer:)``.
     private var failure: Failure?
+    /// Since when submissions wait for room in the express lane.
+    private var roomAwaitedSince: MonotonicInstant?
+    /// The latest wait for room was too short. Nobody waits again until there was some.
+    private var hasWaitedInVain = false
 
-    package init() {}
+    package init(policy: IntakePolicy = IntakePolicy()) {
+        self.policy = policy
+    }
 
     /// Submissions that are not answered yet.
     package var pendingCount: Int {
-        switch self.state {
-        case .idle: self.waiting.count
-        case .inserting(let submissions, since: _): self.waiting.count + submissions.count
-        }
+        self.waiting.count + self.inserts.values.reduce(0) { $0 + $1.submissions.count }
     }
 
     /// What is known of the cluster, from the inserts alone.
@@ -108,14 +114,14 @@ package struct IntakeStateMachine: Equatable, Sendable {
     }
 
     private func isSlow(_ now: MonotonicInstant) -> Bool {
-        guard case .inserting(_, let since) = self.state else { return false }
-        return since.advanced(by: Self.slowness) <= now
+        self.oldestInsert.map { $0.advanced(by: Self.slowness) <= now } ?? false
     }
 
-    /// When the insert that is under way will be too slow, if anybody waits for it.
+    private var oldestInsert: MonotonicInstant? { self.inserts.values.map(\.since).min() }
+
+    /// When an insert that is under way will be too slow, if anybody waits.
     package var slowAt: MonotonicInstant? {
-        guard case .inserting(_, let since) = self.state, !self.waiting.isEmpty else { return nil }
-        return since.advanced(by: Self.slowness)
+        self.waiting.isEmpty ? nil : self.oldestInsert?.advanced(by: Self.slowness)
     }
 
     // MARK: - Events
@@ -131,13 +137,12 @@ package struct IntakeStateMachine: Equatable, Sendable {
 
     /// After a failure ``patienceChecked(now:offer:)`` comes next; before it, submissions may be withdrawn.
     package mutating func insertReplied(
-        _ reply: Swift.Result<InsertReply, TaskStoreError>, now: Now, offer: () -> ExpressOffer? = { nil },
-        using random: inout some RandomNumberGenerator
+        _ reply: Swift.Result<InsertReply, TaskStoreError>, in place: Place = 0, now: Now,
+        offer: () -> ExpressOffer? = { nil }, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard case .inserting(var submissions, since: _) = self.state else {
-            preconditionFailure("Invalid state: \(self.state)")
+        guard var submissions = self.inserts.removeValue(forKey: place)?.submissions else {
+            preconditionFailure("Invalid state: nothing is being inserted in place \(place)")
         }
-        self.state = .idle
         let copies = submissions[0].copies
         switch reply {
         case .success(let reply):
@@ -202,22 +207,39 @@ package struct IntakeStateMachine: Equatable, Sendable {
     }
 
     private mutating func proceed(_ now: Now, _ offer: () -> ExpressOffer?) -> [Action] {
-        switch self.state {
-        case .inserting:
-            return []
-        case .idle:
-            guard !self.waiting.isEmpty else {
-                self.scarce = [:]
-                return []
-            }
-            guard self.backoff.permits(now.monotonic) else { return [.setTimer(self.backoff.notBefore!)] }
+        if self.waiting.isEmpty, self.inserts.isEmpty { self.scarce = [:] }
+        var actions: [Action] = []
+        while let place = self.freePlace {
+            guard self.backoff.permits(now.monotonic) else { return actions + [.setTimer(self.backoff.notBefore!)] }
             guard let copies = self.nextDemand(now) else {
-                return self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? []
+                return actions + (self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? [])
             }
-            let (batch, express) = self.takeBatch(copies, offer())
-            self.state = .inserting(batch, since: now.monotonic)
-            return [.insert(batch.flatMap(\.tasks), express: express, copies: copies)]
+            let (batch, express) = self.takeBatch(copies, offer(), now.monotonic)
+            guard !batch.isEmpty else {
+                return actions + [.setTimer(now.monotonic.advanced(by: self.policy.roomInterval))]
+            }
+            self.inserts[place] = Insert(submissions: batch, since: now.monotonic)
+            actions.append(.insert(batch.flatMap(\.tasks), express: express, copies: copies, in: place))
         }
+        return actions
+    }
+
+    /// Where the next insert may begin now.
+    private var freePlace: Place? {
+        if self.waiting.isEmpty { return nil }
+        if self.inserts.isEmpty { return 0 }
+        // What failed is tried by one insert alone.
+        guard self.backoff.notBefore == nil, self.isCrowded else { return nil }
+        return (0..<self.policy.insertsAtOnce).first { self.inserts[$0] == nil }
+    }
+
+    private var isCrowded: Bool {
+        var tasks = 0
+        for submission in self.waiting {
+            tasks += submission.tasks.count
+            if tasks >= self.policy.crowd { return true }
+        }
+        return false
     }
 
     /// The demand of the submission that has waited longest and need not wait longer.
@@ -227,14 +249,27 @@ package struct IntakeStateMachine: Equatable, Sendable {
 
     /// One insert proves as many copies of all its tasks, so that only equal demands share one. Nor do submissions
     /// share one if the dispatcher takes one of them at once and another not: the claim is for all that is due.
+    ///
+    /// What the dispatcher takes in a moment waits for it, but not for long: it is spared a claim.
+    /// - Returns: nothing if all of it waits.
     private mutating func takeBatch(
-        _ copies: CopiesDemand, _ offer: ExpressOffer?
+        _ copies: CopiesDemand, _ offer: ExpressOffer?, _ now: MonotonicInstant
     ) -> (submissions: [Submission], express: ExpressClaim?) {
+        let isPatient =
+            !self.hasWaitedInVain
+            && self.roomAwaitedSince.map { now < $0.advanced(by: self.policy.roomPatience) } ?? true
         var (batch, rest): ([Submission], [Submission]) = ([], [])
         var (tasks, bytes) = (0, 0)
         var isExpress: Bool?
+        var waitsForRoom = false
         for (index, submission) in self.waiting.enumerated() {
-            let isTaken = offer?.takes(submission.tasks)
+            let admission = offer?.admission(of: submission.tasks)
+            if admission == .soon, isPatient {
+                waitsForRoom = true
+                rest.append(submission)
+                continue
+            }
+            let isTaken = admission.map { $0 == .now }
             guard submission.copies == copies, isTaken == nil || isExpress == nil || isTaken == isExpress else {
                 rest.append(submission)
                 continue
@@ -249,6 +284,13 @@ package struct IntakeStateMachine: Equatable, Sendable {
             batch.append(submission)
         }
         self.waiting = rest
+        if isExpress == true { self.hasWaitedInVain = false }
+        if waitsForRoom {
+            self.roomAwaitedSince = self.roomAwaitedSince ?? now
+        } else {
+            if self.roomAwaitedSince != nil, !isPatient { self.hasWaitedInVain = true }
+            self.roomAwaitedSince = nil
+        }
         return (batch, isExpress == true ? offer?.claim : nil)
     }
 
@@ -280,4 +322,20 @@ extension TaskStoreError {
         case .conflict: "another writer held the same rows"
         }
     }
+}
+
+/// The settings of an intake.
+package struct IntakePolicy: Equatable, Sendable {
+    /// Inserts under way at once. Default 2: one is committed while the other is being proven.
+    package var insertsAtOnce = 2
+    /// So many tasks have to wait before another insert begins beside one that is under way. Default 256: smaller ones
+    /// cost more than they gain.
+    package var crowd = 256
+    /// How long submissions wait at most until the dispatcher of the process has room for them. Default 50 ms: a busy
+    /// one has some again in less.
+    package var roomPatience: Duration = .milliseconds(50)
+    /// How often it is looked for. Default 2 ms.
+    package var roomInterval: Duration = .milliseconds(2)
+
+    package init() {}
 }

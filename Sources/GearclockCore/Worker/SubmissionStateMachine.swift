@@ -13,8 +13,10 @@ package struct SubmissionStateMachine: Equatable, Sendable {
 
     package enum Action: Equatable, Sendable {
         /// Insert into a cluster, tell its dispatcher what it got (``StoredTasks``), and report by
-        /// ``insertReplied(_:_:now:offer:using:)``.
-        case insert(ClusterIndex, [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand)
+        /// ``insertReplied(_:_:in:now:offers:using:)``.
+        case insert(
+            ClusterIndex, [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand,
+            in: IntakeStateMachine.Place = 0)
         /// Answer these submissions.
         case answer([Answer])
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
@@ -69,10 +71,12 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     private var isStopped = false
 
     /// - Parameter patience: how long a submission waits for a store that is away before its client is told.
-    package init(directory: ClusterDirectory, patience: Duration = .seconds(5)) {
+    package init(
+        directory: ClusterDirectory, patience: Duration = .seconds(5), policy: IntakePolicy = IntakePolicy()
+    ) {
         self.directory = directory
         self.patience = patience
-        self.intakes = directory.clusters.map { _ in IntakeStateMachine() }
+        self.intakes = directory.clusters.map { _ in IntakeStateMachine(policy: policy) }
         self.timers = directory.clusters.map { _ in nil }
     }
 
@@ -106,11 +110,11 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     }
 
     package mutating func insertReplied(
-        _ cluster: ClusterIndex, _ reply: Result<InsertReply, TaskStoreError>, now: Now,
-        offers: Offers = { _ in nil }, using random: inout some RandomNumberGenerator
+        _ cluster: ClusterIndex, _ reply: Result<InsertReply, TaskStoreError>, in place: IntakeStateMachine.Place = 0,
+        now: Now, offers: Offers = { _ in nil }, using random: inout some RandomNumberGenerator
     ) -> [Action] {
         let replied = self.intakes[cluster].insertReplied(
-            reply, now: now, offer: { offers(cluster) }, using: &random)
+            reply, in: place, now: now, offer: { offers(cluster) }, using: &random)
         var actions = self.translated(replied, of: cluster)
         // Who can be stored elsewhere is not refused.
         actions += self.moveOn(now, offers)
@@ -266,8 +270,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
     ) -> [Action] {
         actions.compactMap { action in
             switch action {
-            case .insert(let tasks, let express, let copies):
-                return .insert(cluster, tasks, express: express, copies: copies)
+            case .insert(let tasks, let express, let copies, let place):
+                return .insert(cluster, tasks, express: express, copies: copies, in: place)
             case .answer(let answers):
                 let complete = answers.compactMap { self.answered($0, by: cluster) }
                 return complete.isEmpty ? nil : .answer(complete)

@@ -55,9 +55,11 @@ extension MariaDBTaskStore {
                 await self.cluster.probeForCaller(node, deadline: deadline)
                 action = proof.probed(now: self.now)
             case .look(let node, let ids, let deadline):
-                let rows = await self.look(node, ids, deadline: deadline)
+                let present = await self.read(node, deadline: deadline) { (reading) throws(MariaDBFailure) in
+                    try reading.present(ids)
+                }
                 let now = self.clock.now
-                action = proof.seen(rows.map { Set($0.map(\.id)) }, now: now.monotonic, wall: now.wall)
+                action = proof.seen(present, now: now.monotonic, wall: now.wall)
             case .finish(.proven(let nodes)):
                 return self.names(nodes)
             case .finish(.tooFew(let nodes, let complaint)):

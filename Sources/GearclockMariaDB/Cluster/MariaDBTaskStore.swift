@@ -232,16 +232,25 @@ package final class MariaDBTaskStore: TaskStore {
     }
 
     /// What stands of these tasks on a node that shows all that was committed before.
-    func look(
+    private func look(
         _ node: NodeIndex, _ ids: [TaskID], deadline: MonotonicInstant
     ) async -> Result<[StandingTask], NodeFailure> {
+        await self.read(node, deadline: deadline) { (reading) throws(MariaDBFailure) in
+            try reading.standing(ids).values.map { StandingTask($0) }
+        }
+    }
+
+    /// Reads on a certain node.
+    func read<Value: Sendable>(
+        _ node: NodeIndex, deadline: MonotonicInstant,
+        _ body: @escaping @Sendable (MariaDBReading) throws(MariaDBFailure) -> Value
+    ) async -> Result<Value, NodeFailure> {
         let attempt = await self.cluster.perform(on: node, for: .reading, deadline: deadline) { connection, _ in
-            connection.reading(self.clock) { (reading) throws(MariaDBFailure) in
-                try reading.standing(ids).values.map { StandingTask($0) }
-            }
+            connection.reading(self.clock, body)
         }
         if let failure = attempt.failure { return .failure(failure.ofNode ?? .refusing(failure.description)) }
-        return .success(attempt.value ?? [])
+        guard let value = attempt.value else { preconditionFailure("What was read without a failure has a value") }
+        return .success(value)
     }
 
     var now: MonotonicInstant { self.clock.now.monotonic }

@@ -75,7 +75,14 @@ package struct MariaDBChange {
             try insert.runBatch()
         } else {
             let insert = try self.connection.statement(express == nil ? SQL.insert : SQL.insertClaimed)
-            for task in tasks { TaskRow.bind(task, express, to: insert) }
+            // Most tasks of a batch have the same policy.
+            var last: (policy: RetryPolicy, text: String?) = (.standard, nil)
+            for task in tasks {
+                if task.retry != last.policy {
+                    last = (task.retry, task.retry == .standard ? nil : task.retry.text)
+                }
+                TaskRow.bind(task, retry: last.text, express, to: insert)
+            }
             try insert.runBatch()
         }
     }

@@ -62,7 +62,15 @@ package enum SQL {
         VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0, 1, 1, 0)
         """
 
-    /// What stands of tasks: for a look after an unknown outcome and for the proof of copies.
+    /// Counts tasks: for the proof of copies.
+    /// - Parameters: ids.
+    /// - Returns: how many of them there are.
+    /// - Index: `PRIMARY`.
+    package static func count(_ ids: IDList) -> String {
+        "SELECT COUNT(*) FROM task FORCE INDEX (PRIMARY) WHERE id IN (\(ids.placeholders))"
+    }
+
+    /// What stands of tasks: for a look after an unknown outcome.
     /// - Parameters: ids.
     /// - Returns: id, state, owner, attempt, failures, due at, wake at; in any order.
     /// - Index: `PRIMARY`.

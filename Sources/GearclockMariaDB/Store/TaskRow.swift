@@ -90,7 +90,11 @@ struct TaskRow {
     }
 
     /// Binds a new task to ``SQL/insert``, or to ``SQL/insertClaimed`` if it is claimed.
-    static func bind(_ task: TaskDefinition, _ express: ExpressClaim?, to statement: MariaDBStatement) {
+    ///
+    /// - Parameter retry: the text of its policy.
+    static func bind(
+        _ task: TaskDefinition, retry: String?, _ express: ExpressClaim?, to statement: MariaDBStatement
+    ) {
         statement.bind(1, task.id)
         statement.bind(2, express?.leaseUntil ?? task.dueAt)
         statement.bind(3, task.dueAt)
@@ -99,7 +103,7 @@ struct TaskRow {
         statement.bind(6, task.expiresAt)
         statement.bind(7, task.timeout?.microseconds)
         statement.bind(8, task.retain.microseconds)
-        statement.bind(9, text: task.retry == .standard ? nil : task.retry.text)
+        statement.bind(9, text: retry)
         statement.bind(10, task.function.bytes)
         statement.bind(11, task.gearsloth?.controller?.bytes)
         statement.bind(12, task.payload)

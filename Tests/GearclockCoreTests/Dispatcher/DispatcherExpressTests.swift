@@ -81,13 +81,13 @@ import Testing
 
     @Test mutating func `tasks do not overtake those of their function that are held back`() {
         self.dispatcher.handOver()
-        #expect(self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
         _ = self.dispatcher.handedOver(.success([.deferredFunction]))
-        #expect(!self.dispatcher.machine.admitsExpress(self.function))
-        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .now)
         _ = self.dispatcher.timer(at: 1)
         _ = self.dispatcher.settings(["g"], at: 1)
-        #expect(!self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .no)
     }
 
     @Test mutating func `a function that was deferred is admitted again some seconds after its last task`() {
@@ -97,19 +97,19 @@ import Testing
         _ = self.dispatcher.handedOver(.success([.accepted]), id: 1, at: 0.01)
         _ = self.dispatcher.timer(at: 0.1)
         _ = self.dispatcher.dueLanes([], at: 0.1)
-        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
         _ = self.dispatcher.timer(at: 4)
-        #expect(!self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
         _ = self.dispatcher.timer(at: 6)
-        #expect(self.dispatcher.machine.admitsExpress(self.function))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
     }
 
     @Test mutating func `one function's tasks do not take the whole express lane`() {
         self.dispatcher = DispatcherFixture { $0.laneTasks = 2 }
         self.dispatcher.start()
         _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2, dueIn: 1), now: Sample.now())
-        #expect(!self.dispatcher.machine.admitsExpress(self.function))
-        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
+        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .now)
     }
 
     @Test mutating func `what was stored claimed for a draining dispatcher goes back, and nothing after its stop`() {
@@ -121,6 +121,45 @@ import Testing
         _ = self.dispatcher.settled(.success([.done]))
         #expect(self.dispatcher.machine.leaveReplied(now: Sample.now()) == [.stopped])
         #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now()).isEmpty)
+    }
+
+    // MARK: - Functions that are fast
+
+    @Test mutating func `where controllers take tasks by the dozen, the rest is kept, and new ones may follow`() {
+        let tasks = DispatcherFixture.tasks(300)
+        let batches = self.dispatcher.handOver(tasks)
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        let actions = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
+        #expect(actions.settlements.isEmpty)
+        #expect(self.dispatcher.machine.inHand == 44)
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        let stored = DispatcherFixture.tasks(1000, first: 1000)
+        let held = self.dispatcher.machine.expressStored(stored, now: Sample.now())
+        #expect(held.handOvers.isEmpty && held.settlements.isEmpty, "the lane rests")
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
+        #expect(self.dispatcher.timer(at: 0.01).handOvers.map(\.count) == [64], "what was accepted lately")
+    }
+
+    @Test mutating func `a function that takes nothing any more is held back`() {
+        let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        var (answered, hand) = (batches[1], 1 as UInt64)
+        for seconds in [0.0, 0.02, 0.04] {
+            _ = self.dispatcher.handedOver(.success(answered.map { _ in .deferredFunction }), id: hand, at: seconds)
+            answered = self.dispatcher.timer(at: seconds + 0.015).handOvers.first ?? []
+            hand += 1
+        }
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+    }
+
+    @Test mutating func `where operators have set a limit, nothing follows what was deferred`() {
+        let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
+        let settings = [FunctionSettings(function: self.function, inFlight: 1000)]
+        _ = self.dispatcher.machine.settingsReplied(.success(settings), now: Sample.now())
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        _ = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
     }
 
     // MARK: - Express only

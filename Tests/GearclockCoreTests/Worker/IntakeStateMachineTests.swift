@@ -44,7 +44,7 @@ import Testing
 
     @Test mutating func `a batch has a limit of tasks`() {
         let submissions = (0..<Limits.insertBatch + 1).map { (UInt64($0), [Sample.definition(UInt64($0))]) }
-        guard case .insert(let batch, express: _, copies: _)? = self.submit(submissions).first else {
+        guard case .insert(let batch, express: _, copies: _, in: _)? = self.submit(submissions).first else {
             return #expect(Bool(false))
         }
         #expect(batch.count == Limits.insertBatch)
@@ -291,7 +291,7 @@ import Testing
         ExpressOffer(
             claim: ExpressClaim(
                 owner: OwnerID(value: 7), dueBy: Sample.time(seconds + 2), leaseUntil: Sample.time(seconds + 17))
-        ) { $0 != function.flatMap { FunctionName($0) } }
+        ) { $0 == function.flatMap { FunctionName($0) } ? .no : .now }
     }
 
     private mutating func submit(
@@ -323,7 +323,7 @@ extension [IntakeStateMachine.Action] {
     /// The express claims of the inserts.
     fileprivate var express: [ExpressClaim?] {
         self.compactMap { action -> ExpressClaim?? in
-            if case .insert(_, let express, copies: _) = action { .some(express) } else { nil }
+            if case .insert(_, let express, copies: _, in: _) = action { .some(express) } else { nil }
         }
     }
 

@@ -122,38 +122,60 @@ struct MariaDBBenchmark {
 
     // MARK: - The proof of copies
 
-    /// The same inserts with one copy and with two, batch by batch in turn, so that both meet the same disturbances.
+    /// The same inserts with one copy and with two, in turn, so that both meet the same disturbances: one after the
+    /// other, and two at once, as a worker daemon does where much comes.
     private func measureProof() async throws {
-        print("batch      inserted/s with 2 copies   with 1   ratio   the proof takes (median)")
+        print("batch   at once   inserted/s with 2 copies   with 1   ratio   of limit.c   the proof takes (median)")
         for (size, tasks) in [(1, 600), (16, 4800), (256, 25_600)] {
-            let count = max(1, (self.isQuick ? tasks / 10 : tasks) / size)
-            let stores = [self.makeStore(copies: 1), self.makeStore(copies: 2)]
-            var waits: [[Duration]] = [[], []]
-            var ids: [TaskID] = []
-            for round in 0...count {
-                for (index, store) in stores.enumerated() {
-                    let now = SystemClock().now.wall
-                    let batch = Self.tasks(size, now: now, seed: UInt64(2 * round + index))
-                    let wait = try await ContinuousClock().measure {
-                        _ = try await store.insert(batch, copies: .configured, now: now)
+            for atOnce in [1, 2] {
+                let count = max(2, (self.isQuick ? tasks / 10 : tasks) / size)
+                let stores = [self.makeStore(copies: 1), self.makeStore(copies: 2)]
+                var elapsed: [Duration] = [.zero, .zero]
+                var waits: [[Duration]] = [[], []]
+                // The first round connects.
+                let rounds = 10
+                for round in 0...rounds {
+                    for (index, store) in stores.enumerated() {
+                        let start = ContinuousClock.now
+                        let inserted = try await Self.inserts(count / rounds + 1, of: size, atOnce, into: store)
+                        guard round > 0 else { continue }
+                        elapsed[index] += ContinuousClock.now - start
+                        waits[index] += inserted
                     }
-                    ids += batch.map(\.id)
-                    // The first round connects.
-                    if round > 0 { waits[index].append(wait) }
+                }
+                let rates = zip(waits, elapsed).map { Double(size * $0.count) / $1.inSeconds }
+                let medians = waits.map { $0.sorted()[$0.count / 2].inSeconds * 1000 }
+                let bare = try self.measureLimitOfProof(tasks: size * count, batch: size, connections: atOnce)
+                print(
+                    String(
+                        format: "%5d      %d       %12.0f          %12.0f   %5.2f   %5.2f   %.2f ms", size, atOnce,
+                        rates[1], rates[0], rates[1] / rates[0], bare, medians[1] - medians[0]))
+                for store in stores { await store.close() }
+            }
+        }
+    }
+
+    /// Inserts batches.
+    /// - Returns: how long each insert took.
+    private static func inserts(
+        _ count: Int, of size: Int, _ atOnce: Int, into store: MariaDBTaskStore
+    ) async throws -> [Duration] {
+        try await withThrowingTaskGroup(of: [Duration].self) { group in
+            for number in 0..<atOnce {
+                group.addTask {
+                    var waits: [Duration] = []
+                    for round in 0..<count {
+                        let now = SystemClock().now.wall
+                        let batch = Self.tasks(size, now: now, seed: UInt64(round * atOnce + number))
+                        waits.append(
+                            try await ContinuousClock().measure {
+                                _ = try await store.insert(batch, copies: .configured, now: now)
+                            })
+                    }
+                    return waits
                 }
             }
-            let seconds = waits.map { $0.reduce(.zero, +).inSeconds }
-            let medians = waits.map { $0.sorted()[$0.count / 2].inSeconds * 1000 }
-            print(
-                String(
-                    format: "%5d      %12.0f          %12.0f   %5.2f   %.2f ms", size,
-                    Double(size * count) / seconds[1],
-                    Double(size * count) / seconds[0], seconds[0] / seconds[1], medians[1] - medians[0]))
-            for start in stride(from: 0, to: ids.count, by: 500) {
-                let some = Array(ids[start..<min(start + 500, ids.count)])
-                try await stores[0].eject(some, now: SystemClock().now.wall)
-            }
-            for store in stores { await store.close() }
+            return try await group.reduce(into: []) { $0 += $1 }
         }
     }
 
@@ -181,6 +203,19 @@ struct MariaDBBenchmark {
             .split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
         guard rates.count == 3 else { throw Failure(description: "limit.c answered something else") }
         return Rates(insert: rates[0], claim: rates[1], settle: rates[2])
+    }
+
+    /// What the proof leaves of the rate of a program that does nothing but inserts and proofs.
+    private func measureLimitOfProof(tasks: Int, batch: Int, connections: Int) throws -> Double {
+        let other = self.configuration.nodes[1]
+        let rates = try self.runLimit(
+            [
+                "proof", other.host, "\(other.port)", "\(max(tasks, 10 * batch * connections))", "\(batch)",
+                "\(Self.payloadBytes)", "\(connections)",
+            ]
+        ).split(whereSeparator: \.isWhitespace).compactMap { Double($0) }
+        guard rates.count == 2 else { throw Failure(description: "limit.c answered something else") }
+        return rates[1] / rates[0]
     }
 
     private func fill(_ count: Int) throws {

@@ -76,6 +76,8 @@ extension Swarm {
             self.dispatcher.heldBytes = dispatcher.heldBytes
             self.dispatcher.handOversAtOnce = dispatcher.handOversAtOnce
             self.dispatcher.laneTasks = dispatcher.laneTasks
+            self.dispatcher.flowingTasks = dispatcher.flowingTasks
+            self.intake = IntakePolicy()
             self.controller.inHandTasks = controller.inHandTasks
             self.controller.inHandPerFunction = controller.inHandPerFunction
             self.controller.inHandBytes = controller.inHandBytes

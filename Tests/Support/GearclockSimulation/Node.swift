@@ -29,8 +29,8 @@ final class Node {
     // The worker daemon's service
     var nextSubmission: SubmissionStateMachine.SubmissionID = 0
     var submissions: [SubmissionStateMachine.SubmissionID: Submission] = [:]
-    /// The insert that is under way.
-    var inserting: (tasks: [TaskDefinition], express: ExpressClaim?) = ([], nil)
+    /// The inserts that are under way.
+    var inserting: [IntakeStateMachine.Place: (tasks: [TaskDefinition], express: ExpressClaim?)] = [:]
 
     // The dispatcher's service
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]

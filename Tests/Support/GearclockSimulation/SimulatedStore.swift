@@ -10,6 +10,8 @@ struct StoreCaller {
     var node: Int
     var incarnation: Int
     var question: Question
+    /// Of an insert, among those that are under way.
+    var place: IntakeStateMachine.Place = 0
 }
 
 struct StoreCall {

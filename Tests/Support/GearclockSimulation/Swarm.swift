@@ -48,6 +48,7 @@ struct Swarm {
     static let calmJobs: ClosedRange<Int64> = 100...5000
 
     // Policies
+    var intake = IntakePolicy()
     var dispatcher = DispatcherPolicy()
     var controller = ControllerPolicy()
     var patience: Duration = .seconds(5)
@@ -86,6 +87,7 @@ extension Swarm {
         self.drawWorld(&dice)
         self.drawPolicies(&dice)
         self.drawFaults(&dice)
+        self.drawRounds(&dice)
         if dice.chance(0.2) {
             self.calmDown(&dice)
         } else if dice.chance(0.4) {
@@ -161,5 +163,12 @@ extension Swarm {
         }
         if dice.chance(0.4) { self.cancels = 0.2 }
         if dice.chance(0.3) { self.customs = 0.2 }
+    }
+
+    private mutating func drawRounds(_ dice: inout Dice) {
+        if dice.chance(0.6) { self.intake.crowd = 1 + dice.below(3) }
+        self.intake.insertsAtOnce = 1 + dice.below(3)
+        self.intake.roomPatience = dice.pick([.zero, .milliseconds(20), .milliseconds(100)])
+        if dice.chance(0.5) { self.dispatcher.flowingTasks = 1 + dice.below(4) }
     }
 }

@@ -25,11 +25,14 @@ extension World {
         self.perform(self.nodes[node].intake!.submitted([(submission, tasks)], now: now, offers: offers), node)
     }
 
-    mutating func insertReplied(_ reply: Result<[InsertOutcome], TaskStoreError>, _ node: Int) {
-        if case .success(let outcomes) = reply { self.stored(outcomes, node) }
+    mutating func insertReplied(
+        _ reply: Result<[InsertOutcome], TaskStoreError>, in place: IntakeStateMachine.Place, _ node: Int
+    ) {
+        if case .success(let outcomes) = reply { self.stored(outcomes, in: place, node) }
         let (now, offers) = (self.now(node), self.offers(node))
         let actions = self.nodes[node].intake!.insertReplied(
-            0, reply.map { InsertReply($0, nodes: ["simulated"]) }, now: now, offers: offers, using: &self.dice)
+            0, reply.map { InsertReply($0, nodes: ["simulated"]) }, in: place, now: now, offers: offers,
+            using: &self.dice)
         self.perform(actions, node)
     }
 
@@ -38,13 +41,13 @@ extension World {
         let (process, now) = (self.nodes[node], self.dueNow(node))
         return { _ in
             process.dispatcher?.expressClaim(now: now).map { claim in
-                ExpressOffer(claim: claim) { process.dispatcher?.admitsExpress($0) ?? false }
+                ExpressOffer(claim: claim) { process.dispatcher?.admitsExpress($0) ?? .no }
             }
         }
     }
 
-    private mutating func stored(_ outcomes: [InsertOutcome], _ node: Int) {
-        let (tasks, express) = self.nodes[node].inserting
+    private mutating func stored(_ outcomes: [InsertOutcome], in place: IntakeStateMachine.Place, _ node: Int) {
+        let (tasks, express) = self.nodes[node].inserting[place]!
         let stored = StoredTasks(tasks, outcomes, express: express)
         let now = self.dueNow(node)
         if !stored.claimed.isEmpty, self.canary != .earlyExpress {
@@ -58,11 +61,11 @@ extension World {
     mutating func perform(_ actions: [SubmissionStateMachine.Action], _ node: Int) {
         for action in actions {
             switch action {
-            case .insert(_, let definitions, let express, copies: _):
-                self.nodes[node].inserting = (definitions, express)
-                self.ask(.intake, .insert(definitions, express: express), node)
+            case .insert(_, let definitions, let express, copies: _, let place):
+                self.nodes[node].inserting[place] = (definitions, express)
+                self.ask(.intake, .insert(definitions, express: express), in: place, node)
                 if self.canary == .earlyReceipt { self.answerEarly(node) }
-                if self.canary == .earlyExpress { self.handOverEarly(node) }
+                if self.canary == .earlyExpress { self.handOverEarly(definitions, express, node) }
             case .answer(let answers):
                 for answer in answers { self.answer(answer.submission, answer.results, node) }
             case .setTimer(let instant):
@@ -88,8 +91,7 @@ extension World {
     }
 
     /// The planted bug: it takes for granted that the store inserts.
-    private mutating func handOverEarly(_ node: Int) {
-        let (tasks, express) = self.nodes[node].inserting
+    private mutating func handOverEarly(_ tasks: [TaskDefinition], _ express: ExpressClaim?, _ node: Int) {
         let stored = StoredTasks(tasks, tasks.map { _ in .inserted }, express: express)
         guard !stored.claimed.isEmpty else { return }
         let now = self.dueNow(node)

@@ -37,7 +37,8 @@ extension World {
         self.membersChanged()
         if roles.contains(.intake) {
             self.nodes[node].intake = SubmissionStateMachine(
-                directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience)
+                directory: ClusterDirectory([.init(name: "main", number: 0)]), patience: self.swarm.patience,
+                policy: self.swarm.intake)
         }
         if roles.contains(.controller) {
             let owner = OwnerID(using: &self.dice)

@@ -2,8 +2,11 @@ internal import GearclockCore
 
 /// The way to the store and back.
 extension World {
-    mutating func ask(_ question: StoreCaller.Question, _ request: StoreRequest, _ node: Int) {
-        let caller = StoreCaller(node: node, incarnation: self.nodes[node].incarnation, question: question)
+    mutating func ask(
+        _ question: StoreCaller.Question, _ request: StoreRequest, in place: IntakeStateMachine.Place = 0, _ node: Int
+    ) {
+        let caller = StoreCaller(
+            node: node, incarnation: self.nodes[node].incarnation, question: question, place: place)
         let request = self.canary.map { request.mistaken(by: $0) } ?? request
         self.send(StoreCall(caller: caller, request: request, now: self.now(node).wall))
     }
@@ -97,7 +100,7 @@ extension World {
         guard self.nodes[node].incarnation == caller.incarnation, self.nodes[node].isRunning else { return }
         if case .failure(let error) = reply { self.note("\(caller.question) failed: \(error)", by: .process(node)) }
         switch caller.question {
-        case .intake: self.insertReplied(reply.map(\.inserted), node)
+        case .intake: self.insertReplied(reply.map(\.inserted), in: caller.place, node)
         case .dueLanes, .claim, .rescue, .dispatcherSettle, .dispatcherBeat, .dispatcherLeave, .dispatcherSettings,
             .dispatcherClocks:
             self.dispatcherReplied(caller.question, reply, node)
