@@ -4,7 +4,8 @@ package import GearclockCore
 package protocol TaskHandOver: Sendable {
     /// Returns as soon as the controller has said which tasks it takes, not when they have run.
     ///
-    /// There is no time limit: while no controller answers, the caller holds back, and that is the flow control.
+    /// There is no time limit: while no controller answers, the caller holds back, and that is the flow control. An
+    /// answer that comes after the caller has given the tasks back says no more than that somebody lives.
     /// - Returns: one answer for each task, in their order.
     func handOver(
         _ tasks: [ClaimedTask]

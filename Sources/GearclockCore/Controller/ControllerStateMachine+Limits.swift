@@ -127,7 +127,7 @@ extension ControllerStateMachine {
         if shut.isEmpty { return }
         for run in self.runs.keys.sorted() where shut.contains(self.runs[run]!.task.definition.function) {
             switch self.runs[run]!.phase {
-            case .early, .workerless, .queued: self.giveBack(run)
+            case .early, .proving, .workerless, .queued: self.giveBack(run)
             // Its job may run already; it is joined if it does.
             case .asking, .submitted, .ended: break
             }

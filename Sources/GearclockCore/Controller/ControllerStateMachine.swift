@@ -300,7 +300,7 @@ package struct ControllerStateMachine: Sendable {
         if self.phase == .running { self.phase = .draining }
         for run in self.runs.keys.sorted() {
             switch self.runs[run]!.phase {
-            case .early, .asking, .workerless, .queued: self.giveBack(run)
+            case .early, .proving, .asking, .workerless, .queued: self.giveBack(run)
             case .submitted, .ended: break
             }
         }

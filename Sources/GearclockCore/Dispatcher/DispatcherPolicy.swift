@@ -32,6 +32,13 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var laneLongestPause: Duration = .seconds(5)
     /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server.
     package var handOversAtOnce = 4
+    /// How long a hand-over may be unanswered before its tasks are given back. Default 5 s: controllers answer at once,
+    /// and one that wakes with it later than that knows by the leases that it is old: look-ahead,
+    /// ``LeasePolicy/startWhenLeft`` and two clocks that differ add up to it.
+    package var handOverPatience: Duration = .seconds(5)
+    /// Hand-overs at job servers at once, those that were unanswered for too long included. Default 12: two frozen
+    /// controllers hold up nothing, and without any controller no queue grows.
+    package var handOversUnanswered = 12
     /// The pause after a controller deferred everything, doubled up to 32 times. Default 20 ms.
     package var deferralPause: Duration = .milliseconds(20)
     /// While no controller accepts anything for long, one task is claimed so often to see whether that is over. Default

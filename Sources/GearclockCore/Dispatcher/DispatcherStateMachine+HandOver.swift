@@ -4,10 +4,10 @@ extension DispatcherStateMachine {
         _ id: HandOverID, _ reply: Result<[HandOverAnswer], HandOverFailure>, now: Now,
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard let tasks = self.handOvers.removeValue(forKey: id) else {
+        guard let tasks = self.handOvers.removeValue(forKey: id)?.tasks else {
             // Whoever stops does not wait for ever.
-            precondition(self.phase != .running, "No hand-over \(id)")
-            return []
+            precondition(self.silent.remove(id) != nil || self.phase != .running, "No hand-over \(id)")
+            return self.proceed(now)
         }
         var (isAccepted, isDeferred) = (false, false)
         switch reply {
@@ -108,7 +108,7 @@ extension DispatcherStateMachine {
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
-        while self.handOvers.count < self.policy.handOversAtOnce {
+        while self.mayHandOver {
             var batch: [ClaimedTask] = []
             var bytes = 0
             while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
@@ -123,9 +123,27 @@ extension DispatcherStateMachine {
                 batch.append(next)
             }
             if batch.isEmpty { return }
-            self.handOvers[self.nextHandOver] = batch
+            let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
+            self.handOvers[self.nextHandOver] = HandOver(tasks: batch, silentAt: silentAt)
             actions.append(.handOver(self.nextHandOver, batch))
             self.nextHandOver += 1
+        }
+    }
+
+    /// Those that were unanswered for too long block no others, but there is an end to their number as well.
+    var mayHandOver: Bool {
+        self.handOvers.count < self.policy.handOversAtOnce
+            && self.handOvers.count + self.silent.count < self.policy.handOversUnanswered
+    }
+
+    /// A controller that is frozen, or cut off, must not keep others from these tasks until their leases run out. If
+    /// it wakes, it starts nothing with a claim so old before the store has extended it.
+    mutating func silence(_ now: Now) {
+        for (id, handOver) in self.handOvers.sorted(by: { $0.key < $1.key }) where handOver.silentAt <= now.monotonic {
+            self.handOvers[id] = nil
+            self.silent.insert(id)
+            for task in handOver.tasks { self.release(task) }
+            self.mayClaim = true
         }
     }
 
@@ -134,7 +152,7 @@ extension DispatcherStateMachine {
     mutating func abandonHandOvers(_ now: Now) {
         guard let deadline = self.drainDeadline, deadline <= now.monotonic else { return }
         self.drainDeadline = nil
-        for task in self.handOvers.values.flatMap({ $0 }) { self.letGo(task) }
+        for task in self.handOvers.values.flatMap(\.tasks) { self.letGo(task) }
         self.handOvers = [:]
     }
 

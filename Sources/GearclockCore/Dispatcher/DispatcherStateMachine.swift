@@ -59,6 +59,12 @@ package struct DispatcherStateMachine: Sendable {
         case claiming([LaneShare])
     }
 
+    struct HandOver: Equatable {
+        var tasks: [ClaimedTask]
+        /// When it has been unanswered for too long.
+        var silentAt: MonotonicInstant
+    }
+
     let owner: OwnerID
     let policy: DispatcherPolicy
     var phase = Phase.running
@@ -88,7 +94,9 @@ package struct DispatcherStateMachine: Sendable {
     /// Claimed and not yet due, or due and waiting for a free hand-over.
     var held = HeldTasks()
     var gates: LaneGates
-    var handOvers: [HandOverID: [ClaimedTask]] = [:]
+    var handOvers: [HandOverID: HandOver] = [:]
+    /// Hand-overs without an answer whose tasks are no longer in hand.
+    var silent: Set<HandOverID> = []
     var nextHandOver: HandOverID = 0
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
@@ -156,6 +164,7 @@ package struct DispatcherStateMachine: Sendable {
         switch self.phase {
         case .running:
             self.sweep(now)
+            self.silence(now)
             self.handOverDue(now, &actions)
             self.askStore(now, &actions)
             self.settleReleases(now, &actions)
@@ -203,11 +212,12 @@ package struct DispatcherStateMachine: Sendable {
     /// noticed.
     private func nextTimer(_ now: Now) -> MonotonicInstant {
         var next = now.monotonic.advanced(by: self.policy.pollInterval)
-        if let first = self.held.firstMoment, self.handOvers.count < self.policy.handOversAtOnce {
+        if let first = self.held.firstMoment, self.mayHandOver {
             let due = now.monotonic.advanced(by: self.dueNow(now).duration(to: first))
             next = min(next, max(due, self.pausedUntil ?? due))
         }
         if let reopening = self.gates.nextReopening { next = min(next, reopening) }
+        for handOver in self.handOvers.values { next = min(next, handOver.silentAt) }
         // Whatever else happens in between must not push a question away.
         let questions = [self.nextPoll, self.rescue.next, self.settings.next, self.clocks.next, self.backoff.notBefore]
         for question in questions.compactMap({ $0 }) where question > now.monotonic { next = min(next, question) }
@@ -224,5 +234,6 @@ package struct DispatcherStateMachine: Sendable {
         precondition(self.inHandCount >= 0 && self.inHandBytes >= 0)
         precondition(self.inHandCount <= self.policy.heldTasks, "More tasks in hand than there is room for")
         precondition(self.settlingCount <= self.releases.count)
+        precondition(self.handOvers.count + self.silent.count <= self.policy.handOversUnanswered)
     }
 }
