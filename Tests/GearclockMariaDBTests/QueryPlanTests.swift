@@ -59,6 +59,8 @@ import Testing
         Plan("forget", SQL.forget, ["member PRIMARY range"]),
         Plan("leave", SQL.leave, ["member PRIMARY range"]),
         Plan("functionSettings", SQL.functionSettings, ["function_setting PRIMARY index"]),
+        Plan("functionSettingsLocked", SQL.functionSettingsLocked, ["function_setting PRIMARY index"]),
+        Plan("updateFunction", SQL.updateFunction, ["function_setting PRIMARY range"]),
         Plan("removeFunction", SQL.removeFunction, ["function_setting PRIMARY range"]),
     ]
 
