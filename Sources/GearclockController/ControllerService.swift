@@ -258,9 +258,10 @@ package actor ControllerService: TaskHandOver {
     private func checkJobs(_ runs: [ControllerStateMachine.RunID]) async {
         let statuses = await self.client.statuses(ofJobs: runs)
         for (run, status) in zip(runs, statuses) {
-            self.perform(
-                self.machine.jobChecked(
-                    run, isKnown: status?.isKnown, now: self.environment.now, using: &self.random))
+            let place = status.map { status -> ControllerStateMachine.JobPlace in
+                status.isRunning ? .worker : status.isKnown ? .queue : .nowhere
+            }
+            self.perform(self.machine.jobChecked(run, place, now: self.environment.now, using: &self.random))
         }
     }
 }

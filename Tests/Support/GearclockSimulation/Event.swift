@@ -99,7 +99,7 @@ enum EndpointMessage {
     case ended(Token, JobResult)
     case assigned(Handle, Function, Workload)
     case statusOfUnique(run: ControllerStateMachine.RunID, ControllerStateMachine.JobStatus)
-    case statusOfHandle(run: ControllerStateMachine.RunID, isKnown: Bool)
+    case statusOfHandle(run: ControllerStateMachine.RunID, ControllerStateMachine.JobPlace)
 }
 
 enum JobResult {

@@ -168,9 +168,11 @@ extension World {
         self.perform(self.nodes[node].controller!.jobEnded(run, outcome, now: now, using: &self.dice), node)
     }
 
-    mutating func jobChecked(_ run: ControllerStateMachine.RunID, isKnown: Bool?, _ node: Int) {
+    mutating func jobChecked(
+        _ run: ControllerStateMachine.RunID, _ place: ControllerStateMachine.JobPlace?, _ node: Int
+    ) {
         let now = self.dueNow(node)
-        let actions = self.nodes[node].controller!.jobChecked(run, isKnown: isKnown, now: now, using: &self.dice)
+        let actions = self.nodes[node].controller!.jobChecked(run, place, now: now, using: &self.dice)
         self.perform(actions, node)
     }
 

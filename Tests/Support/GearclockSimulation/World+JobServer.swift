@@ -28,7 +28,9 @@ extension World {
                 isKnown: job != nil, isRunning: job?.worker != nil, clients: UInt64(job?.clients.count ?? 0))
             self.send(.statusOfUnique(run: run, status), on: connection)
         case .statusOfHandle(let handle, let run):
-            self.send(.statusOfHandle(run: run, isKnown: self.servers[server][handle] != nil), on: connection)
+            let job = self.servers[server][handle]
+            let place = job.map { $0.worker == nil ? ControllerStateMachine.JobPlace.queue : .worker } ?? .nowhere
+            self.send(.statusOfHandle(run: run, place), on: connection)
         }
     }
 
