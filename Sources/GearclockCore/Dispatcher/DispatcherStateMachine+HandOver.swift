@@ -68,9 +68,8 @@ extension DispatcherStateMachine {
         guard self.phase == .running, self.knowsSettings, self.backoff.notBefore == nil, self.deferrals == 0,
             2 * self.inHandCount < self.policy.heldTasks, 2 * self.inHandBytes < self.policy.heldBytes
         else { return nil }
-        let dueBy = self.dueBy(now)
         return ExpressClaim(
-            owner: self.owner, dueBy: dueBy, leaseUntil: dueBy.advanced(by: self.policy.lease.lease))
+            owner: self.owner, dueBy: self.dueBy(now), leaseUntil: now.wall.advanced(by: self.policy.lease.lease))
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.

@@ -158,7 +158,7 @@ extension DispatcherStateMachine {
                 ClaimRequest(
                     owner: self.owner, dueBy: dueBy, limit: limit,
                     limitBytes: self.policy.heldBytes - self.inHandBytes,
-                    leaseUntil: dueBy.advanced(by: self.policy.lease.lease), lanes: shares, buckets: buckets)))
+                    leaseUntil: now.wall.advanced(by: self.policy.lease.lease), lanes: shares, buckets: buckets)))
         return true
     }
 

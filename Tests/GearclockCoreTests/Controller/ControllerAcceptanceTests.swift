@@ -63,7 +63,7 @@ import Testing
 
     @Test func `a task with an old claim is started only after the store has extended it`() {
         var controller = ControllerFixture()
-        let (answer, actions) = controller.accept(Sample.claimed(leaseUntil: 13.9))
+        let (answer, actions) = controller.accept(Sample.claimed(leaseUntil: 8.9))
         #expect(answer == .accepted)
         #expect(actions.submitted.isEmpty)
         #expect(actions.extended == [Sample.claimed().claim])
@@ -73,7 +73,7 @@ import Testing
 
     @Test func `a task with an old claim that somebody else has is not started`() {
         var controller = ControllerFixture()
-        _ = controller.accept(Sample.claimed(leaseUntil: 13.9))
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
         let actions = controller.extended(.success([.stale]), at: 1)
         #expect(actions.submitted.isEmpty && actions.settlements.isEmpty)
         #expect(controller.machine.inHand == 0)
@@ -84,7 +84,7 @@ import Testing
         error: TaskStoreError
     ) {
         var controller = ControllerFixture()
-        _ = controller.accept(Sample.claimed(leaseUntil: 13.9))
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
         #expect(controller.extended(.failure(error), at: 1).submitted.isEmpty)
         #expect(controller.timer(at: 3).extended == [Sample.claimed().claim])
         _ = controller.extended(.success([.done]), at: 16)
@@ -93,7 +93,7 @@ import Testing
 
     @Test func `a newer claim that comes while the store is asked goes on at once`() {
         var controller = ControllerFixture()
-        _ = controller.accept(Sample.claimed(leaseUntil: 13.9))
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
         let (answer, actions) = controller.accept(Sample.claimed(attempt: 2, leaseUntil: 20), at: 5)
         #expect(answer == .accepted)
         #expect(actions.asked == [self.unique])
@@ -103,7 +103,7 @@ import Testing
 
     @Test func `a stop gives back what waits for the store's word`() {
         var controller = ControllerFixture()
-        _ = controller.accept(Sample.claimed(leaseUntil: 13.9))
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
         let actions = controller.machine.shutdownRequested(now: Sample.now(1))
         #expect(actions.changes == [.release(at: Sample.time(0))])
     }

@@ -29,7 +29,7 @@ import Testing
         self.dispatcher.start()
         let request = ClaimRequest(
             owner: Sample.owner, dueBy: Sample.time(2), limit: Limits.claimBatch, limitBytes: 64 << 20,
-            leaseUntil: Sample.time(17), lanes: [LaneShare(lane: DispatcherFixture.lane("f"), limit: 512)],
+            leaseUntil: Sample.time(12), lanes: [LaneShare(lane: DispatcherFixture.lane("f"), limit: 512)],
             buckets: .all)
         #expect(self.dispatcher.dueLanes(["f"], dueIn: 2).claim == request)
     }
