@@ -6,8 +6,9 @@ package protocol TaskHandOver: Sendable {
     ///
     /// There is no time limit: while no controller answers, the caller holds back, and that is the flow control. An
     /// answer that comes after the caller has given the tasks back says no more than that somebody lives.
+    /// - Parameter lane: a controller that has a part of its limit is meant; `nil`: any.
     /// - Returns: one answer for each task, in their order.
     func handOver(
-        _ tasks: [ClaimedTask]
+        _ tasks: [ClaimedTask], in lane: Lane?
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>
 }

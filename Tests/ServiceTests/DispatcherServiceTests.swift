@@ -19,7 +19,7 @@ import Testing
         }
 
         func handOver(
-            _ tasks: [ClaimedTask]
+            _ tasks: [ClaimedTask], in lane: Lane?
         ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
             self.continuation.yield(tasks)
             return self.answer.map { answer in tasks.map { _ in answer } }

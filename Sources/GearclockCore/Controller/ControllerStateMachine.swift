@@ -30,6 +30,8 @@ package struct ControllerStateMachine: Sendable {
         case leave
         /// Read what operators want of functions. Report by ``settingsReplied(_:now:)``.
         case readSettings
+        /// Take hand-overs that are meant for those who have a part of the limits in these lanes, and in no others.
+        case serve([Lane])
         /// Ask all job servers for their queues and workers. Report by ``serversReplied(_:now:using:)``.
         case askServers
         /// Call ``timerFired(now:using:)`` then; it replaces the timer set before.
@@ -156,6 +158,10 @@ package struct ControllerStateMachine: Sendable {
     /// What operators want of functions; `nil` until that is known, and nothing is accepted until then.
     var settings: [FunctionName: FunctionSettings]?
     var isReadingSettings = false
+    /// Functions that have a limit, or had one: hand-overs for those who have a part of it may still be on their way.
+    var limited: Set<FunctionName> = []
+    /// The lanes of those of which this controller may start something.
+    var served: [Lane] = []
     /// What is in hand by function, those with a limit and those that got on lately included.
     var functions: [FunctionName: FunctionInHand] = [:]
     /// Of functions that did not get on lately.
@@ -279,8 +285,8 @@ package struct ControllerStateMachine: Sendable {
             // was dropped by the server (cancelled by an operator, or joined in the moment in which it was abandoned).
             return self.jobEnded(run, .lost, now: now, using: &random)
         case .queue where self.phase == .draining && self.runs[run]?.phase == .submitted:
-            // Another controller joins it in the queue; if this one leaves before, the job server drops it, and the other
-            // one submits it anew.
+            // Another controller joins it in the queue; if this one leaves before, the job server drops it, and the
+            // other one submits it anew.
             let controller = self.runs[run]!.task.definition.gearsloth?.controller
             if controller != nil { return self.proceed(Work(), now) }
             self.giveBack(run)
@@ -318,8 +324,8 @@ package struct ControllerStateMachine: Sendable {
         return self.proceed(work, now)
     }
 
-    /// Accepts nothing more, gives back what was not started and waits for what runs. Of what is at a job server it asks
-    /// whether it runs.
+    /// Accepts nothing more, gives back what was not started and waits for what runs. Of what is at a job server it
+    /// asks whether it runs.
     package mutating func shutdownRequested(now: Now) -> [Action] {
         if self.phase == .running { self.phase = .draining }
         var work = Work()

@@ -4,8 +4,8 @@ struct TaskRun: Sendable {
         /// By this process's clock the task is not due yet: the dispatcher's is ahead.
         /// Can transition to: `proving`, `asking`, `workerless`, `queued`, `submitted`, `ended`.
         case early
-        /// Its claim is so old that the dispatcher may have given the task to somebody else: the store is asked to extend
-        /// the lease.
+        /// Its claim is so old that the dispatcher may have given the task to somebody else: the store is asked to
+        /// extend the lease.
         /// Can transition to: `early`, `asking`, `workerless`, `queued`, `submitted`, `ended`.
         case proving
         /// The job server was asked whether a job of an earlier claim still runs, under this name.

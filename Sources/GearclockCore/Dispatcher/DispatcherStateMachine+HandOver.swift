@@ -107,32 +107,49 @@ extension DispatcherStateMachine {
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
-        while self.mayHandOver {
-            var batch: [ClaimedTask] = []
-            var bytes = 0
-            while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
-                if next.leaseUntil < startBy {
-                    self.held.removeFirst(dueBy: dueNow)
-                    self.release(next)
-                    continue
-                }
-                bytes += next.definition.weightBytes
-                if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
+        var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
+        while let next = self.held.first(dueBy: dueNow) {
+            if next.leaseUntil < startBy {
                 self.held.removeFirst(dueBy: dueNow)
-                batch.append(next)
+                self.release(next)
+                continue
             }
-            if batch.isEmpty { return }
-            let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
-            self.handOvers[self.nextHandOver] = HandOver(tasks: batch, silentAt: silentAt)
-            actions.append(.handOver(self.nextHandOver, batch))
+            let lane = Lane(of: next.definition.function)
+            let address = self.hasSmallLimit(lane) ? lane : nil
+            let bytes = next.definition.weightBytes
+            if let last = batches.lastIndex(where: { $0.lane == address }),
+                batches[last].tasks.count < Limits.handOverBatch,
+                batches[last].bytes + bytes <= Limits.handOverBatchBytes
+            {
+                batches[last].tasks.append(next)
+                batches[last].bytes += bytes
+            } else if self.mayHandOver(besides: batches.count) {
+                batches.append((address, [next], bytes))
+            } else {
+                break
+            }
+            self.held.removeFirst(dueBy: dueNow)
+        }
+        let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
+        for batch in batches {
+            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, silentAt: silentAt)
+            actions.append(.handOver(self.nextHandOver, batch.tasks, in: batch.lane))
             self.nextHandOver += 1
         }
     }
 
+    /// Whether not every controller has a part of its limit.
+    private func hasSmallLimit(_ lane: Lane) -> Bool {
+        guard let limit = self.limits[lane], let membership else { return false }
+        return limit < membership.members(.controller).count
+    }
+
     /// Those that were unanswered for too long block no others, but there is an end to their number as well.
-    var mayHandOver: Bool {
-        self.handOvers.count < self.policy.handOversAtOnce
-            && self.handOvers.count + self.silent.count < self.policy.handOversUnanswered
+    ///
+    /// - Parameter count: hand-overs that are about to begin.
+    func mayHandOver(besides count: Int = 0) -> Bool {
+        self.handOvers.count + count < self.policy.handOversAtOnce
+            && self.handOvers.count + count + self.silent.count < self.policy.handOversUnanswered
     }
 
     /// A controller that is frozen, or cut off, must not keep others from these tasks until their leases run out. If

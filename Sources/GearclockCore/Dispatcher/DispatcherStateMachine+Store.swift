@@ -95,6 +95,10 @@ extension DispatcherStateMachine {
         case .success(let settings):
             self.settings.ended(next: now.monotonic.advanced(by: self.policy.settingsInterval))
             self.knowsSettings = true
+            self.limits = settings.reduce(into: [:]) { limits, setting in
+                let limit = [setting.inFlight, setting.perThousandSeconds].compactMap { $0 }.min()
+                limits[Lane(of: setting.function)] = limit.map { Int($0) }
+            }
             let paused = Set(settings.filter(\.isPaused).map { Lane(of: $0.function) })
             let changes = self.gates.pause(only: paused, now: now.monotonic)
             for lane in changes.paused { self.trim(lane) }

@@ -15,8 +15,9 @@ package struct DispatcherStateMachine: Sendable {
         case claimDue(ClaimRequest)
         /// Take back what dead daemons hold. Report by ``rescueReplied(_:now:using:)``.
         case rescueExpired(endedBefore: Timestamp, limit: Int)
-        /// Give these to a controller. Report by ``handOverReplied(_:_:now:using:)``.
-        case handOver(HandOverID, [ClaimedTask])
+        /// Give these to a controller that has a part of the limit in this lane, or to any. Report by
+        /// ``handOverReplied(_:_:now:using:)``.
+        case handOver(HandOverID, [ClaimedTask], in: Lane?)
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
         /// Say that this dispatcher lives. Report by ``beatReplied(_:now:using:)``.
@@ -86,6 +87,8 @@ package struct DispatcherStateMachine: Sendable {
     var membership: MembershipStateMachine?
     /// Nothing is claimed before it is known what is paused.
     var knowsSettings = false
+    /// How many controllers can have a part of a lane's limit, at the most.
+    var limits: [Lane: Int] = [:]
     /// How far the slowest clock of a database node is behind ours, as far as that is certain: half of a round trip
     /// that was slow must not delay every task.
     var clockLag = Duration.zero
@@ -212,7 +215,7 @@ package struct DispatcherStateMachine: Sendable {
     /// noticed.
     private func nextTimer(_ now: Now) -> MonotonicInstant {
         var next = now.monotonic.advanced(by: self.policy.pollInterval)
-        if let first = self.held.firstMoment, self.mayHandOver {
+        if let first = self.held.firstMoment, self.mayHandOver() {
             let due = now.monotonic.advanced(by: self.dueNow(now).duration(to: first))
             next = min(next, max(due, self.pausedUntil ?? due))
         }

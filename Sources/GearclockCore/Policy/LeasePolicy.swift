@@ -5,8 +5,9 @@ package struct LeasePolicy: Equatable, Sendable {
     package var lease: Duration
     /// A lease is extended when this much of it is left. Default: two thirds, so that one lost extension does no harm.
     package var extendWhenLeft: Duration
-    /// A task whose lease has less left when it is to be started is started only after the store has extended it. Default
-    /// three quarters: who has it fresh from its dispatcher need not ask, and who held it for long may have lost it.
+    /// A task whose lease has less left when it is to be started is started only after the store has extended it.
+    /// Default three quarters: who has it fresh from its dispatcher need not ask, and who held it for long may have
+    /// lost it.
     package var startWhenLeft: Duration
     /// A controller does not start a task whose lease ends sooner than this. Default 3 s: it covers clocks that differ.
     package var startMargin: Duration

@@ -59,6 +59,8 @@ enum LocalReport {
 enum Function: Hashable {
     case submit
     case handOver
+    /// To controllers that have a part of the limit in this lane.
+    case handOverIn(Lane)
     case target(Int)
     case custom
 }
@@ -119,7 +121,7 @@ extension Function {
     var kind: Kind {
         switch self {
         case .submit: .submit
-        case .handOver: .handOver
+        case .handOver, .handOverIn: .handOver
         case .target, .custom: .target
         }
     }
