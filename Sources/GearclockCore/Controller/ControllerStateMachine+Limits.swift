@@ -109,7 +109,8 @@ extension ControllerStateMachine {
         self.settings?[name]?.isPaused == true || !self.hasPart(of: name)
     }
 
-    /// Whether not others have all of its limit, because it is smaller than their number.
+    /// Whether some of it may start here. Not so if a limit is smaller than the number of controllers, and others have
+    /// all of it.
     private func hasPart(of name: FunctionName) -> Bool {
         let limits = [self.settings?[name]?.inFlight, self.settings?[name]?.perThousandSeconds].compactMap { $0 }
         return limits.allSatisfy { self.share($0, name) > 0 }

@@ -5,8 +5,9 @@ extension DispatcherStateMachine {
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
         guard let tasks = self.handOvers.removeValue(forKey: id)?.tasks else {
+            let wasSilent = self.silent.remove(id) != nil
             // Whoever stops does not wait for ever.
-            precondition(self.silent.remove(id) != nil || self.phase != .running, "No hand-over \(id)")
+            precondition(wasSilent || self.phase != .running, "No hand-over \(id)")
             return self.proceed(now)
         }
         var (isAccepted, isDeferred) = (false, false)

@@ -60,6 +60,7 @@ package struct DispatcherStateMachine: Sendable {
         case claiming([LaneShare])
     }
 
+    /// A hand-over whose answer is waited for.
     struct HandOver: Equatable {
         var tasks: [ClaimedTask]
         /// When it has been unanswered for too long.
