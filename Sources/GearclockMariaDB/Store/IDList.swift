@@ -32,8 +32,8 @@ package struct IDList {
     }
 
     package var placeholders: String { Self.texts[self.exponent] }
-    /// For pairs of an id and something else. There are two of them at least: for one pair alone MariaDB 10.11 reads the
-    /// whole table.
+    /// For pairs of an id and something else, two of them at least: for one pair alone MariaDB 10.11 reads the whole
+    /// table.
     package var pairPlaceholders: String { Self.pairTexts[max(1, self.exponent)] }
 
     /// - Parameter first: the number of the list's first parameter.
