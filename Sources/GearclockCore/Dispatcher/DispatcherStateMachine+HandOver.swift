@@ -4,20 +4,16 @@ extension DispatcherStateMachine {
         _ id: HandOverID, _ reply: Result<[HandOverAnswer], HandOverFailure>, now: Now,
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard let tasks = self.handOvers.removeValue(forKey: id) else {
+        guard let tasks = self.handOvers.removeValue(forKey: id)?.tasks else {
+            let wasSilent = self.silent.remove(id) != nil
             // Whoever stops does not wait for ever.
-            precondition(self.phase != .running, "No hand-over \(id)")
-            return []
+            precondition(wasSilent || self.phase != .running, "No hand-over \(id)")
+            return self.proceed(now)
         }
         var (isAccepted, isDeferred) = (false, false)
-        var lanes: [Lane: (accepted: Int, deferred: Int)] = [:]
-        for task in tasks {
-            let lane = Lane(of: task.definition.function)
-            lanes[lane, default: (0, 0)].accepted = 0
-            self.handedOverOfLane[lane]! -= 1
-        }
         switch reply {
         case .success(let answers):
+            var lanes: [Lane: (accepted: Int, deferred: Int)] = [:]
             for (index, task) in tasks.enumerated() {
                 let lane = Lane(of: task.definition.function)
                 // An answer that is too short is a controller's mistake: nobody knows what it means.
@@ -47,10 +43,7 @@ extension DispatcherStateMachine {
             // A second hand-over might run them twice. If nobody has them, their leases run out.
             for task in tasks { self.letGo(task) }
         }
-        for lane in lanes.keys.sorted() {
-            if self.handedOverOfLane[lane] == 0 { self.handedOverOfLane[lane] = nil }
-            if self.gates.isOpen(lane) { self.held.unblock(lane) } else { self.trim(lane) }
-        }
+        self.handedBack(tasks)
         // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
         self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
@@ -76,9 +69,8 @@ extension DispatcherStateMachine {
         guard self.phase == .running, self.knowsSettings, self.backoff.notBefore == nil, self.deferrals == 0,
             2 * self.inHandCount < self.policy.heldTasks, 2 * self.inHandBytes < self.policy.heldBytes
         else { return nil }
-        let dueBy = self.dueBy(now)
         return ExpressClaim(
-            owner: self.owner, dueBy: dueBy, leaseUntil: dueBy.advanced(by: self.policy.lease.lease))
+            owner: self.owner, dueBy: self.dueBy(now), leaseUntil: now.wall.advanced(by: self.policy.lease.lease))
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
@@ -119,19 +111,8 @@ extension DispatcherStateMachine {
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
-        while self.handOvers.count < self.policy.handOversAtOnce {
-            let batch = self.nextBatch(dueBy: dueNow, startBy: startBy)
-            if batch.isEmpty { return }
-            self.handOvers[self.nextHandOver] = batch
-            actions.append(.handOver(self.nextHandOver, batch))
-            self.nextHandOver += 1
-        }
-    }
-
-    private mutating func nextBatch(dueBy dueNow: Timestamp, startBy: Timestamp) -> [ClaimedTask] {
-        var batch: [ClaimedTask] = []
-        var bytes = 0
-        while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
+        var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
+        while let next = self.held.first(dueBy: dueNow) {
             if next.leaseUntil < startBy {
                 self.held.removeFirst(dueBy: dueNow)
                 self.release(next)
@@ -143,13 +124,65 @@ extension DispatcherStateMachine {
                 self.held.block(lane)
                 continue
             }
-            bytes += next.definition.weightBytes
-            if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
+            let address = self.hasSmallLimit(lane) ? lane : nil
+            let bytes = next.definition.weightBytes
+            if let last = batches.lastIndex(where: { $0.lane == address }),
+                batches[last].tasks.count < Limits.handOverBatch,
+                batches[last].bytes + bytes <= Limits.handOverBatchBytes
+            {
+                batches[last].tasks.append(next)
+                batches[last].bytes += bytes
+            } else if self.mayHandOver(besides: batches.count) {
+                batches.append((address, [next], bytes))
+            } else {
+                break
+            }
             self.held.removeFirst(dueBy: dueNow)
             self.handedOverOfLane[lane, default: 0] += 1
-            batch.append(next)
         }
-        return batch
+        let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
+        for batch in batches {
+            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, silentAt: silentAt)
+            actions.append(.handOver(self.nextHandOver, batch.tasks, in: batch.lane))
+            self.nextHandOver += 1
+        }
+    }
+
+    /// These are with a controller no longer, or nobody waits for them.
+    private mutating func handedBack(_ tasks: [ClaimedTask]) {
+        var lanes: [Lane: Int] = [:]
+        for task in tasks { lanes[Lane(of: task.definition.function), default: 0] += 1 }
+        for (lane, count) in lanes.sorted(by: { $0.key < $1.key }) {
+            let rest = self.handedOverOfLane[lane, default: count] - count
+            self.handedOverOfLane[lane] = rest > 0 ? rest : nil
+            if self.gates.isOpen(lane) { self.held.unblock(lane) } else { self.trim(lane) }
+        }
+    }
+
+    /// Whether not every controller has a part of its limit.
+    private func hasSmallLimit(_ lane: Lane) -> Bool {
+        guard let limit = self.limits[lane], let membership else { return false }
+        return limit < membership.members(.controller).count
+    }
+
+    /// Those that were unanswered for too long block no others, but there is an end to their number as well.
+    ///
+    /// - Parameter count: hand-overs that are about to begin.
+    func mayHandOver(besides count: Int = 0) -> Bool {
+        self.handOvers.count + count < self.policy.handOversAtOnce
+            && self.handOvers.count + count + self.silent.count < self.policy.handOversUnanswered
+    }
+
+    /// A controller that is frozen, or cut off, must not keep others from these tasks until their leases run out. If
+    /// it wakes, it starts nothing with a claim so old before the store has extended it.
+    mutating func silence(_ now: Now) {
+        for (id, handOver) in self.handOvers.sorted(by: { $0.key < $1.key }) where handOver.silentAt <= now.monotonic {
+            self.handOvers[id] = nil
+            self.silent.insert(id)
+            for task in handOver.tasks { self.release(task) }
+            self.handedBack(handOver.tasks)
+            self.mayClaim = true
+        }
     }
 
     /// Where there is no controller, a hand-over lies in the job server's queue and is not answered. If somebody takes
@@ -157,7 +190,7 @@ extension DispatcherStateMachine {
     mutating func abandonHandOvers(_ now: Now) {
         guard let deadline = self.drainDeadline, deadline <= now.monotonic else { return }
         self.drainDeadline = nil
-        for task in self.handOvers.values.flatMap({ $0 }) { self.letGo(task) }
+        for task in self.handOvers.values.flatMap(\.tasks) { self.letGo(task) }
         self.handOvers = [:]
     }
 
