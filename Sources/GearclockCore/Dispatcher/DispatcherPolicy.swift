@@ -28,6 +28,9 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var probeTasks = 8
     /// Where so many tasks of a lane are accepted of one hand-over, controllers are not slow, only full. Default 32.
     package var flowingTasks = 32
+    /// After so many deferrals in a row they are slow after all. Default 6, a tenth of a second: room comes in bursts,
+    /// with every batch that is settled.
+    package var flowingRefusals = 6
     /// How long a lane rests after its function was deferred. Default 5 ms while some of its tasks are accepted: so
     /// long may a place that became free stay empty.
     package var laneShortestPause: Duration = .milliseconds(5)

@@ -20,7 +20,7 @@ struct LaneGates: Sendable {
     private var paused: Set<Lane> = []
     /// Those of functions that operators want to be slower than they can be.
     private var limited: Set<Lane> = []
-    /// How many tasks of a lane were accepted of one hand-over lately: each answer counts for a half.
+    /// How many tasks of a lane were accepted of one hand-over lately, if any were. The latest counts for a half.
     private var flows: [Lane: Int] = [:]
     /// When lanes are no longer blocked. Entries of another moment than the gate's are left over.
     private var reopenings = TimerHeap<MonotonicInstant, Lane>()
@@ -40,6 +40,7 @@ struct LaneGates: Sendable {
         if self.paused.contains(lane) { return false }
         return self.gates[lane] == nil
             || self.flows[lane, default: 0] >= self.policy.flowingTasks && !self.limited.contains(lane)
+                && self.gates[lane]!.refusals < self.policy.flowingRefusals
     }
 
     /// How many tasks of an open lane may be in hand. All lanes with a gate together have as many as one without.
@@ -49,9 +50,10 @@ struct LaneGates: Sendable {
         return max(1, self.isFlowing(lane) ? limit : min(gate.share, limit))
     }
 
-    /// How many of them may be with controllers, unanswered; `nil`: any number.
+    /// How many of them may be unanswered at once: of a lane that is full what was accepted lately. `nil`: any number.
     func handOverLimit(_ lane: Lane) -> Int? {
-        self.gates[lane]?.share
+        guard let gate = self.gates[lane], self.isFlowing(lane) else { return nil }
+        return gate.share
     }
 
     /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
@@ -74,13 +76,14 @@ struct LaneGates: Sendable {
         var gate = self.gates[lane] ?? Gate(share: self.policy.laneTasks, changedAt: now)
         // What was under way when the lane was blocked says nothing new, unless it was accepted.
         if gate.blockedUntil != nil, accepted == 0 { return }
-        let flow = (self.flows[lane, default: 0] + accepted) / 2
+        let flow = accepted > 0 ? (self.flows[lane, default: 0] + accepted) / 2 : self.flows[lane, default: 0]
         self.flows[lane] = flow > 0 ? flow : nil
         if gate.blockedUntil != nil { return }
         gate.changedAt = now
         if deferred > 0 {
             gate.refusals = accepted > 0 ? 0 : gate.refusals + 1
-            gate.share = max(self.policy.probeTasks, accepted, flow)
+            gate.share = max(
+                self.policy.probeTasks, accepted, gate.refusals < self.policy.flowingRefusals ? flow : 0)
             let until = now.advanced(by: self.pause(after: gate.refusals, using: &random))
             gate.blockedUntil = until
             self.reopenings.insert(until, lane)

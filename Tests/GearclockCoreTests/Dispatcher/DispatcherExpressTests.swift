@@ -137,28 +137,32 @@ import Testing
         let held = self.dispatcher.machine.expressStored(stored, now: Sample.now())
         #expect(held.handOvers.isEmpty && held.settlements.isEmpty, "the lane rests")
         #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
-        #expect(self.dispatcher.timer(at: 0.01).handOvers.map(\.count) == [64], "what was accepted lately")
+        #expect(self.dispatcher.timer(at: 0.01).handOvers.map(\.count) == [128], "what was accepted lately")
     }
 
     @Test mutating func `a function that takes nothing any more is held back`() {
         let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
         _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
-        var (answered, hand) = (batches[1], 1 as UInt64)
-        for seconds in [0.0, 0.02, 0.04] {
+        var answered = batches[1]
+        for hand in 1...6 as ClosedRange<UInt64> {
+            #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+            let seconds = 0.1 * Double(hand)
             _ = self.dispatcher.handedOver(.success(answered.map { _ in .deferredFunction }), id: hand, at: seconds)
-            answered = self.dispatcher.timer(at: seconds + 0.015).handOvers.first ?? []
-            hand += 1
+            answered = self.dispatcher.timer(at: seconds + 0.09).handOvers.first ?? []
         }
         #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
     }
 
     @Test mutating func `where operators have set a limit, nothing follows what was deferred`() {
-        let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
+        self.dispatcher.start()
+        _ = self.dispatcher.timer(at: 1)
         let settings = [FunctionSettings(function: self.function, inFlight: 1000)]
-        _ = self.dispatcher.machine.settingsReplied(.success(settings), now: Sample.now())
-        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        _ = self.dispatcher.machine.settingsReplied(.success(settings), now: Sample.now(1))
+        _ = self.dispatcher.dueLanes(["f"], at: 1)
+        let batches = self.dispatcher.claimed(.success(DispatcherFixture.tasks(300)), at: 1).handOvers
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }), at: 1)
         #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
-        _ = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
+        _ = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1, at: 1)
         #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
     }
 

@@ -77,6 +77,7 @@ extension Swarm {
             self.dispatcher.handOversAtOnce = dispatcher.handOversAtOnce
             self.dispatcher.laneTasks = dispatcher.laneTasks
             self.dispatcher.flowingTasks = dispatcher.flowingTasks
+            self.dispatcher.flowingRefusals = dispatcher.flowingRefusals
             self.intake = IntakePolicy()
             self.controller.inHandTasks = controller.inHandTasks
             self.controller.inHandPerFunction = controller.inHandPerFunction

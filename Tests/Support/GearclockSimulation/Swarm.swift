@@ -170,5 +170,6 @@ extension Swarm {
         self.intake.insertsAtOnce = 1 + dice.below(3)
         self.intake.roomPatience = dice.pick([.zero, .milliseconds(20), .milliseconds(100)])
         if dice.chance(0.5) { self.dispatcher.flowingTasks = 1 + dice.below(4) }
+        self.dispatcher.flowingRefusals = 1 + dice.below(6)
     }
 }
