@@ -17,7 +17,7 @@ public actor GearmanWorker {
         var machine: WorkerConnectionStateMachine?
         /// Counts the connections.
         var number: UInt64 = 0
-        var isReady = false
+        var health: GearmanServerHealth
         /// Replies wait for the server to take them; nothing is read from it meanwhile.
         var isPaused = false
         var spaceWaiters: [CheckedContinuation<Void, Never>] = []
@@ -130,7 +130,7 @@ public actor GearmanWorker {
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
-            return Connection(link: link)
+            return Connection(link: link, health: GearmanServerHealth(server: server))
         }
         self.openLinks = self.connections.count
         for connection in self.connections { connection.link.start() }
@@ -157,7 +157,19 @@ public actor GearmanWorker {
 
     /// At least one server answers.
     package var isConnected: Bool {
-        self.connections.contains(where: \.isReady)
+        self.connections.contains { $0.health.condition == .healthy }
+    }
+
+    /// What is known about each server at this moment, in the order in which they were named.
+    public var health: [GearmanServerHealth] {
+        guard !self.connections.isEmpty else { return self.servers.map { GearmanServerHealth(server: $0) } }
+        let now = GearmanInstant.now
+        return self.connections.map { connection in
+            var health = connection.health
+            health.unsentSizeBytes = connection.link.pendingBytes
+            if connection.machine?.isLate(now: now) == true { health.condition = .slow }
+            return health
+        }
     }
 
     /// It takes jobs: it was started, and is neither draining nor closed.
@@ -180,10 +192,11 @@ public actor GearmanWorker {
             self.hasSpace(at: index)
         case .timerFired:
             self.transition(at: index) { $0.timerFired(now: .now) }
-        case .closed:
+        case .closed(let error, _):
+            self.connections[index].health.failed(error)
             self.connectionClosed(at: index)
-        case .unreachable:
-            break
+        case .unreachable(let error):
+            self.connections[index].health.failed(error)
         case .stopped:
             self.linkStopped()
         }
@@ -197,7 +210,6 @@ public actor GearmanWorker {
                 metadata: ["server": "\(self.servers[index])", "jobs": "\(forgotten.count)"])
         }
         self.connections[index].machine = nil
-        self.connections[index].isReady = false
         self.hasSpace(at: index)
         if self.state == .draining { self.connections[index].link.stop(afterFlush: false) }
     }
@@ -210,7 +222,7 @@ public actor GearmanWorker {
         if !actions.jobs.isEmpty { self.deliver(actions.jobs, at: index) }
         self.log(actions, at: index)
         if actions.becameReady {
-            self.connections[index].isReady = true
+            self.connections[index].health.answered()
             link.becameReady()
         }
         if let instant = actions.wakeAt { link.wake(at: instant) }
