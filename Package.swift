@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "gearclock",
@@ -23,6 +24,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -32,7 +34,7 @@ let package = Package(
         .target(name: "DispatchExecutor", swiftSettings: settings),
 
         // The protocol
-        .target(name: "Gearman", dependencies: ["DispatchExecutor", log], swiftSettings: settings),
+        .target(name: "Gearman", dependencies: ["DispatchExecutor", log, metrics], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -110,7 +112,12 @@ let package = Package(
 
         // Tests
         .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .testTarget(
+            name: "GearmanTests",
+            dependencies: [
+                "DispatchExecutor", "Gearman", log, .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
         ),

@@ -61,7 +61,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/Gearman/Connection/", []),
     (
         "Sources/Gearman/",
-        ["DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["CoreMetrics", "DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import DispatchExecutor
 public import Logging
@@ -11,6 +12,7 @@ public actor GearmanClient {
     /// One server, and the connection to it.
     struct Connection {
         let link: ServerLink
+        let metrics: ServerMetrics
         /// Nil while there is no connection.
         var machine: ClientConnectionStateMachine?
         var health: GearmanServerHealth
@@ -43,6 +45,8 @@ public actor GearmanClient {
     private let eventLoop: GearmanEventLoop
     private let transport: any StreamTransport
     private let logger: Logger
+    /// For the jobs that no server can take.
+    private let metrics: ServerMetrics
 
     private var state = State.running
     /// Which server each job goes to, and the jobs that wait until it is known which servers can be reached.
@@ -86,7 +90,11 @@ public actor GearmanClient {
         self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
+        var logger = logger
+        logger[metadataKey: "role"] = "client"
         self.logger = logger
+        self.metrics = ServerMetrics(
+            .client, server: "none", factory: configuration.metrics ?? MetricsSystem.factory)
         self.router = JobRouter(servers: self.servers, limits: configuration.limits)
     }
 
@@ -177,11 +185,14 @@ public actor GearmanClient {
     private func perform(_ actions: JobRouter.Actions) {
         for (index, batch) in actions.batches.enumerated() where !batch.isEmpty {
             let room = self.room(at: index)
+            self.connections[index].metrics.jobsStarted(batch.count)
             guard let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: .now) else {
                 continue
             }
             self.perform(actions, at: index, isCallback: false)
         }
+        guard !actions.refused.isEmpty else { return }
+        self.metrics.happened(actions.refused)
         self.deliverLater(actions.refused)
     }
 
@@ -208,7 +219,10 @@ public actor GearmanClient {
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
-            return Connection(link: link, health: GearmanServerHealth(server: server))
+            let factory = self.configuration.metrics ?? MetricsSystem.factory
+            return Connection(
+                link: link, metrics: ServerMetrics(.client, server: "\(server)", factory: factory),
+                health: GearmanServerHealth(server: server))
         }
         self.openLinks = self.connections.count
         for connection in self.connections { connection.link.start() }
@@ -233,13 +247,13 @@ public actor GearmanClient {
             }
             self.transition(at: index) { $0.timerFired(now: .now) }
         case .closed(let error, let unsentBytes):
-            self.changeHealth(at: index) { $0.failed(error) }
+            self.failed(error, at: index)
             self.connections[index].unreadJobs = []
             self.connections[index].hasMissedTimer = false
             self.transition(at: index) { $0.connectionClosed(unsentBytes: unsentBytes, error: error) }
             self.connections[index].machine = nil
         case .unreachable(let error):
-            self.changeHealth(at: index) { $0.failed(error) }
+            self.failed(error, at: index)
         case .stopped:
             self.linkStopped()
         }
@@ -258,12 +272,17 @@ public actor GearmanClient {
         let link = self.connections[index].link
         if !actions.write.isEmpty { link.write(actions.write) }
         if !actions.updates.isEmpty {
+            self.connections[index].metrics.happened(actions.updates)
             if isCallback { self.deliver(actions.updates) } else { self.deliverLater(actions.updates) }
         }
-        if let time = actions.responseTime { self.connections[index].health.responseTime = time }
+        if let time = actions.responseTime {
+            self.connections[index].health.responseTime = time
+            self.connections[index].metrics.answered(after: time)
+        }
         if !actions.answers.isEmpty { self.questions.answered(actions.answers) }
         if actions.becameReady {
             link.becameReady()
+            self.connections[index].metrics.connectionBecameReady()
             self.changeHealth(at: index) { $0.answered() }
         }
         if let instant = actions.wakeAt { link.wake(at: instant) }
@@ -274,6 +293,11 @@ public actor GearmanClient {
             self.changeHealth(at: index) { $0.condition = .away }
             link.close(because: error)
         }
+    }
+
+    private func failed(_ error: GearmanError?, at index: Int) {
+        self.connections[index].metrics.connectionFailed(error)
+        self.changeHealth(at: index) { $0.failed(error) }
     }
 
     private func changeHealth(at index: Int, _ change: (inout GearmanServerHealth) -> Void) {

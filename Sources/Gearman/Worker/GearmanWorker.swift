@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import DispatchExecutor
 public import Logging
@@ -13,6 +14,7 @@ public actor GearmanWorker {
     /// One server, and the connection to it.
     private struct Connection {
         let link: ServerLink
+        let metrics: ServerMetrics
         /// Nil while there is no connection.
         var machine: WorkerConnectionStateMachine?
         /// Counts the connections.
@@ -44,6 +46,11 @@ public actor GearmanWorker {
     private let eventLoop: GearmanEventLoop
     private let transport: any StreamTransport
     let logger: Logger
+
+    private nonisolated let metricsFactory: any MetricsFactory
+    private let droppedReplies: Counter
+    /// How long handlers take, for each function.
+    private(set) var jobTimes: [[UInt8]: CoreMetrics.Timer] = [:]
 
     private var state = State.idle
     private(set) var functions: [Function]
@@ -88,7 +95,11 @@ public actor GearmanWorker {
         self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
+        var logger = logger
+        logger[metadataKey: "role"] = "worker"
         self.logger = logger
+        self.metricsFactory = configuration.metrics ?? MetricsSystem.factory
+        self.droppedReplies = Counter(label: "gearman_worker_dropped_replies", factory: self.metricsFactory)
         self.onJobs = onJobs
         self.timers = EventLoopTimers(queue: eventLoop.queue)
     }
@@ -113,6 +124,8 @@ public actor GearmanWorker {
         self.functions.removeAll { $0.name == name }
         self.functions.append(Function(name: name, timeout: timeout))
         self.handlers[name] = handler
+        self.jobTimes[name] = CoreMetrics.Timer(
+            label: "gearman_worker_job_time", dimensions: [("function", function)], factory: self.metricsFactory)
     }
 
     func handler(for function: [UInt8]) -> Handler? { self.handlers[function] }
@@ -130,7 +143,9 @@ public actor GearmanWorker {
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
-            return Connection(link: link, health: GearmanServerHealth(server: server))
+            return Connection(
+                link: link, metrics: ServerMetrics(.worker, server: "\(server)", factory: self.metricsFactory),
+                health: GearmanServerHealth(server: server))
         }
         self.openLinks = self.connections.count
         for connection in self.connections { connection.link.start() }
@@ -142,7 +157,9 @@ public actor GearmanWorker {
         var dropped = 0
         for reply in replies {
             let index = reply.job.server
-            if batches.indices.contains(index), self.connections[index].number == reply.job.connection {
+            if batches.indices.contains(index), self.connections[index].number == reply.job.connection,
+                self.connections[index].machine != nil
+            {
                 batches[index].append(WorkerReply(job: reply.job.number, result: reply.result))
             } else {
                 dropped += 1
@@ -150,6 +167,7 @@ public actor GearmanWorker {
         }
         self.log(droppedReplies: dropped)
         for (index, batch) in batches.enumerated() where !batch.isEmpty {
+            self.connections[index].metrics.replied(batch)
             self.transition(at: index) { $0.replied(batch, now: .now) }
             self.pauseIfFull(index)
         }
@@ -193,18 +211,24 @@ public actor GearmanWorker {
         case .timerFired:
             self.transition(at: index) { $0.timerFired(now: .now) }
         case .closed(let error, _):
-            self.connections[index].health.failed(error)
+            self.failed(error, at: index)
             self.connectionClosed(at: index)
         case .unreachable(let error):
-            self.connections[index].health.failed(error)
+            self.failed(error, at: index)
         case .stopped:
             self.linkStopped()
         }
     }
 
+    private func failed(_ error: GearmanError?, at index: Int) {
+        self.connections[index].health.failed(error)
+        self.connections[index].metrics.connectionFailed(error)
+    }
+
     private func connectionClosed(at index: Int) {
         let forgotten = self.connections[index].machine.mutate { $0.connectionClosed() } ?? []
         if !forgotten.isEmpty {
+            self.connections[index].metrics.jobsEnded(forgotten.count, .lost)
             self.logger.debug(
                 "jobs of a lost connection are forgotten",
                 metadata: ["server": "\(self.servers[index])", "jobs": "\(forgotten.count)"])
@@ -223,6 +247,7 @@ public actor GearmanWorker {
         self.log(actions, at: index)
         if actions.becameReady {
             self.connections[index].health.answered()
+            self.connections[index].metrics.connectionBecameReady()
             link.becameReady()
         }
         if let instant = actions.wakeAt { link.wake(at: instant) }
@@ -236,6 +261,7 @@ public actor GearmanWorker {
     private func deliver(_ jobs: [WorkerJob], at index: Int) {
         let server = self.servers[index]
         let connection = self.connections[index].number
+        self.connections[index].metrics.jobsStarted(jobs.count)
         let assigned = jobs.map { job in
             GearmanAssignedJob(
                 id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
@@ -255,6 +281,7 @@ public actor GearmanWorker {
 
     private func log(droppedReplies count: Int) {
         guard count > 0 else { return }
+        self.droppedReplies.increment(by: count)
         self.logger.debug("replies to forgotten jobs are dropped", metadata: ["replies": "\(count)"])
     }
 

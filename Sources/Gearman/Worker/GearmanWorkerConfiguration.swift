@@ -1,3 +1,5 @@
+public import CoreMetrics
+
 /// How a ``GearmanWorker`` behaves.
 public struct GearmanWorkerConfiguration: Sendable {
     /// What the job servers' `workers` command shows for this worker: up to 127 bytes, without white space and NUL.
@@ -8,8 +10,8 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// keep a single timer for each connection. Default 1.
     public var concurrency = 1
 
-    /// A connection asks for no further job while the workloads in hand amount to this much; those that it has asked for
-    /// may still come. Default 256 MiB.
+    /// A connection asks for no further job while the workloads in hand amount to this much; those that it has asked
+    /// for may still come. Default 256 MiB.
     public var heldSizeBytes = 256 << 20
 
     /// How long a drain waits for the jobs in hand before the connections are closed; the servers then give these jobs
@@ -41,6 +43,10 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// A server that does not answer the request for a job (with a job, or that there is none) in this time is given
     /// up. Default 30 s.
     public var requestTimeout: Duration = .seconds(30)
+
+    /// Where counters and timers go. Default nil: to the factory that the program has given to `MetricsSystem`, if it
+    /// has. The article <doc:Observing> lists the names.
+    public var metrics: (any MetricsFactory)?
 
     /// The defaults.
     public init() {}

@@ -2,9 +2,9 @@ import Gearman
 
 /// Drives a worker's machine by bytes, as ``ClientScript`` does a client's, against a small model of a job server.
 ///
-/// Whatever happens, no more jobs are in hand or grabbed than the depth allows, nothing is grabbed while their workloads
-/// are too large, PRE_SLEEP is sent only when all grabs are answered, and after a PRE_SLEEP nothing is grabbed before a
-/// NOOP.
+/// Whatever happens, no more jobs are in hand or grabbed than the depth allows, nothing is grabbed while their
+/// workloads are too large, PRE_SLEEP is sent only when all grabs are answered, and after a PRE_SLEEP nothing is
+/// grabbed before a NOOP.
 struct WorkerScript {
     private let depth: Int
     private var machine: WorkerConnectionStateMachine
