@@ -19,6 +19,7 @@ let package = Package(
     name: "gearclock",
     products: [
         .library(name: "Gearman", targets: ["Gearman"]),
+        .library(name: "GearmanTLS", targets: ["GearmanTLS"]),
         .executable(name: "gearclock", targets: ["gearclock"]),
     ],
     dependencies: [
@@ -35,6 +36,9 @@ let package = Package(
 
         // The protocol
         .target(name: "Gearman", dependencies: ["DispatchExecutor", log, metrics], swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL"),
+        .target(
+            name: "GearmanTLS", dependencies: ["COpenSSL", "DispatchExecutor", "Gearman"], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -115,7 +119,8 @@ let package = Package(
         .testTarget(
             name: "GearmanTests",
             dependencies: [
-                "DispatchExecutor", "Gearman", log, .product(name: "MetricsTestKit", package: "swift-metrics"),
+                "DispatchExecutor", "Gearman", "GearmanTLS", log,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings),
         .testTarget(

@@ -43,7 +43,6 @@ public actor GearmanClient {
     nonisolated let servers: [GearmanServerAddress]
     nonisolated let configuration: GearmanClientConfiguration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     private let logger: Logger
     /// For the jobs that no server can take.
     private let metrics: ServerMetrics
@@ -76,18 +75,8 @@ public actor GearmanClient {
         servers: [GearmanServerAddress], configuration: GearmanClientConfiguration = GearmanClientConfiguration(),
         eventLoop: GearmanEventLoop = .shared, logger: Logger
     ) {
-        self.init(
-            servers: servers, configuration: configuration, transport: SocketTransport(), eventLoop: eventLoop,
-            logger: logger)
-    }
-
-    package init(
-        servers: [GearmanServerAddress], configuration: GearmanClientConfiguration, transport: any StreamTransport,
-        eventLoop: GearmanEventLoop, logger: Logger
-    ) {
         self.servers = servers.uniqued()
         self.configuration = configuration
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         var logger = logger
@@ -214,8 +203,7 @@ public actor GearmanClient {
         guard self.connections.isEmpty else { return }
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, transport: self.transport,
-                eventLoop: self.eventLoop, logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }

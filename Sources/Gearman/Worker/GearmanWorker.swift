@@ -44,7 +44,6 @@ public actor GearmanWorker {
     private nonisolated let servers: [GearmanServerAddress]
     let configuration: GearmanWorkerConfiguration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     let logger: Logger
 
     private nonisolated let metricsFactory: any MetricsFactory
@@ -76,8 +75,8 @@ public actor GearmanWorker {
         eventLoop: GearmanEventLoop = .shared, logger: Logger
     ) {
         self.init(
-            servers: servers, functions: [], configuration: configuration, transport: SocketTransport(),
-            eventLoop: eventLoop, logger: logger, onJobs: nil)
+            servers: servers, functions: [], configuration: configuration, eventLoop: eventLoop, logger: logger,
+            onJobs: nil)
     }
 
     /// A worker of the pipelined form: no task for each job. Begin with ``start()``.
@@ -86,13 +85,11 @@ public actor GearmanWorker {
     ///   call to the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
     package init(
         servers: [GearmanServerAddress], functions: [[UInt8]], configuration: GearmanWorkerConfiguration,
-        transport: any StreamTransport = SocketTransport(), eventLoop: GearmanEventLoop, logger: Logger,
-        onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+        eventLoop: GearmanEventLoop, logger: Logger, onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
     ) {
         self.servers = servers.uniqued()
         self.functions = functions.map { Function(name: $0) }
         self.configuration = configuration
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         var logger = logger
@@ -138,8 +135,7 @@ public actor GearmanWorker {
         self.state = .running
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, transport: self.transport,
-                eventLoop: self.eventLoop, logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
