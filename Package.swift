@@ -105,7 +105,8 @@ let package = Package(
         .executableTarget(
             name: "gearclock-bench",
             dependencies: [
-                "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite", "Gearman", log,
+                "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite",
+                "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
