@@ -149,6 +149,24 @@ engine_dispatchers() {
     done
 }
 
+# COUNT: tasks of a function of which one job may be in flight, with one controller and with three.
+engine_limits() {
+    local controllers n rate first=
+    daemon worker worker
+    daemon dispatcher dispatcher
+    "$PROGRAMS/gearclock" limits bench_drain --in-flight 1 --gearman "$gearman" >/dev/null
+    for controllers in 1 3; do
+        for ((n = 1; n <= controllers; n++)); do daemon "controller$n" controller; done
+        # Until they know each other, and those of before are known to have gone.
+        sleep 5
+        fill --tasks "$1" --function bench_drain --due-in=-10 --over 1
+        rate=$(bench drain --tasks "$1" --function bench_drain --gearman "$gearman" | grep -oE '[0-9]+')
+        for ((n = 1; n <= controllers; n++)); do kill "${pid[controller$n]}" && wait "${pid[controller$n]}"; done
+        awk -v controllers="$controllers" -v rate="$rate" -v first="${first:=$rate}" '
+            BEGIN { printf "%d controllers: %d tasks/s, %.2f times one\n", controllers, rate, rate / first }'
+    done
+}
+
 # SECONDS: the flow after each death.
 engine_takeover() {
     local role standby
