@@ -142,12 +142,15 @@ engine_dispatchers() {
     daemon controller2 controller
     for count in 1 2 3; do
         fill --tasks "$1" --function bench_drain --due-in=-10 --over 1
-        before=$(galera_conflicts)
         bench drain --tasks "$1" --function bench_drain --gearman "$gearman" >"$ENGINE/drain" &
         drain=$!
         for ((n = 1; n <= count; n++)); do daemon "dispatcher$n" dispatcher; done
         wait $drain
         rate=$(grep -oE '[0-9]+' "$ENGINE/drain")
+        # They know each other by now: a steady state.
+        fill --tasks "$1" --function bench_drain --due-in=8 --over 1
+        before=$(galera_conflicts)
+        bench drain --tasks "$1" --function bench_drain --gearman "$gearman" >/dev/null
         conflicts=$(($(galera_conflicts) - before))
         for ((n = 1; n <= count; n++)); do kill "${pid[dispatcher$n]}" && wait "${pid[dispatcher$n]}"; done
         awk -v count="$count" -v rate="$rate" -v first="${first:=$rate}" -v conflicts="$conflicts" -v tasks="$1" '

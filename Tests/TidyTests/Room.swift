@@ -26,6 +26,7 @@ enum Room: CaseIterable {
         ("Sources/Gearman/Connection/", .protocolMachines),
         ("Sources/Gearman/Transport/", .transport),
         ("Sources/Gearman/", .gearman),
+        ("Sources/GearmanTLS/", .gearman),
         ("Sources/GearclockCore/", .core),
         ("Sources/GearclockSQLite/", .stores),
         ("Sources/GearclockMariaDB/", .stores),
@@ -61,8 +62,9 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/Gearman/Connection/", []),
     (
         "Sources/Gearman/",
-        ["DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["CoreMetrics", "DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
+    ("Sources/GearmanTLS/", ["COpenSSL", "DispatchExecutor", "Gearman"]),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
     ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),
