@@ -76,7 +76,7 @@ let package = Package(
             dependencies: [
                 "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
                 "GearclockMariaDB", "GearclockSQLite",
-                "GearclockWorker", "Gearman", log,
+                "GearclockWorker", "Gearman", "GearmanServer", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

@@ -1,3 +1,5 @@
+internal import Gearman
+
 /// How a job server behaves. The defaults are gearmand's.
 public struct GearmanJobServerConfiguration: Hashable, Sendable {
     /// What every job handle starts with; `:` and a number follow. Nil: `H:` and the name of the machine.
@@ -73,6 +75,35 @@ public struct GearmanJobServerLimits: Hashable, Sendable {
         self.queuedBytes = 2 << 30
         self.functions = 65_536
         self.registrations = 16_384
+    }
+}
+
+/// When the system looks whether a silent peer is still there. What is nil is as the system has it.
+public struct GearmanKeepAlive: Hashable, Sendable {
+    /// After so much silence it asks. Whole seconds.
+    public var idle: Duration?
+
+    /// It asks again after so much. Whole seconds.
+    public var interval: Duration?
+
+    /// After so many questions without an answer the connection is closed.
+    public var count: Int?
+
+    /// - Parameters:
+    ///   - idle: the silence before the first question.
+    ///   - interval: the time between questions.
+    ///   - count: the number of questions.
+    public init(idle: Duration? = nil, interval: Duration? = nil, count: Int? = nil) {
+        self.idle = idle
+        self.interval = interval
+        self.count = count
+    }
+
+    var times: KeepAliveTimes {
+        KeepAliveTimes(
+            idleSeconds: self.idle.map { Int32(clamping: $0.components.seconds) },
+            intervalSeconds: self.interval.map { Int32(clamping: $0.components.seconds) },
+            count: self.count.map { Int32(clamping: $0) })
     }
 }
 

@@ -89,7 +89,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
         "Sources/gearclock/",
         daemonImports.union([
             "GearclockMariaDB", "GearclockSQLite", "GearclockWorker", "GearclockDispatcher", "GearclockController",
-            "ArgumentParser",
+            "GearmanServer", "ArgumentParser",
             "Configuration", "ServiceLifecycle", "UnixSignals", "Foundation", "SystemPackage", "Glibc", "Musl",
         ])
     ),

@@ -3,8 +3,14 @@ package import Gearman
 /// One connection of a server, from its opening until its end is reported. Its place is given to another one later.
 package struct ConnectionID: Hashable, Sendable {
     /// Where the caller may keep what belongs to the connection: small numbers, used again.
-    package let slot: Int
+    package var slot: Int { Int(self.index) }
+    private let index: UInt32
     let generation: UInt32
+
+    init(slot: Int, generation: UInt32) {
+        self.index = UInt32(slot)
+        self.generation = generation
+    }
 }
 
 /// This moment, by both clocks. SUBMIT_JOB_EPOCH goes by the wall clock, timeouts by the other one.

@@ -68,7 +68,7 @@ extension JobServerStateMachine {
         let client = isBackground ? nil : self.connections[slot].id
         if let key, let job = self.jobs.slot(function: function, key: key) {
             self.join(job, client: client)
-            return self.send(.jobCreated, to: slot, self.handle(self.jobs[job].number))
+            return self.sendCreated(self.jobs[job].number, to: slot)
         }
         let limit = self.functions[function].queueLimits[priority]
         guard limit == 0 || self.functions[function].total < limit else { return self.send(.queueFull, to: slot) }
@@ -78,7 +78,7 @@ extension JobServerStateMachine {
             reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
             place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
         job.client = client
-        self.send(.jobCreated, to: slot, self.handle(job.number))
+        self.sendCreated(job.number, to: slot)
         let place = self.jobs.insert(job, key: key)
         if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
     }
@@ -158,16 +158,9 @@ extension JobServerStateMachine {
     private mutating func grab(_ type: GearmanPacketType, from slot: Int, now: JobServerTime) {
         self.setSleeping(false, slot)
         guard let place = self.take(for: slot, now: now) else { return self.send(.noJob, to: slot) }
-        let job = self.jobs[place]
-        let handle = self.handle(job.number)
-        let function = self.functions[job.function].name
-        if type == .grabJob {
-            self.send(.jobAssign, to: slot, handle, function, data: job.workload)
-        } else if type == .grabJobAll, !job.reducer.isEmpty {
-            self.send(.jobAssignAll, to: slot, handle, function, job.unique, job.reducer, data: job.workload)
-        } else {
-            self.send(.jobAssignUnique, to: slot, handle, function, job.unique, data: job.workload)
-        }
+        let hasReducer = type == .grabJobAll && !self.jobs[place].reducer.isEmpty
+        self.sendAssignment(
+            type == .grabJob ? .jobAssign : hasReducer ? .jobAssignAll : .jobAssignUnique, of: place, to: slot)
     }
 
     /// The job of this handle, if this connection has it in hand.

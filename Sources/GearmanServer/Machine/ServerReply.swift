@@ -45,25 +45,50 @@ enum ServerError: Sendable {
 /// Packets to clients and workers. They are put together of parts that came in a packet or were made here, so that
 /// nothing in them can break a rule of the codec; what a worker sent about a job is passed on as it is.
 extension JobServerStateMachine {
-    /// Adds a packet to what a connection is sent at the end of this event.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, _ arguments: [UInt8]..., data: [UInt8] = []) {
-        let definition = type.definition
-        let nuls = definition.hasData ? arguments.count : max(arguments.count - 1, 0)
-        self.touch(slot)
-        self.connections[slot].output.appendResponseHeader(
-            type, bodySizeBytes: arguments.reduce(nuls + data.count) { $0 + $1.count })
-        for (index, argument) in arguments.enumerated() {
-            self.connections[slot].output += argument
-            if index < nuls { self.connections[slot].output.append(0) }
+    /// Adds a packet to what a connection is sent at the end of this event. For packets without data.
+    mutating func send(_ type: GearmanPacketType, to slot: Int, _ arguments: [UInt8]...) {
+        self.send(type, to: slot) { body in
+            for (index, argument) in arguments.enumerated() {
+                if index > 0 { body.append(0) }
+                body += argument
+            }
         }
-        self.connections[slot].output += data
+    }
+
+    /// Adds a packet whose body is made in its place.
+    mutating func send(_ type: GearmanPacketType, to slot: Int, making body: (inout [UInt8]) -> Void) {
+        self.touch(slot)
+        self.connections[slot].output.appendResponse(type, making: body)
+    }
+
+    mutating func sendCreated(_ number: UInt64, to slot: Int) {
+        let prefix = self.handlePrefix
+        self.send(.jobCreated, to: slot) { body in
+            body += prefix
+            body.appendDecimal(number)
+        }
+    }
+
+    /// Adds the packet that gives a job to a worker.
+    mutating func sendAssignment(_ type: GearmanPacketType, of place: JobSlot, to slot: Int) {
+        let job = self.jobs[place]
+        let prefix = self.handlePrefix
+        let function = self.functions[job.function].name
+        self.send(type, to: slot) { body in
+            body += prefix
+            body.appendDecimal(job.number)
+            body.append(0)
+            body += function
+            body.append(0)
+            if type != .jobAssign { body += job.unique + [0] }
+            if type == .jobAssignAll { body += job.reducer + [0] }
+            body += job.workload
+        }
     }
 
     /// Adds a packet that has the body of another one.
     mutating func send(_ type: GearmanPacketType, to slot: Int, body: ArraySlice<UInt8>) {
-        self.touch(slot)
-        self.connections[slot].output.appendResponseHeader(type, bodySizeBytes: body.count)
-        self.connections[slot].output += body
+        self.send(type, to: slot) { $0 += body }
     }
 
     mutating func send(_ error: ServerError, to slot: Int) {
@@ -93,10 +118,15 @@ extension JobServerStateMachine {
 }
 
 extension [UInt8] {
-    mutating func appendResponseHeader(_ type: GearmanPacketType, bodySizeBytes: Int) {
+    /// Adds a header, then what `body` adds, and writes its size into the header.
+    fileprivate mutating func appendResponse(_ type: GearmanPacketType, making body: (inout [UInt8]) -> Void) {
+        let start = self.count
         let head = UInt64(GearmanPacket.Magic.response.rawValue) << 32 | UInt64(type.rawValue)
-        Swift.withUnsafeBytes(of: (head.bigEndian, UInt32(bodySizeBytes).bigEndian)) { header in
+        Swift.withUnsafeBytes(of: (head.bigEndian, UInt32(0))) { header in
             self.append(contentsOf: header.prefix(GearmanPacket.headerSizeBytes))
         }
+        body(&self)
+        let size = UInt32(self.count - start - GearmanPacket.headerSizeBytes).bigEndian
+        self.withUnsafeMutableBytes { $0.storeBytes(of: size, toByteOffset: start + 8, as: UInt32.self) }
     }
 }
