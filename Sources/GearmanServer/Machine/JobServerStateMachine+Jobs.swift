@@ -146,15 +146,15 @@ extension JobServerStateMachine {
         let id = self.connections[slot].id
         let registrations = self.connections[slot].registrations.count { $0.function == function }
         guard registrations > 0 else { return }
-        self.connections[slot].registrations.removeAll { $0.function == function }
-        if self.connections[slot].isWakeable { self.functions[function].sleepers -= registrations }
-        self.functions[function].workers.removeAll { $0 == id }
-        self.functions[function].nextToWake = 0
-        // The newest one first, as gearmand does.
+        // The newest one first, as gearmand does; and whoever sleeps is told of a job that he gives back himself.
         for job in self.jobs.slots(of: self.connections[slot].inHand).reversed()
         where self.jobs[job].function == function {
             self.attemptLost(job)
         }
+        self.connections[slot].registrations.removeAll { $0.function == function }
+        if self.connections[slot].isWakeable { self.functions[function].sleepers -= registrations }
+        self.functions[function].workers.removeAll { $0 == id }
+        self.functions[function].nextToWake = 0
     }
 
     mutating func unregisterAll(of slot: Int) {
@@ -165,6 +165,7 @@ extension JobServerStateMachine {
 
     /// Takes everything from a connection that ends.
     mutating func release(_ slot: Int) {
+        self.setSleeping(false, slot)
         self.unregisterAll(of: slot)
         self.mayHaveUnwanted = true
     }

@@ -78,9 +78,9 @@ extension JobServerStateMachine {
             reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
             place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
         job.client = client
-        self.sendCreated(job.number, to: slot)
         let place = self.jobs.insert(job, key: key)
         if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
+        self.sendCreated(job.number, to: slot)
     }
 
     private mutating func join(_ job: JobSlot, client: ConnectionID?) {

@@ -119,8 +119,6 @@ struct JobTable: Equatable, Sendable {
         self.removeUnique(slot)
         self.sizeBytes -= self[slot].sizeBytes
         self[slot].workload = []
-        self[slot].client = nil
-        self[slot].furtherClients = []
         self.sizeBytes += self[slot].sizeBytes
     }
 

@@ -6,8 +6,8 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run worker, dispatcher and controller in one process.",
         discussion: """
-            Without --gearman it runs a job server of its own at 127.0.0.1:4730, or uses the one that is there. It makes \
-            the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
+            Without --gearman it runs a job server of its own at 127.0.0.1:4730, or uses the one that is there. It \
+            makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
             nothing more in, finishes what is under way and ends; a second one ends it at once, which loses nothing \
             either.
             """)

@@ -12,9 +12,9 @@ struct JobServerCommand: AsyncParsableCommand {
         commandName: "jobserver",
         abstract: "Run a Gearman job server, for any clients and workers.",
         discussion: """
-            It answers as gearmand 1.1.20 does, and keeps its jobs in memory. SIGTERM or SIGINT ends it at once, and its \
-            jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is queued, and \
-            ends with its last job.
+            It answers as gearmand 1.1.20 does, and keeps its jobs in memory. SIGTERM or SIGINT ends it at once, and \
+            its jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is queued, \
+            and ends with its last job.
             """)
 
     @Option(help: ArgumentHelp("The address to listen on, or a name: all its addresses.", valueName: "host"))

@@ -58,7 +58,11 @@ struct GearmanJobServerTests {
             for _ in 0..<64 { await lazy.send(try request(.submitJob, ["f", ""], data: payload)) }
             let client = GearmanClient(servers: [address], logger: silentLogger)
             let worker = GearmanWorker(servers: [address], logger: silentLogger)
-            await worker.register("f") { job in job.workload }
+            let (done, doing) = AsyncStream<Void>.makeStream()
+            await worker.register("f") { job in
+                doing.yield()
+                return job.workload
+            }
             await worker.register("g") { job in job.workload }
             try await self.with(worker) {
                 for number in 0..<100 {
@@ -66,6 +70,7 @@ struct GearmanJobServerTests {
                     let result = try await client.perform(GearmanJobRequest(function: "g", workload: workload))
                     #expect(result == workload)
                 }
+                _ = await done.prefix(64).reduce(0) { count, _ in count + 1 }
             }
             await client.close()
             await lazy.send(try request(.echoRequest, data: "the end"))

@@ -99,9 +99,9 @@ final class ComparedServer {
 
     /// The lines of an answer that concern this session, in any order.
     private func lines(_ text: String) -> [String] {
-        text.split(separator: "\n").compactMap { line in
+        text.split(whereSeparator: \.isNewline).compactMap { line in
             // The first word in the list of workers is the number of a descriptor.
-            if line.contains(" : ") {
+            if line.contains(" :") {
                 return line.contains(self.prefix) ? line.split(separator: " ").dropFirst().joined(separator: " ") : nil
             }
             let words = line.split(separator: "\t", omittingEmptySubsequences: false).map(self.known)

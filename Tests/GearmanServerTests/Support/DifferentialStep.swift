@@ -22,6 +22,13 @@ enum DifferentialRequest {
     case cancel(Int)
     case raw([UInt8])
 
+    var isGrab: Bool {
+        switch self {
+        case .packet(let type, _, _): [.grabJob, .grabJobUnique, .grabJobAll].contains(type)
+        case .aboutJob, .line, .cancel, .raw: false
+        }
+    }
+
     func bytes(handles: [String]) throws -> [UInt8] {
         let handle = { (age: Int) in age < handles.count ? handles[handles.count - 1 - age] : "H:nowhere:7" }
         switch self {
@@ -35,8 +42,8 @@ enum DifferentialRequest {
     }
 }
 
-/// A random session, legal and illegal. It leaves out what gearmand does wrong: whoever joins a job that was cancelled or
-/// left by its clients, and a mix of background and foreground for one unique.
+/// A random session, legal and illegal. It leaves out what gearmand does wrong: whoever joins a job that was cancelled
+/// or left by its clients, and a mix of background and foreground for one unique.
 struct DifferentialSession {
     private var random: SeededRandom
     private let prefix: String
@@ -60,7 +67,10 @@ struct DifferentialSession {
             return .send(connection, [self.garbage()])
         }
         let count = self.random.element(of: [1, 1, 1, 2, 4])
-        return .send(connection, (0..<count).map { _ in self.request() })
+        var requests: [DifferentialRequest] = []
+        // A grab is the last one: who ends a job before its assignment has left gets freed memory from gearmand.
+        while requests.count < count, requests.last?.isGrab != true { requests.append(self.request()) }
+        return .send(connection, requests)
     }
 
     private mutating func function() -> String { self.prefix + self.random.element(of: ["f", "g", "h"]) }
