@@ -19,7 +19,6 @@ public actor GearmanAdmin {
     private let server: GearmanServerAddress
     private let timeout: Duration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     private let logger: Logger
 
     private var channel: (any StreamChannel)?
@@ -43,17 +42,8 @@ public actor GearmanAdmin {
         server: GearmanServerAddress, eventLoop: GearmanEventLoop = .shared, logger: Logger,
         timeout: Duration = .seconds(10)
     ) {
-        self.init(
-            server: server, transport: SocketTransport(), eventLoop: eventLoop, logger: logger, timeout: timeout)
-    }
-
-    package init(
-        server: GearmanServerAddress, transport: any StreamTransport, eventLoop: GearmanEventLoop, logger: Logger,
-        timeout: Duration
-    ) {
         self.server = server
         self.timeout = timeout
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         self.logger = logger
@@ -99,7 +89,9 @@ public actor GearmanAdmin {
         guard self.channel == nil else { return }
         self.generation += 1
         let generation = self.generation
-        let channel = self.transport.makeChannel(to: self.server, timeout: self.timeout, eventLoop: self.eventLoop) {
+        let channel = self.eventLoop.transport.makeChannel(
+            to: self.server, timeout: self.timeout, eventLoop: self.eventLoop
+        ) {
             event in
             self.assumeIsolated { $0.happened(event, generation: generation) }
         }

@@ -11,13 +11,21 @@ public final class GearmanEventLoop: Sendable {
 
     package let executor: DispatchQueueExecutor
     let resolver: AddressResolver
+    /// How the connections of this event loop are made.
+    let transport: any StreamTransport
 
     /// Makes a further event loop.
     ///
     /// - Parameter label: its name in a debugger.
-    public init(label: String) {
+    public convenience init(label: String) {
+        self.init(label: label, transport: SocketTransport())
+    }
+
+    /// Makes an event loop whose connections are made by this transport.
+    package init(label: String, transport: any StreamTransport) {
         self.executor = DispatchQueueExecutor(label: label)
         self.resolver = AddressResolver(executor: self.executor)
+        self.transport = transport
     }
 
     package var queue: DispatchQueue { self.executor.queue }

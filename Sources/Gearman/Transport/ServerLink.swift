@@ -31,7 +31,6 @@ actor ServerLink {
 
     nonisolated let server: GearmanServerAddress
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     private let connectTimeout: Duration
     private let logger: Logger
     private let onEvent: @Sendable (ServerLinkEvent) -> Void
@@ -49,13 +48,12 @@ actor ServerLink {
     private var closeReason: GearmanError?
 
     init(
-        server: GearmanServerAddress, reconnect: ReconnectStateMachine.Configuration, transport: any StreamTransport,
-        eventLoop: GearmanEventLoop, logger: Logger, onEvent: @escaping @Sendable (ServerLinkEvent) -> Void
+        server: GearmanServerAddress, reconnect: ReconnectStateMachine.Configuration, eventLoop: GearmanEventLoop,
+        logger: Logger, onEvent: @escaping @Sendable (ServerLinkEvent) -> Void
     ) {
         self.server = server
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
-        self.transport = transport
         self.connectTimeout = reconnect.connectTimeout
         self.reconnect = ReconnectStateMachine(configuration: reconnect)
         var logger = logger
@@ -148,7 +146,7 @@ actor ServerLink {
         self.generation &+= 1
         let generation = self.generation
         self.closeReason = nil
-        let channel = self.transport.makeChannel(
+        let channel = self.eventLoop.transport.makeChannel(
             to: self.server, timeout: self.connectTimeout, eventLoop: self.eventLoop
         ) { event in
             self.assumeIsolated { $0.happened(event, generation: generation) }

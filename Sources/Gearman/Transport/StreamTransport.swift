@@ -64,8 +64,6 @@ package enum StreamLimits {
     package static let readBytes = 256 * 1024
     /// The write buffer is full from here on: whoever makes the bytes should pause until ``StreamEvent/drained``.
     package static let writeBufferHighBytes = 4 * 1024 * 1024
-    /// A client takes no further request while this much waits to be sent. The largest single packet may go beyond it.
-    package static let writeBufferFullBytes = 256 * 1024 * 1024
     /// How often a stream that waits for the other side to end looks whether it has: a stop should not feel it.
     static let finishLookInterval: Duration = .milliseconds(20)
     /// The write buffer keeps its memory for the next time up to this size.

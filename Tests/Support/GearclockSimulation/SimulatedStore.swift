@@ -137,7 +137,13 @@ struct SimulatedStore {
     }
 
     private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
-        self.model.setFunctionSettings(settings)
+        for wanted in settings {
+            let limit = { (value: UInt32?) in value.map(FunctionChange.Limit.set) ?? .removed }
+            let change = FunctionChange(
+                isPaused: wanted.isPaused, inFlight: limit(wanted.inFlight),
+                perThousandSeconds: limit(wanted.perThousandSeconds), queueWatermark: limit(wanted.queueWatermark))
+            _ = self.model.changeFunctions([wanted.function], change)
+        }
         return .done
     }
 }

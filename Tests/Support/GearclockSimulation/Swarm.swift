@@ -134,7 +134,7 @@ extension Swarm {
         self.controller.lease = lease
         self.dispatcher.pollInterval = dice.pick([.milliseconds(300), .seconds(1), .seconds(2)])
         self.dispatcher.rescueInterval = dice.pick([.milliseconds(700), .seconds(2)])
-        self.dispatcher.lookAhead = dice.pick([.zero, .milliseconds(500), .seconds(2)])
+        self.dispatcher.lookAhead = min(dice.pick([.zero, .milliseconds(500), .seconds(2)]), lease.lease / 4)
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }
