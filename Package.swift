@@ -19,6 +19,7 @@ let package = Package(
     name: "gearclock",
     products: [
         .library(name: "Gearman", targets: ["Gearman"]),
+        .library(name: "GearmanServer", targets: ["GearmanServer"]),
         .library(name: "GearmanTLS", targets: ["GearmanTLS"]),
         .executable(name: "gearclock", targets: ["gearclock"]),
     ],
@@ -39,6 +40,9 @@ let package = Package(
         .systemLibrary(name: "COpenSSL"),
         .target(
             name: "GearmanTLS", dependencies: ["COpenSSL", "DispatchExecutor", "Gearman"], swiftSettings: settings),
+
+        // A job server
+        .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -78,7 +82,7 @@ let package = Package(
             dependencies: [
                 "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
                 "GearclockMariaDB", "GearclockSQLite",
-                "GearclockWorker", "Gearman", log,
+                "GearclockWorker", "Gearman", "GearmanServer", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -123,6 +127,9 @@ let package = Package(
                 "DispatchExecutor", "Gearman", "GearmanTLS", log,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GearmanServerTests", dependencies: ["DispatchExecutor", "Gearman", "GearmanServer", log],
             swiftSettings: settings),
         .testTarget(
             name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings

@@ -6,11 +6,14 @@ build_flags=(--explicit-target-dependency-import-check error)
 build_everything() { swift build --build-tests "${build_flags[@]}"; }
 
 # The Swift tests, one process for each target: what waits for a socket is not tested beside what computes for seconds.
+# The job server's are given a gearmand, to be compared with.
 swift_tests() {
-    local directory
+    local directory with
     for directory in Tests/*Tests; do
         compgen -G "$directory/*.swift" >/dev/null || compgen -G "$directory/*/*.swift" >/dev/null || continue
-        swift_tests_of "${directory#Tests/}"
+        with=()
+        [[ $directory != Tests/GearmanServerTests ]] || ! command -v gearmand >/dev/null || with=(Scripts/with-gearmand)
+        swift_tests_of "${directory#Tests/}" ${with[@]+"${with[@]}"}
     done
 }
 

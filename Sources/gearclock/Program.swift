@@ -61,6 +61,18 @@ enum Terminal {
         Self.write(Array(lines.utf8), to: STDERR_FILENO)
     }
 
+    /// From now on, what goes to standard error is appended to a file.
+    ///
+    /// - Throws: ``CommandFailure`` if the file cannot be opened.
+    static func appendErrors(to path: String) throws {
+        let file = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        guard file >= 0 else {
+            throw CommandFailure(.usage, "The log file \(path) cannot be opened: \(String(cString: strerror(errno))).")
+        }
+        dup2(file, STDERR_FILENO)
+        close(file)
+    }
+
     private static func write(_ bytes: [UInt8], to descriptor: Int32) {
         var rest = bytes[...]
         while !rest.isEmpty {

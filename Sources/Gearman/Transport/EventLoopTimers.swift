@@ -1,14 +1,14 @@
-internal import Dispatch
+package import Dispatch
 
 /// The one-shot timers of one owner on its event loop, by name. Setting a timer again replaces it.
 ///
 /// A timer that has just fired may still call its handler after it was set again or cancelled, so the owner's state
 /// machine must take a timer that comes too early or too late as nothing.
-struct EventLoopTimers<ID: Hashable & Sendable>: ~Copyable {
+package struct EventLoopTimers<ID: Hashable & Sendable>: ~Copyable {
     private let queue: DispatchQueue
     private var sources: [ID: any DispatchSourceTimer] = [:]
 
-    init(queue: DispatchQueue) {
+    package init(queue: DispatchQueue) {
         self.queue = queue
     }
 
@@ -19,7 +19,7 @@ struct EventLoopTimers<ID: Hashable & Sendable>: ~Copyable {
     /// - Parameters:
     ///   - instant: the moment; when it has passed, the next turn of the event loop.
     ///   - handler: called on the event loop's queue. The one given when the timer is first set stays.
-    mutating func schedule(_ id: ID, at instant: GearmanInstant, handler: @escaping @Sendable () -> Void) {
+    package mutating func schedule(_ id: ID, at instant: GearmanInstant, handler: @escaping @Sendable () -> Void) {
         let deadline = DispatchTime(uptimeNanoseconds: UInt64(clamping: instant.nanoseconds))
         if let source = self.sources[id] {
             source.schedule(deadline: deadline, leeway: .milliseconds(1))
@@ -32,11 +32,11 @@ struct EventLoopTimers<ID: Hashable & Sendable>: ~Copyable {
         self.sources[id] = source
     }
 
-    mutating func cancel(_ id: ID) {
+    package mutating func cancel(_ id: ID) {
         self.sources.removeValue(forKey: id)?.cancel()
     }
 
-    mutating func cancelAll() {
+    package mutating func cancelAll() {
         for source in self.sources.values { source.cancel() }
         self.sources.removeAll()
     }
@@ -44,7 +44,7 @@ struct EventLoopTimers<ID: Hashable & Sendable>: ~Copyable {
 
 extension GearmanInstant {
     /// This moment.
-    static var now: GearmanInstant {
+    package static var now: GearmanInstant {
         GearmanInstant(nanoseconds: Int64(clamping: DispatchTime.now().uptimeNanoseconds))
     }
 }

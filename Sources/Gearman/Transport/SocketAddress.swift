@@ -11,6 +11,18 @@ struct SocketAddress: Hashable, Sendable {
         self.bytes = [UInt8](UnsafeRawBufferPointer(start: pointer, count: length))
     }
 
+    /// The same address with another port, which follows the family in both kinds of Internet addresses.
+    func with(port: Int) -> SocketAddress {
+        SocketAddress(
+            family: self.family,
+            bytes: self.bytes[..<2] + [UInt8(port >> 8 & 0xff), UInt8(port & 0xff)] + self.bytes[4...])
+    }
+
+    private init(family: Int32, bytes: some Sequence<UInt8>) {
+        self.family = family
+        self.bytes = Array(bytes)
+    }
+
     func withSockaddr<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
         // Copied into the system's largest address, because the bytes of an array need not be aligned for it.
         var storage = sockaddr_storage()

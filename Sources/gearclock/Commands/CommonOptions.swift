@@ -9,6 +9,18 @@ struct CommonOptions: ParsableArguments {
             "A job server, as HOST or HOST:PORT; may be repeated. (default: 127.0.0.1:4730)", valueName: "host:port"))
     var gearman: [String] = []
 
+    @OptionGroup var logging: LoggingOptions
+
+    var config: String? { self.logging.config }
+
+    var flags: [SettingKey: [String]] {
+        self.gearman.isEmpty
+            ? self.logging.flags : self.logging.flags.merging([.gearman: self.gearman]) { _, given in given }
+    }
+}
+
+/// Where settings are kept, and what is written to the log.
+struct LoggingOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The configuration file, YAML.", valueName: "file"), completion: .file())
     var config: String?
 
@@ -26,7 +38,6 @@ struct CommonOptions: ParsableArguments {
 
     var flags: [SettingKey: [String]] {
         var flags: [SettingKey: [String]] = [:]
-        if !self.gearman.isEmpty { flags[.gearman] = self.gearman }
         flags[.logLevel] = self.logLevel.map { [$0] }
         flags[.logFormat] = self.logFormat.map { [$0] }
         return flags

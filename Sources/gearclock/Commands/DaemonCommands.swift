@@ -6,8 +6,8 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up",
         abstract: "Run worker, dispatcher and controller in one process.",
         discussion: """
-            Without --gearman it uses the job server at 127.0.0.1:4730. (It will bring one of its own in a later \
-            version.) It makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
+            Without --gearman it runs a job server of its own at 127.0.0.1:4730, or uses the one that is there. It \
+            makes the schema of a MariaDB store, or brings it up to date. SIGTERM or SIGINT: takes \
             nothing more in, finishes what is under way and ends; a second one ends it at once, which loses nothing \
             either.
             """)
@@ -15,8 +15,10 @@ struct UpCommand: AsyncParsableCommand {
     @OptionGroup var options: DaemonOptions
 
     mutating func run() async throws {
+        let settings = try await self.options.settings()
         try await DaemonProcess.run(
-            [.worker, .dispatcher, .controller], name: "up", settings: self.options.settings(), migrates: true)
+            [.worker, .dispatcher, .controller], name: "up", settings: settings, migrates: true,
+            hasJobServer: settings.gearman.origin == .standard)
     }
 }
 

@@ -21,7 +21,10 @@ struct GearclockCommand: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Daemons",
-                subcommands: [UpCommand.self, WorkerCommand.self, DispatcherCommand.self, ControllerCommand.self]),
+                subcommands: [
+                    UpCommand.self, WorkerCommand.self, DispatcherCommand.self, ControllerCommand.self,
+                    JobServerCommand.self,
+                ]),
             CommandGroup(
                 name: "Tasks",
                 subcommands: [

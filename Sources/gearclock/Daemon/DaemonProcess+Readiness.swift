@@ -1,6 +1,7 @@
 internal import GearclockCore
 internal import GearclockEnvironment
 internal import Gearman
+internal import GearmanServer
 internal import Logging
 internal import ServiceLifecycle
 
@@ -26,6 +27,21 @@ extension DaemonProcess {
             return
         }
         self.logger.info("The store is there", metadata: ["store": "\(store.location.name)"])
+    }
+
+    /// Runs a job server at the usual address, for as long as the daemons run.
+    ///
+    /// - Returns: nil if something listens there: it will be one.
+    func startJobServer() async -> GearmanJobServer? {
+        let server = GearmanJobServer(logger: Logger(label: "gearclock.jobserver"))
+        do {
+            let address = try await server.start()
+            self.logger.info("Running a job server", metadata: ["server": "\(address)"])
+            return server
+        } catch {
+            self.logger.info("Using the job server that is there", metadata: ["reason": "\(error)"])
+            return nil
+        }
     }
 
     /// Ready is who has a store and has reached a job server.

@@ -2,6 +2,7 @@ internal import Foundation
 internal import GearclockCore
 internal import GearclockEnvironment
 internal import Gearman
+internal import GearmanServer
 internal import Logging
 internal import ServiceLifecycle
 internal import UnixSignals
@@ -16,9 +17,13 @@ struct DaemonProcess {
 
     /// Runs daemons until a signal ends them.
     ///
-    /// - Parameter migrates: whether the schema of a MariaDB store is made, or brought up to date.
+    /// - Parameters:
+    ///   - migrates: whether the schema of a MariaDB store is made, or brought up to date.
+    ///   - hasJobServer: whether there is to be a job server at the usual address, this process's if need be.
     /// - Throws: ``CommandFailure`` if they cannot be started, or end by themselves.
-    static func run(_ roles: Set<DaemonRole>, name: String, settings: Settings, migrates: Bool) async throws {
+    static func run(
+        _ roles: Set<DaemonRole>, name: String, settings: Settings, migrates: Bool, hasJobServer: Bool = false
+    ) async throws {
         // A reader of our log or of a socket that goes away is no reason to die.
         signal(SIGPIPE, SIG_IGN)
         for location in settings.stores.value { try location.prepareDirectory() }
@@ -27,7 +32,14 @@ struct DaemonProcess {
         let process = DaemonProcess(
             name: name, settings: settings, clock: clock, logger: Logger(label: "gearclock.\(name)"),
             readyFile: try settings.readyFile.value.map { try ReadyFile(path: $0) })
-        try await process.run(roles, migrates: migrates)
+        let jobServer = await hasJobServer ? process.startJobServer() : nil
+        do {
+            try await process.run(roles, migrates: migrates)
+        } catch {
+            await jobServer?.stop()
+            throw error
+        }
+        await jobServer?.stop()
     }
 
     private func run(_ roles: Set<DaemonRole>, migrates: Bool) async throws {

@@ -1,0 +1,243 @@
+internal import Dispatch
+internal import DispatchExecutor
+internal import Foundation
+public import Gearman
+public import Logging
+
+/// A Gearman job server in this process, which clients and workers cannot tell from gearmand 1.1.20.
+///
+/// All its input and output happens on one event loop. What it answers is decided by ``JobServerStateMachine``.
+///
+/// ```swift
+/// let server = GearmanJobServer(logger: logger)
+/// let address = try await server.start(host: "127.0.0.1", port: 0)
+/// …
+/// await server.stop()
+/// ```
+public actor GearmanJobServer {
+    private enum State {
+        /// Can transition to: `starting`, `stopped`.
+        case idle
+        /// Waits for its listeners. Can transition to: `running`, `idle` if it fails, `stopping`.
+        case starting
+        /// Can transition to: `stopping`.
+        case running
+        /// Waits for connections and listeners to close. Can transition to: `stopped`.
+        case stopping
+        case stopped
+    }
+
+    private nonisolated let executor: DispatchQueueExecutor
+    /// The event loop's queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    private let eventLoop: GearmanEventLoop
+    private let keepAlive: GearmanKeepAlive
+    private let logger: Logger
+    private var state = State.idle
+    private var machine: JobServerStateMachine
+    private var listeners: [SocketListener] = []
+    private var openListeners = 0
+    private var channels: [ConnectionID: StreamConnection] = [:]
+    private enum TimerID { case machine, end }
+    private var timers: EventLoopTimers<TimerID>
+    private var whenStopped: [CheckedContinuation<Void, Never>] = []
+
+    /// How long connections have, at the end, to read what they were sent.
+    private static let farewell: Duration = .seconds(2)
+
+    /// Makes a server; nothing happens before ``start(host:port:)``.
+    ///
+    /// - Parameters:
+    ///   - configuration: how it behaves; as gearmand by default.
+    ///   - keepAlive: when the system looks whether silent peers are still there.
+    ///   - eventLoop: where input and output happen. It is busy with every packet of this server.
+    ///   - logger: gets debug messages.
+    public init(
+        configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
+        keepAlive: GearmanKeepAlive = GearmanKeepAlive(), eventLoop: GearmanEventLoop = .shared, logger: Logger
+    ) {
+        var configuration = configuration
+        configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
+        self.machine = JobServerStateMachine(configuration: configuration, processID: getpid())
+        self.keepAlive = keepAlive
+        self.executor = eventLoop.executor
+        self.eventLoop = eventLoop
+        self.logger = logger
+        self.timers = EventLoopTimers(queue: eventLoop.queue)
+    }
+
+    private static var machineName: String {
+        var name = [CChar](repeating: 0, count: 64)
+        gethostname(&name, name.count - 1)
+        return String(decoding: name.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    // MARK: Life
+
+    /// Begins to listen.
+    ///
+    /// - Parameters:
+    ///   - host: all addresses of this name, or this address: `0.0.0.0` for all of IPv4.
+    ///   - port: 0 if the system is to choose a free one.
+    ///   - backlog: how many connections may wait to be accepted.
+    /// - Returns: where it listens.
+    /// - Throws: ``GearmanError``: `notConnected` if the address cannot be listened on, `closed` if the server was
+    ///   started or stopped before.
+    @discardableResult
+    public func start(
+        host: String = "127.0.0.1", port: Int = GearmanServerAddress.defaultPort, backlog: Int = 1_024
+    ) async throws -> GearmanServerAddress {
+        guard case .idle = self.state else { throw GearmanError(.closed, "A job server is started once") }
+        self.state = .starting
+        let listeners: [SocketListener]
+        do throws(TransportError) {
+            listeners = try await SocketListener.listeners(
+                host: host, port: port, backlog: Int32(clamping: backlog), keepAlive: self.keepAlive.times,
+                eventLoop: self.eventLoop
+            ) { number, host in
+                self.assumeIsolated { $0.accepted(number, host) }
+            }
+        } catch {
+            if case .starting = self.state { self.state = .idle }
+            throw GearmanError(.notConnected, "Cannot listen on \(host), port \(port): \(error)")
+        }
+        guard case .starting = self.state else {
+            for listener in listeners { await listener.close {} }
+            throw GearmanError(.closed, "The job server was stopped before it had started")
+        }
+        self.state = .running
+        self.listeners = listeners
+        self.openListeners = listeners.count
+        for listener in listeners { await listener.start() }
+        let address = GearmanServerAddress(host: host, port: listeners[0].port)
+        self.logger.debug("Listening", metadata: ["server": "\(address)"])
+        return address
+    }
+
+    /// Ends the server, and returns when all its connections are closed. Its jobs are lost.
+    public func stop() async {
+        self.perform(self.machine.shutdownRequested(isGraceful: false, now: .now))
+        await self.waitUntilStopped()
+    }
+
+    /// Accepts no more connections, and ends when the last job has: it still gives out what is queued. ``stop()`` ends
+    /// it sooner. It returns at once.
+    public func beginGracefulShutdown() {
+        self.perform(self.machine.shutdownRequested(isGraceful: true, now: .now))
+    }
+
+    /// Returns when the server has stopped, whoever wanted it.
+    public func waitUntilStopped() async {
+        switch self.state {
+        case .idle, .starting, .running, .stopping:
+            await withCheckedContinuation { self.whenStopped.append($0) }
+        case .stopped: break
+        }
+    }
+
+    private func finish() {
+        switch self.state {
+        case .idle, .starting, .running:
+            self.state = .stopping
+            self.timers.schedule(.end, at: .now.advanced(by: Self.farewell)) {
+                self.assumeIsolated { $0.closeChannels() }
+            }
+            for channel in self.channels.values { channel.finish() }
+            self.lookForTheEnd()
+        case .stopping, .stopped: break
+        }
+    }
+
+    private func closeChannels() {
+        for channel in self.channels.values { channel.close() }
+    }
+
+    private func lookForTheEnd() {
+        guard case .stopping = self.state, self.channels.isEmpty, self.openListeners == 0 else { return }
+        self.state = .stopped
+        self.timers.cancelAll()
+        for continuation in self.whenStopped { continuation.resume() }
+        self.whenStopped = []
+        self.logger.debug("Stopped")
+    }
+
+    private func closeListeners() {
+        for listener in self.listeners {
+            listener.assumeIsolated { listener in
+                listener.close { self.assumeIsolated { $0.listenerClosed() } }
+            }
+        }
+        self.listeners = []
+    }
+
+    private func listenerClosed() {
+        self.openListeners -= 1
+        self.lookForTheEnd()
+    }
+
+    // MARK: Connections
+
+    private func accepted(_ number: Int32, _ host: String) {
+        let connection = self.machine.connectionOpened(descriptor: number, host: host)
+        let channel = StreamConnection(accepted: Descriptor(owning: number), eventLoop: self.eventLoop) { event in
+            self.assumeIsolated { $0.happened(event, to: connection) }
+        }
+        self.channels[connection] = channel
+        channel.open()
+        if !self.machine.hasRoom { self.setAccepting(false) }
+    }
+
+    private func setAccepting(_ isAccepting: Bool) {
+        for listener in self.listeners {
+            listener.assumeIsolated { isAccepting ? $0.resume() : $0.pause() }
+        }
+    }
+
+    private func happened(_ event: StreamEvent, to connection: ConnectionID) {
+        switch event {
+        case .connected, .progressed: break
+        case .received(let bytes):
+            self.perform(self.machine.bytesReceived(bytes, from: connection, now: .now))
+        case .drained:
+            self.channels[connection]?.resumeReading()
+            self.perform(self.machine.connectionCaughtUp(connection, now: .now))
+        case .closed(let error, _):
+            self.channels[connection] = nil
+            if let error {
+                self.logger.debug("A connection ended", metadata: ["error": "\(error)"])
+            }
+            self.perform(self.machine.connectionClosed(connection, now: .now))
+            if self.machine.hasRoom { self.setAccepting(true) }
+            self.lookForTheEnd()
+        }
+    }
+
+    private func perform(_ actions: JobServerActions) {
+        var behind: [(connection: ConnectionID, unsentBytes: Int)] = []
+        for write in actions.writes {
+            guard let channel = self.channels[write.connection] else { continue }
+            channel.write(write.bytes)
+            guard channel.pendingBytes >= StreamLimits.writeBufferHighBytes else { continue }
+            channel.pauseReading()
+            behind.append((write.connection, channel.pendingBytes))
+        }
+        for close in actions.closes {
+            guard let channel = self.channels[close.connection] else { continue }
+            if close.isAfterFlush { channel.finish() } else { channel.close() }
+        }
+        if let wakeAt = actions.wakeAt {
+            self.timers.schedule(.machine, at: wakeAt) { self.assumeIsolated { $0.timerFired() } }
+        }
+        if actions.stopsListening { self.closeListeners() }
+        if actions.isFinished { self.finish() }
+        // Only now: what follows from it must be written after what was to be written here.
+        for (connection, unsentBytes) in behind where self.channels[connection] != nil {
+            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: .now))
+        }
+    }
+
+    private func timerFired() {
+        self.perform(self.machine.timerFired(now: .now))
+    }
+}

@@ -1,0 +1,151 @@
+internal import ArgumentParser
+internal import Foundation
+internal import GearclockEnvironment
+internal import Gearman
+internal import GearmanServer
+internal import Logging
+internal import UnixSignals
+
+/// A Gearman job server alone, with those options of gearmand that make sense here.
+struct JobServerCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jobserver",
+        abstract: "Run a Gearman job server, for any clients and workers.",
+        discussion: """
+            It answers as gearmand 1.1.20 does, and keeps its jobs in memory. SIGTERM or SIGINT ends it at once, and \
+            its jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is queued, \
+            and ends with its last job.
+            """)
+
+    @Option(help: ArgumentHelp("The address to listen on, or a name: all its addresses.", valueName: "host"))
+    var listen = "127.0.0.1"
+
+    @Option(help: "The port to listen on; 0: any free one.")
+    var port = GearmanServerAddress.defaultPort
+
+    @Option(help: ArgumentHelp("How many connections may wait to be accepted.", valueName: "n"))
+    var backlog = 1_024
+
+    @Option(help: ArgumentHelp("The attempts of a job, before its failure; 0: any number.", valueName: "n"))
+    var jobRetries: UInt8 = 0
+
+    @Option(help: ArgumentHelp("How many sleeping workers to wake for each job; 0: all.", valueName: "n"))
+    var workerWakeup = 0
+
+    @Flag(help: "Give a worker jobs of its functions in turn, not of the newest one first.")
+    var roundRobin = false
+
+    @Flag(help: "Send exceptions to all clients, also to those that did not ask for them.")
+    var exceptions = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What job handles start with. (default: H: and the name of the machine)", valueName: "prefix"))
+    var jobHandlePrefix: String?
+
+    @Option(help: ArgumentHelp("Look for a silent peer after so long. (default: the system's)", valueName: "seconds"))
+    var keepaliveIdle: Int?
+
+    @Option(help: ArgumentHelp("Look for it again after so long. (default: the system's)", valueName: "seconds"))
+    var keepaliveInterval: Int?
+
+    @Option(help: ArgumentHelp("Close it after so many looks. (default: the system's)", valueName: "n"))
+    var keepaliveCount: Int?
+
+    @Option(help: ArgumentHelp("The connections at one time; others wait.", valueName: "n"))
+    var maxConnections = GearmanJobServerLimits().connections
+
+    @Option(help: ArgumentHelp("All queued jobs together; others are refused.", valueName: "bytes"))
+    var maxQueuedBytes = GearmanJobServerLimits().queuedBytes
+
+    @Flag(help: "Obey the text commands 'shutdown' and 'shutdown graceful', of anybody who can connect.")
+    var allowShutdown = false
+
+    @Option(
+        help: ArgumentHelp("Append the log to this file, not to standard error.", valueName: "path"),
+        completion: .file())
+    var logFile: String?
+
+    @Option(
+        help: ArgumentHelp("Write the process id there when ready; remove it at the end.", valueName: "path"),
+        completion: .file())
+    var pidFile: String?
+
+    @Option(
+        help: ArgumentHelp("Create this file when ready; remove it at the end.", valueName: "path"),
+        completion: .file())
+    var readyFile: String?
+
+    @OptionGroup var logging: LoggingOptions
+
+    func validate() throws {
+        guard (0...65_535).contains(self.port) else { throw ValidationError("--port is 0 to 65535.") }
+        guard self.workerWakeup >= 0, self.backlog > 0, self.maxConnections > 0, self.maxQueuedBytes > 0 else {
+            throw ValidationError("--worker-wakeup is not negative; --backlog and the limits are positive.")
+        }
+        guard [self.keepaliveIdle, self.keepaliveInterval, self.keepaliveCount].allSatisfy({ $0 ?? 1 > 0 }) else {
+            throw ValidationError("The --keepalive options are positive.")
+        }
+    }
+
+    private func configuration(_ level: Logger.Level) -> GearmanJobServerConfiguration {
+        var configuration = GearmanJobServerConfiguration()
+        configuration.handlePrefix = self.jobHandlePrefix
+        configuration.jobRetries = self.jobRetries
+        configuration.workerWakeup = self.workerWakeup
+        configuration.isRoundRobin = self.roundRobin
+        configuration.sendsExceptions = self.exceptions
+        configuration.allowsShutdown = self.allowShutdown
+        configuration.verbosity = level.rawValue.uppercased()
+        configuration.limits.connections = self.maxConnections
+        configuration.limits.queuedBytes = self.maxQueuedBytes
+        return configuration
+    }
+
+    mutating func run() async throws {
+        signal(SIGPIPE, SIG_IGN)
+        let settings = try await Settings.load(
+            flags: self.logging.flags, file: self.logging.config, surroundings: .ofThisProcess)
+        if let logFile { try Terminal.appendErrors(to: logFile) }
+        Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: SystemClock())
+        let logger = Logger(label: "gearclock.jobserver")
+        self.allowManyFiles()
+        let files = try [self.pidFile, self.readyFile].compactMap { try $0.map { try ReadyFile(path: $0) } }
+        defer { for file in files { file.remove() } }
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+        let server = GearmanJobServer(
+            configuration: self.configuration(settings.logLevel.value),
+            keepAlive: GearmanKeepAlive(
+                idle: self.keepaliveIdle.map { .seconds($0) }, interval: self.keepaliveInterval.map { .seconds($0) },
+                count: self.keepaliveCount),
+            logger: logger)
+        let address: GearmanServerAddress
+        do {
+            address = try await server.start(host: self.listen, port: self.port, backlog: self.backlog)
+        } catch {
+            throw CommandFailure(.failed, "\(error)")
+        }
+        for file in files { try file.create() }
+        logger.info("Ready", metadata: ["server": "\(address)", "pid": "\(getpid())"])
+        Terminal.write("gearclock jobserver is ready (\(address))")
+        await withDiscardingTaskGroup { group in
+            group.addTask {
+                for await signal in signals {
+                    logger.info("Stopping", metadata: ["signal": "\(signal)"])
+                    if signal == .sigusr1 { await server.beginGracefulShutdown() } else { await server.stop() }
+                }
+            }
+            await server.waitUntilStopped()
+            group.cancelAll()
+        }
+        logger.info("Stopped")
+    }
+
+    /// As many connections as the system allows this process at all.
+    private func allowManyFiles() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+}

@@ -1,0 +1,66 @@
+import DispatchExecutor
+import Foundation
+import Testing
+
+/// A connection to a job server on loopback that waits for its answers: for tests that go step by step. It blocks a
+/// queue of its own, and nobody else's.
+actor BlockingConnection {
+    private nonisolated let executor = DispatchQueueExecutor(label: "test.connection")
+    nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    private let number: Int32
+    private(set) var isClosed = false
+
+    init(port: Int) throws {
+        self.number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        let result = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(self.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
+        var on: Int32 = 1
+        setsockopt(self.number, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    deinit {
+        close(self.number)
+    }
+
+    func send(_ bytes: [UInt8]) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes {
+                Foundation.send(self.number, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// What comes until it ends with these bytes, or the server closes the connection.
+    func receive(until end: [UInt8]) throws -> [UInt8] {
+        var received: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while received.count < end.count || !received.suffix(end.count).elementsEqual(end) {
+            var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
+            try #require(poll(&descriptor, 1, 10_000) == 1, "the server is silent after \(received)")
+            let count = recv(self.number, &buffer, buffer.count, 0)
+            guard count > 0 else {
+                self.isClosed = true
+                return received
+            }
+            received += buffer[..<count]
+        }
+        return received
+    }
+
+    func ask(_ line: String, end: String) throws -> String {
+        self.send(Array("\(line)\r\n".utf8))
+        return String(decoding: try self.receive(until: Array(end.utf8)), as: UTF8.self)
+    }
+}

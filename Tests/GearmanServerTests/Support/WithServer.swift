@@ -1,0 +1,24 @@
+import Gearman
+import GearmanServer
+import Logging
+
+/// Tests look at results, not at logs.
+let silentLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
+
+/// Runs a body with a job server of its own, on a free port of loopback, which has its own event loop.
+func withServer<Value: Sendable>(
+    _ configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
+    _ body: (GearmanServerAddress) async throws -> Value
+) async throws -> Value {
+    let server = GearmanJobServer(
+        configuration: configuration, eventLoop: GearmanEventLoop(label: "test.server"), logger: silentLogger)
+    let address = try await server.start(port: 0)
+    do {
+        let value = try await body(address)
+        await server.stop()
+        return value
+    } catch {
+        await server.stop()
+        throw error
+    }
+}
