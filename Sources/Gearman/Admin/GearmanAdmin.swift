@@ -12,14 +12,13 @@ public actor GearmanAdmin {
         let deadline: GearmanInstant
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private let server: GearmanServerAddress
     private let timeout: Duration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     private let logger: Logger
 
     private var channel: (any StreamChannel)?
@@ -43,21 +42,12 @@ public actor GearmanAdmin {
         server: GearmanServerAddress, eventLoop: GearmanEventLoop = .shared, logger: Logger,
         timeout: Duration = .seconds(10)
     ) {
-        self.init(
-            server: server, transport: SocketTransport(), eventLoop: eventLoop, logger: logger, timeout: timeout)
-    }
-
-    package init(
-        server: GearmanServerAddress, transport: any StreamTransport, eventLoop: GearmanEventLoop, logger: Logger,
-        timeout: Duration
-    ) {
         self.server = server
         self.timeout = timeout
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         self.logger = logger
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     /// Closes the connection. Commands under way fail.
@@ -72,7 +62,7 @@ public actor GearmanAdmin {
     /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `unsupportedReply`.
     func ask(_ command: String, answer form: AdminReplyReader.Form) async throws -> [String] {
         let lines = try await withCheckedThrowingContinuation { continuation in
-            let deadline = GearmanInstant.now.advanced(by: self.timeout)
+            let deadline = self.executor.now.advanced(by: self.timeout)
             self.commands.append(Command(continuation: continuation, deadline: deadline))
             self.reader.commandSent(answeredBy: form)
             self.send(Array("\(command)\r\n".utf8))
@@ -99,8 +89,7 @@ public actor GearmanAdmin {
         guard self.channel == nil else { return }
         self.generation += 1
         let generation = self.generation
-        let channel = self.transport.makeChannel(to: self.server, timeout: self.timeout, eventLoop: self.eventLoop) {
-            event in
+        let channel = self.eventLoop.transport.makeChannel(to: self.server, timeout: self.timeout) { event in
             self.assumeIsolated { $0.happened(event, generation: generation) }
         }
         self.channel = channel
@@ -147,7 +136,7 @@ public actor GearmanAdmin {
 
     private func timerFired() {
         guard let command = self.commands.first else { return }
-        guard GearmanInstant.now >= command.deadline else { return self.scheduleTimeout() }
+        guard self.executor.now >= command.deadline else { return self.scheduleTimeout() }
         self.fail(GearmanError(.timedOut, "\(self.server) did not answer an administrative command in time"))
     }
 

@@ -34,14 +34,13 @@ public actor GearmanClient {
         case closed
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue: whoever is on it may call the client without waiting.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     nonisolated let servers: [GearmanServerAddress]
     nonisolated let configuration: GearmanClientConfiguration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     private let logger: Logger
 
     private var state = State.running
@@ -73,18 +72,8 @@ public actor GearmanClient {
         servers: [GearmanServerAddress], configuration: GearmanClientConfiguration = GearmanClientConfiguration(),
         eventLoop: GearmanEventLoop = .shared, logger: Logger
     ) {
-        self.init(
-            servers: servers, configuration: configuration, transport: SocketTransport(), eventLoop: eventLoop,
-            logger: logger)
-    }
-
-    package init(
-        servers: [GearmanServerAddress], configuration: GearmanClientConfiguration, transport: any StreamTransport,
-        eventLoop: GearmanEventLoop, logger: Logger
-    ) {
         self.servers = servers.uniqued()
         self.configuration = configuration
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         self.logger = logger
@@ -146,7 +135,7 @@ public actor GearmanClient {
                 self.connectionWaiters[id] = ConnectionWaiter(server: server, continuation: continuation)
             }
         } onCancel: {
-            self.executor.queue.async {
+            self.executor.execute {
                 self.assumeIsolated { $0.connectionWaiters.removeValue(forKey: id)?.continuation.resume() }
             }
         }
@@ -183,7 +172,7 @@ public actor GearmanClient {
         guard self.connections[index].link.pendingBytes < StreamLimits.writeBufferFullBytes else {
             return self.refuse(jobs, GearmanError(.tooManyRequests, "Too much waits to be sent to the job server"))
         }
-        guard let actions = self.connections[index].machine?.jobsSubmitted(jobs, now: .now) else { return }
+        guard let actions = self.connections[index].machine?.jobsSubmitted(jobs, now: self.executor.now) else { return }
         self.perform(actions, at: index, isCallback: false)
     }
 
@@ -206,8 +195,8 @@ public actor GearmanClient {
         guard self.connections.isEmpty else { return }
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, transport: self.transport,
-                eventLoop: self.eventLoop, logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop,
+                logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
@@ -223,18 +212,18 @@ public actor GearmanClient {
             let server = self.connections[index].link.server
             self.connections[index].machine = ClientConnectionStateMachine(
                 configuration: self.configuration.connection(to: server))
-            self.transition(at: index) { $0.connected(now: .now) }
+            self.transition(at: index) { $0.connected(now: self.executor.now) }
         case .received(let bytes):
-            self.transition(at: index) { $0.bytesReceived(bytes, now: .now) }
+            self.transition(at: index) { $0.bytesReceived(bytes, now: self.executor.now) }
         case .progressed:
-            self.connections[index].machine?.writeProgressed(now: .now)
+            self.connections[index].machine?.writeProgressed(now: self.executor.now)
         case .drained:
             break
         case .timerFired:
             guard self.connections[index].unreadJobs.isEmpty else {
                 return self.connections[index].hasMissedTimer = true
             }
-            self.transition(at: index) { $0.timerFired(now: .now) }
+            self.transition(at: index) { $0.timerFired(now: self.executor.now) }
         case .closed(let error, let unsentBytes):
             self.setCondition(.away, at: index)
             self.connections[index].unreadJobs = []
@@ -322,7 +311,7 @@ public actor GearmanClient {
         let isScheduled = !self.undelivered.isEmpty
         self.undelivered += updates
         guard !isScheduled else { return }
-        self.executor.queue.async {
+        self.executor.execute {
             self.assumeIsolated { client in
                 let updates = client.undelivered
                 client.undelivered = []
@@ -349,7 +338,7 @@ public actor GearmanClient {
         guard self.connections[index].hasMissedTimer else { return }
         self.connections[index].hasMissedTimer = false
         // What the server sent meanwhile is read first.
-        self.connections[index].link.wake(at: .now.advanced(by: .seconds(1)))
+        self.connections[index].link.wake(at: self.executor.now.advanced(by: .seconds(1)))
     }
 
     // MARK: Closing

@@ -1,3 +1,5 @@
+internal import DispatchExecutor
+
 /// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number
 /// of `received`, `progressed` and `drained`, `closed` exactly once and last.
 package enum StreamEvent: Equatable, Sendable {
@@ -32,7 +34,8 @@ package protocol StreamChannel: Sendable {
     func close()
 }
 
-/// Opens streams. Behind a protocol, so that tests put their own in its place and another implementation can follow.
+/// Opens the streams of one event loop. Behind a protocol, so that tests put their own in its place and another
+/// implementation can follow.
 package protocol StreamTransport: Sendable {
     /// Makes a stream to a server that waits for ``StreamChannel/open()``.
     ///
@@ -40,20 +43,25 @@ package protocol StreamTransport: Sendable {
     ///   - timeout: how long connecting may take, name lookup included.
     ///   - onEvent: called on the event loop's queue.
     func makeChannel(
-        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
-        onEvent: @escaping @Sendable (StreamEvent) -> Void
+        to server: GearmanServerAddress, timeout: Duration, onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel
 }
 
 /// TCP by non-blocking sockets and dispatch sources.
-package struct SocketTransport: StreamTransport {
-    package init() {}
+struct SocketTransport: StreamTransport {
+    private let executor: DispatchQueueExecutor
+    private let resolver: AddressResolver
 
-    package func makeChannel(
-        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
-        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    init(executor: DispatchQueueExecutor) {
+        self.executor = executor
+        self.resolver = AddressResolver(executor: executor)
+    }
+
+    func makeChannel(
+        to server: GearmanServerAddress, timeout: Duration, onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel {
-        StreamConnection(server: server, timeout: timeout, eventLoop: eventLoop, onEvent: onEvent)
+        StreamConnection(
+            server: server, timeout: timeout, executor: self.executor, resolver: self.resolver, onEvent: onEvent)
     }
 }
 

@@ -28,7 +28,7 @@ extension GearmanWorker {
                 group.cancelAll()
             }
         } onCancel: {
-            self.executor.queue.async { self.assumeIsolated { $0.startDraining() } }
+            self.executor.execute { self.assumeIsolated { $0.startDraining() } }
         }
     }
 

@@ -35,14 +35,13 @@ public actor GearmanWorker {
         case closed
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue: whoever is on it may call the worker without waiting.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private nonisolated let servers: [GearmanServerAddress]
     let configuration: GearmanWorkerConfiguration
     private let eventLoop: GearmanEventLoop
-    private let transport: any StreamTransport
     let logger: Logger
 
     private var state = State.idle
@@ -69,8 +68,8 @@ public actor GearmanWorker {
         eventLoop: GearmanEventLoop = .shared, logger: Logger
     ) {
         self.init(
-            servers: servers, functions: [], configuration: configuration, transport: SocketTransport(),
-            eventLoop: eventLoop, logger: logger, onJobs: nil)
+            servers: servers, functions: [], configuration: configuration, eventLoop: eventLoop, logger: logger,
+            onJobs: nil)
     }
 
     /// A worker of the pipelined form: no task for each job. Begin with ``start()``.
@@ -79,18 +78,16 @@ public actor GearmanWorker {
     ///   call to the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
     package init(
         servers: [GearmanServerAddress], functions: [[UInt8]], configuration: GearmanWorkerConfiguration,
-        transport: any StreamTransport = SocketTransport(), eventLoop: GearmanEventLoop, logger: Logger,
-        onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+        eventLoop: GearmanEventLoop, logger: Logger, onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
     ) {
         self.servers = servers.uniqued()
         self.functions = functions.map { Function(name: $0) }
         self.configuration = configuration
-        self.transport = transport
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         self.logger = logger
         self.onJobs = onJobs
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     // MARK: Functions
@@ -125,8 +122,8 @@ public actor GearmanWorker {
         self.state = .running
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, transport: self.transport,
-                eventLoop: self.eventLoop, logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop,
+                logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
@@ -150,7 +147,7 @@ public actor GearmanWorker {
         }
         self.log(droppedReplies: dropped)
         for (index, batch) in batches.enumerated() where !batch.isEmpty {
-            self.transition(at: index) { $0.replied(batch, now: .now) }
+            self.transition(at: index) { $0.replied(batch, now: self.executor.now) }
             self.pauseIfFull(index)
         }
     }
@@ -171,15 +168,15 @@ public actor GearmanWorker {
             self.connections[index].number += 1
             self.connections[index].machine = WorkerConnectionStateMachine(
                 configuration: self.configuration.connection(functions: self.functions))
-            self.transition(at: index) { $0.connected(now: .now) }
+            self.transition(at: index) { $0.connected(now: self.executor.now) }
         case .received(let bytes):
-            self.transition(at: index) { $0.bytesReceived(bytes, now: .now) }
+            self.transition(at: index) { $0.bytesReceived(bytes, now: self.executor.now) }
         case .progressed:
-            self.connections[index].machine?.writeProgressed(now: .now)
+            self.connections[index].machine?.writeProgressed(now: self.executor.now)
         case .drained:
             self.hasSpace(at: index)
         case .timerFired:
-            self.transition(at: index) { $0.timerFired(now: .now) }
+            self.transition(at: index) { $0.timerFired(now: self.executor.now) }
         case .closed:
             self.connectionClosed(at: index)
         case .unreachable:
@@ -287,14 +284,14 @@ public actor GearmanWorker {
             self.state = .closed
         case .running:
             self.state = .draining
-            self.timers.schedule(true, at: .now.advanced(by: self.configuration.drainTimeout)) {
+            self.timers.schedule(true, at: self.executor.now.advanced(by: self.configuration.drainTimeout)) {
                 self.assumeIsolated { $0.startClosing() }
             }
             for index in self.connections.indices {
                 if self.connections[index].machine == nil {
                     self.connections[index].link.stop(afterFlush: false)
                 } else {
-                    self.transition(at: index) { $0.drainRequested(now: .now) }
+                    self.transition(at: index) { $0.drainRequested(now: self.executor.now) }
                 }
             }
             if self.openLinks == 0 { self.allStopped() }
