@@ -18,6 +18,7 @@ let package = Package(
     name: "gearclock",
     products: [
         .library(name: "Gearman", targets: ["Gearman"]),
+        .library(name: "GearmanServer", targets: ["GearmanServer"]),
         .executable(name: "gearclock", targets: ["gearclock"]),
     ],
     dependencies: [
@@ -33,6 +34,9 @@ let package = Package(
 
         // The protocol
         .target(name: "Gearman", dependencies: ["DispatchExecutor", log], swiftSettings: settings),
+
+        // A job server
+        .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -111,6 +115,9 @@ let package = Package(
         // Tests
         .testTarget(name: "TidyTests", swiftSettings: settings),
         .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .testTarget(
+            name: "GearmanServerTests", dependencies: ["DispatchExecutor", "Gearman", "GearmanServer", log],
+            swiftSettings: settings),
         .testTarget(
             name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings
         ),

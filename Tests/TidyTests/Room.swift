@@ -2,9 +2,9 @@
 enum Room: CaseIterable {
     /// The executor under every socket.
     case floor
-    /// Gearman's packets and connections: they decide.
+    /// Gearman's packets and connections, and a job server's jobs: they decide.
     case protocolMachines
-    /// Gearman's sockets and timers.
+    /// Gearman's sockets and timers, and a job server's.
     case transport
     /// Gearman's client, worker and admin client.
     case gearman
@@ -26,6 +26,9 @@ enum Room: CaseIterable {
         ("Sources/Gearman/Connection/", .protocolMachines),
         ("Sources/Gearman/Transport/", .transport),
         ("Sources/Gearman/", .gearman),
+        ("Sources/GearmanServer/Machine/", .protocolMachines),
+        ("Sources/GearmanServer/Service/", .transport),
+        ("Sources/GearmanServer/", .gearman),
         ("Sources/GearclockCore/", .core),
         ("Sources/GearclockSQLite/", .stores),
         ("Sources/GearclockMariaDB/", .stores),
@@ -62,6 +65,11 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     (
         "Sources/Gearman/",
         ["DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+    ),
+    ("Sources/GearmanServer/Machine/", ["Gearman"]),
+    (
+        "Sources/GearmanServer/",
+        ["DispatchExecutor", "Gearman", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),

@@ -50,6 +50,27 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
         }
     }
 
+    /// Whether the next byte starts no packet. In what a server receives, that is a line of the text protocol.
+    package var isAtText: Bool {
+        self.bufferedBytes > 0 && self.buffer[self.position] != 0
+    }
+
+    /// The next line, without the newline that ends it, or nil until more bytes are there. Only where ``isAtText``.
+    /// - Throws: ``GearmanPacketError/lineTooLong(limitBytes:)``: close the connection.
+    package mutating func nextLine(limitBytes: Int) throws(GearmanPacketError) -> [UInt8]? {
+        if let failure { throw failure }
+        let end = min(self.buffer.count, self.position + limitBytes)
+        guard let newline = self.buffer[self.position..<end].firstIndex(of: 0x0a) else {
+            guard self.bufferedBytes >= limitBytes else { return nil }
+            self.failure = .lineTooLong(limitBytes: limitBytes)
+            self.buffer = []
+            self.position = 0
+            throw .lineTooLong(limitBytes: limitBytes)
+        }
+        defer { self.position = newline + 1 }
+        return Array(self.buffer[self.position..<newline])
+    }
+
     private mutating func decode() throws(GearmanPacketError) -> GearmanPacket? {
         let available = self.buffer.count - self.position
         // A wrong start is told at once: the rest of its header may never come.

@@ -12,6 +12,8 @@ package enum GearmanPacketError: Error, Equatable, Sendable {
     case payloadTooLarge(GearmanPacketType, sizeBytes: Int, limitBytes: Int)
     /// The packet ends before its arguments do.
     case missingArgument(GearmanPacketType, index: Int)
+    /// A line of the text protocol has no end within the limit.
+    case lineTooLong(limitBytes: Int)
     /// To be encoded: an argument, other than the last one of a packet without data, contains a NUL.
     case nulInArgument(GearmanPacketType, index: Int)
     /// To be encoded: there are more or fewer arguments than the packet has.
@@ -31,6 +33,7 @@ extension GearmanPacketError: CustomStringConvertible {
         case .payloadTooLarge(let type, let size, let limit):
             "payload of \(type) has \(size) bytes, at most \(limit) are allowed"
         case .missingArgument(let type, let index): "\(type) ends before its argument \(index + 1) does"
+        case .lineTooLong(let limit): "a line of text does not end within \(limit) bytes"
         case .nulInArgument(let type, let index): "argument \(index + 1) of \(type) contains a NUL"
         case .wrongArgumentCount(let type, let count): "\(type) does not have \(count) arguments"
         case .unexpectedData(let type): "\(type) has no data"

@@ -1,0 +1,222 @@
+internal import Gearman
+
+/// What each packet asks for.
+extension JobServerStateMachine {
+    mutating func receive(_ packet: GearmanPacket, from slot: Int, now: JobServerTime) {
+        guard packet.magic == .request else { return self.send(.responseMagic, to: slot) }
+        switch packet.type {
+        case .submitJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
+        case .submitJobHigh: self.submit(packet, .high, isBackground: false, from: slot, now: now)
+        case .submitJobLow: self.submit(packet, .low, isBackground: false, from: slot, now: now)
+        case .submitJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
+        case .submitJobHighBackground: self.submit(packet, .high, isBackground: true, from: slot, now: now)
+        case .submitJobLowBackground: self.submit(packet, .low, isBackground: true, from: slot, now: now)
+        case .submitReduceJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
+        case .submitReduceJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
+        case .submitJobEpoch: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
+        case .getStatus: self.tellStatus(ofHandle: packet.argument(0), to: slot)
+        case .getStatusUnique: self.tellStatus(ofUnique: packet.argumentBytes(0), to: slot)
+        case .echoRequest: self.send(.echoResponse, to: slot, body: packet.body)
+        case .optionRequest: self.setOption(packet.argument(0), of: slot)
+        case .canDo: self.register(packet.argument(0), timeoutMilliseconds: 0, of: slot)
+        case .canDoTimeout:
+            self.register(packet.argument(0), timeoutMilliseconds: LeadingNumber(packet.argument(1)).value, of: slot)
+        case .cantDo:
+            if let function = self.functions.index(of: packet.argumentBytes(0)) { self.unregister(function, of: slot) }
+        case .resetAbilities: self.unregisterAll(of: slot)
+        case .setClientID:
+            self.connections[slot].clientID = Array(packet.argument(0).prefix(ProtocolLimits.clientIDSizeBytes))
+        case .preSleep: self.fellAsleep(slot)
+        case .grabJob, .grabJobUnique, .grabJobAll: self.grab(packet.type, from: slot, now: now)
+        case .workData, .workWarning: self.passOn(packet, else: .noJobForData, from: slot)
+        case .workStatus: self.reportStatus(packet, from: slot)
+        case .workComplete: self.end(packet, else: .noJobForResult, from: slot)
+        case .workException: self.end(packet, else: .noJobForException, from: slot)
+        case .workFail:
+            guard packet.argument(0).count <= ProtocolLimits.handleSizeBytes else {
+                return self.send(.handleTooLarge, to: slot)
+            }
+            self.end(packet, else: .noJobForResult, from: slot)
+        case .submitJobSchedule, .allYours, .unused, .noop, .jobCreated, .noJob, .jobAssign, .echoResponse, .error,
+            .statusResponse, .optionResponse, .jobAssignUnique, .jobAssignAll, .statusResponseUnique:
+            self.send(.unexpectedCommand, to: slot)
+        }
+    }
+
+    // MARK: Clients
+
+    private mutating func submit(
+        _ packet: GearmanPacket, _ priority: JobPriority, isBackground: Bool, from slot: Int, now: JobServerTime
+    ) {
+        var dueAt: Int64?
+        if packet.type == .submitJobEpoch {
+            let seconds = LeadingNumber(packet.argument(2))
+            guard !seconds.isOverflow else { return self.send(.timeTooLarge, to: slot) }
+            let (nanoseconds, isBeyond) = seconds.value.multipliedReportingOverflow(by: 1_000_000_000)
+            let moment = isBeyond ? (seconds.value < 0 ? .min : .max) : nanoseconds
+            if moment > now.wallNanoseconds { dueAt = moment }
+        }
+        let isReduce = packet.type == .submitReduceJob || packet.type == .submitReduceJobBackground
+        let unique = packet.argumentBytes(1)
+        guard unique.count <= ProtocolLimits.uniqueSizeBytes else { return self.send(.uniqueTooLarge, to: slot) }
+        guard let function = self.function(named: packet.argument(0), for: slot) else {
+            return self.send(.queueFull, to: slot)
+        }
+        let workload = packet.dataBytes
+        guard self.hasRoom(forBytes: workload.count) else { return self.send(.queueFull, to: slot) }
+        let key = UniqueKey(unique: unique, workload: workload)
+        let client = isBackground ? nil : self.connections[slot].id
+        if let key, let job = self.jobs.slot(function: function, key: key) {
+            self.join(job, client: client)
+            return self.send(.jobCreated, to: slot, self.handle(self.jobs[job].number))
+        }
+        let limit = self.functions[function].queueLimits[priority]
+        guard limit == 0 || self.functions[function].total < limit else { return self.send(.queueFull, to: slot) }
+        self.lastNumber += 1
+        var job = ServedJob(
+            number: self.lastNumber, function: function, priority: priority, unique: unique,
+            reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
+            place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
+        job.client = client
+        self.send(.jobCreated, to: slot, self.handle(job.number))
+        let place = self.jobs.insert(job, key: key)
+        if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
+    }
+
+    private mutating func join(_ job: JobSlot, client: ConnectionID?) {
+        if let client { self.jobs.addClient(client, to: job) } else { self.jobs[job].isBackground = true }
+        // A running job that was cancelled, or left by everybody, is wanted again.
+        self.jobs[job].isCancelled = false
+    }
+
+    private mutating func hasRoom(forBytes count: Int) -> Bool {
+        let limit = self.configuration.limits.queuedBytes
+        if self.jobs.sizeBytes + count > limit { self.dropUnwanted() }
+        return self.jobs.sizeBytes + count <= limit
+    }
+
+    /// - Returns: nil if there are too many functions.
+    mutating func function(named name: ArraySlice<UInt8>, for slot: Int) -> Int? {
+        let last = self.connections[slot].lastFunction
+        if self.functions.isNamed(name, at: last) { return last }
+        let name = Array(name)
+        guard let index = self.functions.index(of: name) ?? self.createFunction(named: name) else { return nil }
+        self.connections[slot].lastFunction = index
+        return index
+    }
+
+    /// - Returns: nil if there are too many functions.
+    mutating func createFunction(named name: [UInt8]) -> Int? {
+        if self.functions.count >= self.configuration.limits.functions { self.functions.removeUnused() }
+        guard self.functions.count < self.configuration.limits.functions else { return nil }
+        return self.functions.insert(name: name)
+    }
+
+    private mutating func tellStatus(ofHandle handle: ArraySlice<UInt8>, to slot: Int) {
+        // gearmand prints it as a text of C.
+        let shown = Array(handle.prefix { $0 != 0 })
+        guard let job = self.job(handle: handle).map({ self.jobs[$0] }) else {
+            return self.send(.statusResponse, to: slot, shown, [0x30], [0x30], [0x30], [0x30])
+        }
+        self.send(
+            .statusResponse, to: slot, shown, [0x31], [job.isRunning ? 0x31 : 0x30], .decimal(job.numerator),
+            .decimal(job.denominator))
+    }
+
+    private mutating func tellStatus(ofUnique unique: [UInt8], to slot: Int) {
+        let unique = Array(unique.prefix { $0 != 0 })
+        guard let place = self.jobs.slot(unique: unique) else {
+            return self.send(.statusResponseUnique, to: slot, unique, [0x30], [0x30], [0x30], [0x30], [0x30])
+        }
+        let job = self.jobs[place]
+        self.send(
+            .statusResponseUnique, to: slot, unique, [0x31], [job.isRunning ? 0x31 : 0x30], .decimal(job.numerator),
+            .decimal(job.denominator), .decimal(self.clients(of: place).count))
+    }
+
+    private mutating func setOption(_ option: ArraySlice<UInt8>, of slot: Int) {
+        guard option.lowercaseWord == "exceptions" else { return self.send(.unknownOption, to: slot) }
+        self.connections[slot].sendsExceptions = true
+        self.send(.optionResponse, to: slot, Array(option))
+    }
+
+    // MARK: Workers
+
+    private mutating func register(_ name: ArraySlice<UInt8>, timeoutMilliseconds: Int64, of slot: Int) {
+        guard self.connections[slot].registrations.count < self.configuration.limits.registrations,
+            let function = self.function(named: name, for: slot)
+        else { return self.close(slot, isAfterFlush: true) }
+        self.connections[slot].registrations.append(
+            ServedConnection.Registration(
+                function: function,
+                timeoutMilliseconds: timeoutMilliseconds <= 0
+                    ? 0 : max(timeoutMilliseconds, ProtocolLimits.shortestTimeoutMilliseconds)))
+        self.functions[function].workers.append(self.connections[slot].id)
+        if self.connections[slot].isWakeable { self.functions[function].sleepers += 1 }
+    }
+
+    private mutating func grab(_ type: GearmanPacketType, from slot: Int, now: JobServerTime) {
+        self.setSleeping(false, slot)
+        guard let place = self.take(for: slot, now: now) else { return self.send(.noJob, to: slot) }
+        let job = self.jobs[place]
+        let handle = self.handle(job.number)
+        let function = self.functions[job.function].name
+        if type == .grabJob {
+            self.send(.jobAssign, to: slot, handle, function, data: job.workload)
+        } else if type == .grabJobAll, !job.reducer.isEmpty {
+            self.send(.jobAssignAll, to: slot, handle, function, job.unique, job.reducer, data: job.workload)
+        } else {
+            self.send(.jobAssignUnique, to: slot, handle, function, job.unique, data: job.workload)
+        }
+    }
+
+    /// The job of this handle, if this connection has it in hand.
+    private func jobInHand(_ handle: ArraySlice<UInt8>, of slot: Int) -> JobSlot? {
+        guard let job = self.job(handle: handle), self.jobs[job].place == .running(on: self.connections[slot].id)
+        else { return nil }
+        return job
+    }
+
+    private mutating func passOn(_ packet: GearmanPacket, else error: ServerError, from slot: Int) {
+        guard let job = self.jobInHand(packet.argument(0), of: slot) else { return self.send(error, to: slot) }
+        for client in self.clients(of: job) { self.send(packet.type, to: client.slot, body: self.completed(packet)) }
+    }
+
+    private mutating func reportStatus(_ packet: GearmanPacket, from slot: Int) {
+        if let job = self.jobInHand(packet.argument(0), of: slot) {
+            self.jobs[job].numerator = UInt32(truncatingIfNeeded: LeadingNumber(packet.argument(1)).value)
+            self.jobs[job].denominator = UInt32(truncatingIfNeeded: LeadingNumber(packet.argument(2)).value)
+        }
+        self.passOn(packet, else: .noJobForResult, from: slot)
+    }
+
+    /// The worker has said the last word about a job.
+    private mutating func end(_ packet: GearmanPacket, else error: ServerError, from slot: Int) {
+        guard let job = self.jobInHand(packet.argument(0), of: slot) else { return self.send(error, to: slot) }
+        for client in self.clients(of: job) {
+            if packet.type == .workException, !self.connections[client.slot].sendsExceptions {
+                // gearmand puts a NUL behind the handle here, and then its own library does not understand it.
+                self.send(.workFail, to: client.slot, self.handle(self.jobs[job].number))
+            } else {
+                self.send(packet.type, to: client.slot, body: self.completed(packet))
+            }
+        }
+        self.remove(job)
+    }
+
+    /// What clients are told. Perl's library leaves out the NUL behind the handle if there is no result; a client could
+    /// not read that.
+    private func completed(_ packet: GearmanPacket) -> ArraySlice<UInt8> {
+        guard packet.type.definition.hasData, packet.argument(0).count == packet.body.count else { return packet.body }
+        return packet.body + [0]
+    }
+}
+
+extension ServedJob {
+    var isRunning: Bool {
+        switch self.place {
+        case .running: true
+        case .scheduled, .queued: false
+        }
+    }
+}

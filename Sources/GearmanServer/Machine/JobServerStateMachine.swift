@@ -1,0 +1,282 @@
+package import Gearman
+
+/// A whole job server, between the bytes of its connections: it decides what gearmand 1.1.20 would answer. It performs
+/// nothing; `GearmanJobServer` does.
+///
+/// It differs from gearmand where gearmand's answer is a bug that costs jobs or connections. A client that joins an
+/// abandoned job revives it; a cancelled one is joined by nobody. A background submission that joins a job keeps it.
+/// Each running job has a timeout of its own. A job of SUBMIT_JOB_EPOCH wakes a worker when it is due, and delays no
+/// other one. Each request that makes sense has an answer, and one that makes none closes the connection at once.
+package struct JobServerStateMachine: Equatable, Sendable {
+    private enum State: Equatable {
+        /// Can transition to:
+        ///   - `draining` when a graceful stop is asked for,
+        ///   - `stopped` when a stop is.
+        case running
+        /// No new connections; it ends with its last job.
+        /// Can transition to:
+        ///   - `stopped` when there are no jobs, or a stop is asked for.
+        case draining
+        /// The caller was told to close everything.
+        case stopped
+    }
+
+    /// While a job waits for its time, the wall clock is looked at this often: it may be set.
+    private static let wallClockInterval: Duration = .seconds(1)
+
+    let configuration: GearmanJobServerConfiguration
+    let handlePrefix: [UInt8]
+    let processID: Int32
+    private let limits: GearmanLimits
+    private var state = State.running
+    var connections: [ServedConnection] = []
+    private var freeConnections: [Int] = []
+    var functions = FunctionTable()
+    var jobs = JobTable()
+    var lastNumber: UInt64 = 0
+    /// Scheduled jobs, by the wall clock.
+    var dueTimes = JobTimers()
+    var scheduledCount = 0
+    /// Running jobs that have a timeout, by the monotonic clock.
+    var deadlines = JobTimers()
+    var deadlineCount = 0
+    /// Whether a connection was closed, or a job cancelled, since all jobs were looked through.
+    var mayHaveUnwanted = false
+    /// The connections that have output.
+    private var touched: [Int] = []
+    private var closes: [JobServerActions.Close] = []
+    private var stopsListening = false
+    private var timerSetFor: GearmanInstant?
+
+    /// - Parameter processID: what the text command `getpid` answers.
+    package init(configuration: GearmanJobServerConfiguration, processID: Int32 = 0) {
+        self.configuration = configuration
+        self.handlePrefix = Array("\(configuration.handlePrefix ?? "H:localhost"):".utf8)
+        self.processID = processID
+        self.limits = GearmanLimits(payloadSizeBytes: configuration.limits.payloadSizeBytes)
+    }
+
+    // MARK: Events
+
+    /// Whether one more connection may be opened. Before it is, leave it in the listener's queue.
+    package var hasRoom: Bool {
+        switch self.state {
+        case .running: self.connectionCount < self.configuration.limits.connections
+        case .draining, .stopped: false
+        }
+    }
+
+    /// The connections whose end was not reported.
+    package var connectionCount: Int { self.connections.count - self.freeConnections.count }
+
+    /// A connection was accepted.
+    /// - Parameters:
+    ///   - descriptor: its number, for the text command `workers`.
+    ///   - host: the peer's address, for the same.
+    package mutating func connectionOpened(descriptor: Int32, host: String) -> ConnectionID {
+        let slot = self.freeConnections.popLast() ?? self.connections.count
+        let generation = slot < self.connections.count ? self.connections[slot].id.generation &+ 1 : 0
+        let connection = ServedConnection(
+            id: ConnectionID(slot: slot, generation: generation), descriptor: descriptor, host: host,
+            limits: self.limits, sendsExceptions: self.configuration.sendsExceptions)
+        if slot < self.connections.count {
+            self.connections[slot] = connection
+        } else {
+            self.connections.append(connection)
+        }
+        return connection.id
+    }
+
+    /// Bytes came.
+    package mutating func bytesReceived(
+        _ bytes: [UInt8], from connection: ConnectionID, now: JobServerTime
+    ) -> JobServerActions {
+        self.advance(now)
+        if self.isOpen(connection) {
+            self.connections[connection.slot].decoder.append(bytes)
+            self.serve(connection.slot, now: now)
+        }
+        return self.finish(now)
+    }
+
+    /// Packets came. For a caller that carries packets instead of bytes.
+    package mutating func packetsReceived(
+        _ packets: [GearmanPacket], from connection: ConnectionID, now: JobServerTime
+    ) -> JobServerActions {
+        self.advance(now)
+        for packet in packets where self.isOpen(connection) {
+            self.receive(packet, from: connection.slot, now: now)
+        }
+        return self.finish(now)
+    }
+
+    /// More waits for the connection than `StreamLimits.writeBufferHighBytes`.
+    package mutating func connectionFellBehind(
+        _ connection: ConnectionID, unsentBytes: Int, now: JobServerTime
+    ) -> JobServerActions {
+        self.advance(now)
+        if self.isOpen(connection) {
+            self.connections[connection.slot].isBehind = true
+            if unsentBytes > self.configuration.limits.unsentBytes {
+                self.close(connection.slot, isAfterFlush: false)
+            }
+        }
+        return self.finish(now)
+    }
+
+    /// Nothing waits any more for a connection that had fallen behind.
+    package mutating func connectionCaughtUp(_ connection: ConnectionID, now: JobServerTime) -> JobServerActions {
+        self.advance(now)
+        if self.isOpen(connection) {
+            self.connections[connection.slot].isBehind = false
+            self.serve(connection.slot, now: now)
+        }
+        return self.finish(now)
+    }
+
+    /// The connection is closed, whoever wanted it. Its name must not be used again.
+    package mutating func connectionClosed(_ connection: ConnectionID, now: JobServerTime) -> JobServerActions {
+        self.advance(now)
+        switch self.connections[connection.slot].state {
+        case .open: self.release(connection.slot)
+        case .closing: break
+        case .closed: preconditionFailure("A connection is closed once")
+        }
+        let slot = connection.slot
+        let old = self.connections[slot]
+        self.connections[slot] = ServedConnection(
+            id: old.id, descriptor: -1, host: "", limits: self.limits, sendsExceptions: false)
+        self.connections[slot].state = .closed
+        self.freeConnections.append(slot)
+        return self.finish(now)
+    }
+
+    /// The time asked for by ``JobServerActions/wakeAt`` has come. A late timer does no harm.
+    package mutating func timerFired(now: JobServerTime) -> JobServerActions {
+        self.timerSetFor = nil
+        self.advance(now)
+        return self.finish(now)
+    }
+
+    /// Somebody wants the server to end: at once, or gracefully, with its last job.
+    package mutating func shutdownRequested(isGraceful: Bool, now: JobServerTime) -> JobServerActions {
+        self.shutDown(isGraceful: isGraceful)
+        return self.finish(now)
+    }
+
+    // MARK: Inside of an event
+
+    mutating func shutDown(isGraceful: Bool) {
+        switch self.state {
+        case .running:
+            self.stopsListening = true
+            self.state = isGraceful ? .draining : .stopped
+        case .draining:
+            if !isGraceful { self.state = .stopped }
+        case .stopped: break
+        }
+    }
+
+    /// Whether it is the connection that was meant, and still there.
+    func isOpen(_ connection: ConnectionID) -> Bool {
+        guard self.connections[connection.slot].id == connection else { return false }
+        switch self.connections[connection.slot].state {
+        case .open: return true
+        case .closing, .closed: return false
+        }
+    }
+
+    /// Does what a connection asks for, as far as it reads its answers.
+    private mutating func serve(_ slot: Int, now: JobServerTime) {
+        let connection = self.connections[slot].id
+        do {
+            while self.isOpen(connection), !self.connections[slot].isBehind {
+                if self.connections[slot].decoder.isAtText {
+                    guard
+                        let line = try self.connections[slot].decoder.nextLine(
+                            limitBytes: ProtocolLimits.lineSizeBytes)
+                    else { break }
+                    self.receive(line: line, from: slot)
+                } else {
+                    guard let packet = try self.connections[slot].decoder.next() else { break }
+                    self.receive(packet, from: slot, now: now)
+                }
+                if self.connections[slot].output.count >= StreamLimits.writeBufferHighBytes {
+                    self.connections[slot].isBehind = true
+                }
+            }
+        } catch {
+            self.close(slot, isAfterFlush: true)
+        }
+    }
+
+    /// Lets happen what the clocks say.
+    private mutating func advance(_ now: JobServerTime) {
+        while let entry = self.dueTimes.first, entry.nanoseconds <= now.wallNanoseconds {
+            self.dueTimes.popFirst()
+            if self.jobs.isScheduled(entry) { self.becameDue(entry.slot) }
+        }
+        while let entry = self.deadlines.first, entry.nanoseconds <= now.monotonic.nanoseconds {
+            self.deadlines.popFirst()
+            if self.jobs.hasDeadline(entry) { self.attemptLost(entry.slot) }
+        }
+    }
+
+    mutating func touch(_ slot: Int) {
+        if self.connections[slot].output.isEmpty { self.touched.append(slot) }
+    }
+
+    mutating func close(_ slot: Int, isAfterFlush: Bool) {
+        self.release(slot)
+        self.connections[slot].state = .closing
+        self.closes.append(
+            JobServerActions.Close(connection: self.connections[slot].id, isAfterFlush: isAfterFlush))
+    }
+
+    /// The end of each event: what is to be written goes as one, and the timer is set.
+    private mutating func finish(_ now: JobServerTime) -> JobServerActions {
+        var actions = JobServerActions()
+        for slot in self.touched {
+            let output = self.connections[slot].output
+            self.connections[slot].output = []
+            guard !output.isEmpty else { continue }
+            actions.writes.append(JobServerActions.Write(connection: self.connections[slot].id, bytes: output))
+        }
+        self.touched.removeAll(keepingCapacity: true)
+        actions.closes = self.closes
+        self.closes = []
+        switch self.state {
+        case .running: break
+        case .draining:
+            guard self.jobs.count == 0 else { break }
+            self.state = .stopped
+            actions.isFinished = true
+        case .stopped: actions.isFinished = true
+        }
+        actions.stopsListening = self.stopsListening
+        self.stopsListening = false
+        if let next = self.nextWake(now), self.timerSetFor.map({ next < $0 }) ?? true {
+            self.timerSetFor = next
+            actions.wakeAt = next
+        }
+        self.checkInvariants()
+        return actions
+    }
+
+    private func nextWake(_ now: JobServerTime) -> GearmanInstant? {
+        let deadline = self.deadlines.first.map { GearmanInstant(nanoseconds: $0.nanoseconds) }
+        guard let entry = self.dueTimes.first else { return deadline }
+        let (wait, isOverflow) = entry.nanoseconds.subtractingReportingOverflow(now.wallNanoseconds)
+        let patience = min(.nanoseconds(isOverflow ? .max : max(wait, 0)), Self.wallClockInterval)
+        let look = now.monotonic.advanced(by: patience)
+        return deadline.map { min($0, look) } ?? look
+    }
+
+    /// How much is kept for the clocks, dead entries included.
+    package var timerCount: Int { self.dueTimes.count + self.deadlines.count }
+
+    private func checkInvariants() {
+        precondition(self.scheduledCount >= 0 && self.deadlineCount >= 0, "More timers ended than began")
+        precondition(self.jobs.sizeBytes >= 0, "More was removed than was queued")
+    }
+}
