@@ -43,8 +43,9 @@ struct ClusterAuditor {
         case .failure(.outcomeUnknown)?, .success?: self.counts.late += 1
         }
         switch (writeSet.request, writeSet.answer) {
-        case (.insert(let tasks, _), .inserted(let outcomes)):
+        case (.insert(let tasks, let express, _), .inserted(let outcomes)):
             for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted {
+                if let express, express.takes(task) { self.storedClaimed(task, express) }
                 if truth.records[task.id] != nil { self.fail("Task \(task.id.short) is stored twice") }
                 if self.firstInsert[task.id] == nil {
                     self.firstInsert[task.id] = self.ordered
@@ -100,8 +101,11 @@ struct ClusterAuditor {
         _ swarm: ClusterSwarm
     ) {
         switch (call.request, answer) {
-        case (.insert(let tasks, let demand), .inserted):
+        case (.insert(let tasks, let express, let demand), .inserted(let outcomes)):
             self.check(tasks, on: nodes, needed: swarm.copies.needed(demand), galera)
+            for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted {
+                if let express, express.takes(task) { self.check(number, task, express) }
+            }
         case (.claim, .claimed(let tasks)):
             for task in tasks {
                 let attempt = Attempt(id: task.id, attempt: task.claim.attempt)
@@ -142,6 +146,23 @@ struct ClusterAuditor {
             }
         default:
             break
+        }
+    }
+
+    /// A task was stored by the express lane, as its owner's. Stored again after its end it has a second first attempt.
+    private mutating func storedClaimed(_ task: TaskDefinition, _ express: ExpressClaim) {
+        self.counts.expressClaims += 1
+        self.claimants[Attempt(id: task.id, attempt: 1)] = express.owner
+    }
+
+    /// Whoever is told that his task was inserted runs it.
+    private mutating func check(_ call: Int, _ task: TaskDefinition, _ express: ExpressClaim) {
+        let attempt = Attempt(id: task.id, attempt: 1)
+        if self.claimants[attempt] != express.owner {
+            self.fail("Call \(call) has a task of the express lane, \(task.id.short), that it does not hold")
+        }
+        if !self.reported.insert(attempt).inserted {
+            self.fail("Call \(call) is told that \(task.id.short) is its own, and so was another")
         }
     }
 
