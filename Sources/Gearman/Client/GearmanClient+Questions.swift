@@ -96,7 +96,8 @@ extension GearmanClient {
             }
             self.questions.answered(unanswerable)
             for (index, batch) in batches.enumerated() where !batch.isEmpty {
-                guard let actions = self.connections[index].machine?.questionsAsked(batch, now: self.executor.now) else { continue }
+                guard let actions = self.connections[index].machine?.questionsAsked(batch, now: self.executor.now)
+                else { continue }
                 self.perform(actions, at: index, isCallback: false)
             }
         }

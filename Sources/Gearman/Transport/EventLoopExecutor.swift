@@ -3,13 +3,14 @@ internal import DispatchExecutor
 
 /// What an event loop runs on: one thing after the other, with a clock and timers.
 ///
-/// A dispatch queue, unless the event loop is given another one, which then decides what time it is and what comes next.
+/// A dispatch queue, unless the event loop is given another one, which then decides what time it is and what comes
+/// next.
 package protocol EventLoopExecutor: SerialExecutor {
     /// The time by which the timers go.
     var now: GearmanInstant { get }
 
-    /// Calls a synchronous function in a turn of its own, from anywhere, after what waits already; it may enter an actor
-    /// of this executor by `assumeIsolated`.
+    /// Calls a synchronous function in a turn of its own, from anywhere, after what waits already; it may enter an
+    /// actor of this executor by `assumeIsolated`.
     func execute(_ body: @escaping @Sendable () -> Void)
 
     /// Makes a timer that is not set.

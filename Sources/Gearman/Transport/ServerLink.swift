@@ -73,7 +73,9 @@ actor ServerLink {
     nonisolated func pauseReading() { self.assumeIsolated { $0.channel?.pauseReading() } }
     nonisolated func resumeReading() { self.assumeIsolated { $0.channel?.resumeReading() } }
     /// The server answered: the connection counts as a success.
-    nonisolated func becameReady() { self.assumeIsolated { $0.perform($0.reconnect.becameReady(now: self.executor.now)) } }
+    nonisolated func becameReady() {
+        self.assumeIsolated { $0.perform($0.reconnect.becameReady(now: self.executor.now)) }
+    }
     /// Report ``ServerLinkEvent/timerFired`` then, in place of an earlier wish.
     nonisolated func wake(at instant: GearmanInstant) { self.assumeIsolated { $0.scheduleWake(at: instant) } }
     /// Close the connection because of this; it is opened again later.

@@ -38,7 +38,8 @@ extension Swarm {
     /// due and stored, in microseconds; `nil` in other worlds.
     var latenessBound: Int64? {
         guard self.isCalm else { return nil }
-        let clocks = 2 * self.clockLimit
+        // Ours and those of the database's nodes, of which the slowest decides; it was measured a while ago.
+        let clocks = 4 * self.clockLimit
         if self.faults[Fault.killNode.rawValue] > 0 { return clocks + 2 * self.wayToJob + self.takeover }
         // Who stops gives back what it has not started. Controllers that are going defer, and dispatchers pause then.
         if self.faults[Fault.stopNode.rawValue] > 0 {

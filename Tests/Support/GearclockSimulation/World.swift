@@ -23,9 +23,9 @@ struct World {
     /// True time, in microseconds since the start.
     var time: Int64 = 0
     var phase = Phase.faults
-    var queue = EventQueue()
+    var queue = EventQueue<Event>()
     var ledger: Ledger
-    var store = SimulatedStore()
+    var store: SimulatedStore
     var nodes: [Node] = []
     var servers: [SimulatedJobServer] = []
     var targets: [Target] = []
@@ -67,6 +67,7 @@ struct World {
         self.trace = trace
         self.ledger = Ledger(
             clockPlay: .microseconds(2 * swarm.clockLimit),
+        self.store = SimulatedStore(seed: seed, clockLimit: swarm.clockLimit)
             latenessBound: swarm.latenessBound.map { .microseconds($0) },
             idleBound: swarm.idleBound.map { .microseconds($0) },
             stalledFunction: swarm.stalledFunction.map { World.functionName($0) },
