@@ -67,7 +67,9 @@ extension Swarm {
         let dispatchers = self.nodes.count { !$0.isDisjoint(with: [.dispatcher, .intake]) }
         let handOvers = dispatchers * self.dispatcher.handOversAtOnce
         let rounds = 1 + handOvers / (2 * self.nodes.count { $0.contains(.controller) })
-        return 3 * store + self.longestPoll + Int64(2 * rounds + 6) * network
+        // By bytes a worker is woken before it asks for a job.
+        let hops = Int64(2 * rounds + 6) * (self.isWired ? 3 : 1)
+        return 3 * store + self.longestPoll + hops * network
     }
 
     /// How long a dispatcher rests between two polls: longer where they take long.
