@@ -13,17 +13,20 @@ let settings: [SwiftSetting] = [
 ]
 
 let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
 
 let package = Package(
     name: "gearclock",
     products: [
         .library(name: "Gearman", targets: ["Gearman"]),
         .library(name: "GearmanServer", targets: ["GearmanServer"]),
+        .library(name: "GearmanTLS", targets: ["GearmanTLS"]),
         .executable(name: "gearclock", targets: ["gearclock"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -33,7 +36,10 @@ let package = Package(
         .target(name: "DispatchExecutor", swiftSettings: settings),
 
         // The protocol
-        .target(name: "Gearman", dependencies: ["DispatchExecutor", log], swiftSettings: settings),
+        .target(name: "Gearman", dependencies: ["DispatchExecutor", log, metrics], swiftSettings: settings),
+        .systemLibrary(name: "COpenSSL"),
+        .target(
+            name: "GearmanTLS", dependencies: ["COpenSSL", "DispatchExecutor", "Gearman"], swiftSettings: settings),
 
         // A job server
         .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
@@ -107,7 +113,8 @@ let package = Package(
         .executableTarget(
             name: "gearclock-bench",
             dependencies: [
-                "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite", "Gearman", log,
+                "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB", "GearclockSQLite",
+                "Gearman", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
@@ -118,7 +125,13 @@ let package = Package(
 
         // Tests
         .testTarget(name: "TidyTests", swiftSettings: settings),
-        .testTarget(name: "GearmanTests", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .testTarget(
+            name: "GearmanTests",
+            dependencies: [
+                "DispatchExecutor", "Gearman", "GearmanTLS", log,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
+            swiftSettings: settings),
         .testTarget(
             name: "GearmanServerTests", dependencies: ["DispatchExecutor", "Gearman", "GearmanServer", log],
             swiftSettings: settings),

@@ -63,6 +63,7 @@ everything() {
     step "Build" build_everything
     # Nothing that follows means anything without it.
     ((failed == 0)) || { summary; exit 1; }
+    step "The library in another package (Scripts/embedding)" Scripts/embedding
     swift_tests
     galera_tests
     step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation

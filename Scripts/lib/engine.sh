@@ -135,17 +135,38 @@ engine_dispatchers() {
     daemon controller2 controller
     for count in 1 2 3; do
         fill --tasks "$1" --function bench_drain --due-in=-10 --over 1
-        before=$(galera_conflicts)
         bench drain --tasks "$1" --function bench_drain --gearman "$gearman" >"$ENGINE/drain" &
         drain=$!
         for ((n = 1; n <= count; n++)); do daemon "dispatcher$n" dispatcher; done
         wait $drain
         rate=$(grep -oE '[0-9]+' "$ENGINE/drain")
+        # They know each other by now: a steady state.
+        fill --tasks "$1" --function bench_drain --due-in=8 --over 1
+        before=$(galera_conflicts)
+        bench drain --tasks "$1" --function bench_drain --gearman "$gearman" >/dev/null
         conflicts=$(($(galera_conflicts) - before))
         for ((n = 1; n <= count; n++)); do kill "${pid[dispatcher$n]}" && wait "${pid[dispatcher$n]}"; done
         awk -v count="$count" -v rate="$rate" -v first="${first:=$rate}" -v conflicts="$conflicts" -v tasks="$1" '
             BEGIN { printf "%d dispatchers: %d tasks/s, %.2f times one; %d conflicts, %.2f for each 1,000 tasks claimed\n",
                 count, rate, rate / first, conflicts, conflicts * 1000 / tasks }'
+    done
+}
+
+# COUNT: tasks of a function of which one job may be in flight, with one controller and with three.
+engine_limits() {
+    local controllers n rate first=
+    daemon worker worker
+    daemon dispatcher dispatcher
+    "$PROGRAMS/gearclock" limits bench_drain --in-flight 1 --gearman "$gearman" >/dev/null
+    for controllers in 1 3; do
+        for ((n = 1; n <= controllers; n++)); do daemon "controller$n" controller; done
+        # Until they know each other, and those of before are known to have gone.
+        sleep 5
+        fill --tasks "$1" --function bench_drain --due-in=-10 --over 1
+        rate=$(bench drain --tasks "$1" --function bench_drain --gearman "$gearman" | grep -oE '[0-9]+')
+        for ((n = 1; n <= controllers; n++)); do kill "${pid[controller$n]}" && wait "${pid[controller$n]}"; done
+        awk -v controllers="$controllers" -v rate="$rate" -v first="${first:=$rate}" '
+            BEGIN { printf "%d controllers: %d tasks/s, %.2f times one\n", controllers, rate, rate / first }'
     done
 }
 

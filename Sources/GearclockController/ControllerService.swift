@@ -20,7 +20,10 @@ package actor ControllerService: TaskHandOver {
     private let client: GearmanClient
     let administrators: [GearmanAdmin]
     private let work = StructuredWork()
-    private var worker: GearmanWorker?
+    /// By number. The first one takes what any controller may start, another one what those may that have a part of its
+    /// limit.
+    private var workers: [Int: GearmanWorker] = [:]
+    private var nextWorker = 0
     var machine: ControllerStateMachine
     var random: SeededGenerator
     private var wakeUp = WakeUp()
@@ -31,8 +34,8 @@ package actor ControllerService: TaskHandOver {
     private var joinable: (unique: [UInt8], server: GearmanServerAddress)?
 
     /// - Parameters:
-    ///   - handOverFunction: the Gearman function by which dispatchers, and other controllers, reach it through the job
-    ///     servers; `nil`: they reach it by ``handOver(_:)`` only.
+    ///   - handOverFunction: the Gearman function by which dispatchers reach it through the job servers; `nil`: they
+    ///     reach it by ``handOver(_:in:)`` only.
     ///   - drainTimeout: how long a graceful stop waits for jobs that run. Default 30 s.
     package init(
         store: any TaskStore, servers: [GearmanServerAddress], handOverFunction: String?,
@@ -59,22 +62,36 @@ package actor ControllerService: TaskHandOver {
         await self.client.onEvents { [weak self] updates in self?.assumeIsolated { $0.jobEvents(updates) } }
         await self.client.start([])  // so that it is connected before the first task comes
         self.perform(self.machine.started(now: self.environment.now))
-        if let handOverFunction {
-            var configuration = GearmanWorkerConfiguration()
-            configuration.concurrency = 4
-            let worker = GearmanWorker(
-                servers: self.servers, functions: [Array(handOverFunction.utf8)],
-                configuration: configuration, eventLoop: self.eventLoop,
-                logger: self.environment.logger,
-                onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs) } })
-            self.worker = worker
-            await worker.start()
-        }
+        if let handOverFunction { self.startWorker([handOverFunction]) }
         self.work.add { await self.publish() }
         await self.work.run()
-        await self.worker?.close()
+        for worker in self.workers.values { await worker.close() }
         await self.client.close()
         for administrator in self.administrators { await administrator.close() }
+    }
+
+    private func startWorker(_ functions: [String]) {
+        var configuration = GearmanWorkerConfiguration()
+        configuration.concurrency = 4
+        let number = self.nextWorker
+        self.nextWorker += 1
+        let worker = GearmanWorker(
+            servers: self.servers, functions: functions.map { Array($0.utf8) }, configuration: configuration,
+            eventLoop: self.eventLoop, logger: self.environment.logger,
+            onJobs: { [weak self] jobs in self?.assumeIsolated { $0.handOverJobs(jobs, to: number) } })
+        self.workers[number] = worker
+        worker.assumeIsolated { $0.start() }
+    }
+
+    /// Takes what belongs to these lanes, and no longer to others. What is on its way to the old worker comes to
+    /// whoever takes it now, perhaps once more to this controller.
+    private func serve(_ lanes: [Lane]) {
+        guard let handOverFunction else { return }
+        for (number, worker) in self.workers where number > 0 {
+            self.workers[number] = nil
+            self.work.add { await worker.close() }
+        }
+        if !lanes.isEmpty { self.startWorker(lanes.map { HandOverCodec.function(handOverFunction, in: $0) }) }
     }
 
     /// Accepts nothing more and waits for the jobs that run, then ``run()`` returns.
@@ -124,35 +141,15 @@ package actor ControllerService: TaskHandOver {
     // MARK: - Tasks come in
 
     package func handOver(
-        _ tasks: [ClaimedTask]
+        _ tasks: [ClaimedTask], in lane: Lane?
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         let (answers, actions) = self.accept(tasks)
         self.perform(actions)
-        let elsewhere = tasks.indices.filter {
-            answers[$0] == .deferredFunction && self.machine.isElsewhere(tasks[$0].definition.function)
-        }
-        return .success(elsewhere.isEmpty ? answers : await self.handOn(tasks, elsewhere, answers))
+        return .success(answers)
     }
 
-    /// A dispatcher in this process knows no other controller, but these tasks only others may start.
-    private func handOn(
-        _ tasks: [ClaimedTask], _ elsewhere: [Int], _ answers: [HandOverAnswer]
-    ) async -> [HandOverAnswer] {
-        guard let handOverFunction else { return answers }
-        let workload = HandOverCodec.encode(elsewhere.map { tasks[$0] })
-        let request = GearmanJobRequest(function: handOverFunction, workload: workload, priority: .high)
-        var answers = answers
-        do {
-            let others = try HandOverCodec.decodeAnswers(await self.client.perform(request))
-            for (index, answer) in zip(elsewhere, others) { answers[index] = answer }
-        } catch let error as GearmanError where [.notConnected, .closed].contains(error.code) {
-            // Nobody has seen them.
-        } catch {
-            // Somebody may have accepted them: they are left to their leases.
-            for index in elsewhere { answers[index] = .stale }
-        }
-        return answers
-    }
+    /// Whether tasks of a lane with a small limit may be handed over to it.
+    package func mayStart(_ lane: Lane) -> Bool { self.machine.mayStart(lane) }
 
     private func accept(_ tasks: [ClaimedTask]) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action])
     {
@@ -164,23 +161,23 @@ package actor ControllerService: TaskHandOver {
         self.machine.connectivityChanged(isConnected: self.client.assumeIsolated { $0.isConnected })
     }
 
-    private func handOverJobs(_ jobs: [GearmanAssignedJob]) {
+    private func handOverJobs(_ jobs: [GearmanAssignedJob], to worker: Int) {
         for job in jobs {
             do {
                 let (answers, actions) = self.accept(try HandOverCodec.decodeTasks(job.workload))
-                self.reply(job, .complete(HandOverCodec.encode(answers)))
+                self.reply(job, of: worker, .complete(HandOverCodec.encode(answers)))
                 self.perform(actions)
             } catch {
                 self.environment.logger.warning(
                     "Refused a hand-over that cannot be read; is a dispatcher of another version?",
                     metadata: ["error": "\(error)", "job.handle": "\(job.handle)"])
-                self.reply(job, .fail)
+                self.reply(job, of: worker, .fail)
             }
         }
     }
 
-    private func reply(_ job: GearmanAssignedJob, _ result: GearmanJobReply.Result) {
-        self.worker?.assumeIsolated { $0.reply([GearmanJobReply(job: job.id, result: result)]) }
+    private func reply(_ job: GearmanAssignedJob, of worker: Int, _ result: GearmanJobReply.Result) {
+        self.workers[worker]?.assumeIsolated { $0.reply([GearmanJobReply(job: job.id, result: result)]) }
     }
 
     // MARK: - What the machine asks for
@@ -207,6 +204,8 @@ package actor ControllerService: TaskHandOver {
                 self.work.add { await self.leave() }
             case .readSettings:
                 self.work.add { await self.readSettings() }
+            case .serve(let lanes):
+                self.serve(lanes)
             case .askServers:
                 self.work.add { await self.askServers() }
             case .setTimer(let moment):
@@ -258,9 +257,10 @@ package actor ControllerService: TaskHandOver {
     private func checkJobs(_ runs: [ControllerStateMachine.RunID]) async {
         let statuses = await self.client.statuses(ofJobs: runs)
         for (run, status) in zip(runs, statuses) {
-            self.perform(
-                self.machine.jobChecked(
-                    run, isKnown: status?.isKnown, now: self.environment.now, using: &self.random))
+            let place = status.map { status -> ControllerStateMachine.JobPlace in
+                status.isRunning ? .worker : status.isKnown ? .queue : .nowhere
+            }
+            self.perform(self.machine.jobChecked(run, place, now: self.environment.now, using: &self.random))
         }
     }
 }

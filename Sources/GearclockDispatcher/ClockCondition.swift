@@ -1,14 +1,16 @@
-internal import GearclockCore
-internal import Logging
+package import GearclockCore
+package import Logging
 
 /// Tells the log once when the clock of a database node is far from ours, and once when it is right again.
-struct ClockCondition: Sendable {
+package struct ClockCondition: Sendable {
     /// More than any time service lets pass, and what a user notices.
     static let tolerance: Duration = .milliseconds(500)
 
     private var wrong: Set<String> = []
 
-    mutating func observe(_ reply: Result<[NodeClock], TaskStoreError>, logger: Logger) {
+    package init() {}
+
+    package mutating func observe(_ reply: Result<[NodeClock], TaskStoreError>, logger: Logger) {
         guard case .success(let clocks) = reply else { return }
         for clock in clocks {
             let metadata: Logger.Metadata = [

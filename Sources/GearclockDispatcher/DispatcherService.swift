@@ -80,8 +80,8 @@ package actor DispatcherService {
                 self.work.add { await self.claimDue(request) }
             case .rescueExpired(let endedBefore, let limit):
                 self.work.add { await self.rescueExpired(endedBefore: endedBefore, limit: limit) }
-            case .handOver(let id, let tasks):
-                self.work.add { await self.handOver(id, tasks) }
+            case .handOver(let id, let tasks, let lane):
+                self.work.add { await self.handOver(id, tasks, in: lane) }
             case .settle(let settlements):
                 self.work.add { await self.settle(settlements) }
             case .beat(let owner):
@@ -133,8 +133,10 @@ package actor DispatcherService {
         self.perform(self.machine.rescueReplied(reply, now: self.environment.now, using: &self.random))
     }
 
-    private func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask]) async {
-        let reply = await self.handOver.handOver(tasks)
+    private func handOver(
+        _ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], in lane: Lane?
+    ) async {
+        let reply = await self.handOver.handOver(tasks, in: lane)
         self.perform(self.machine.handOverReplied(id, reply, now: self.environment.now, using: &self.random))
     }
 

@@ -20,11 +20,12 @@ package struct GearmanHandOver: TaskHandOver {
     }
 
     package func handOver(
-        _ tasks: [ClaimedTask]
+        _ tasks: [ClaimedTask], in lane: Lane?
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         do {
             let request = GearmanJobRequest(
-                function: self.function, workload: HandOverCodec.encode(tasks), priority: .high)
+                function: lane.map { HandOverCodec.function(self.function, in: $0) } ?? self.function,
+                workload: HandOverCodec.encode(tasks), priority: .high)
             return .success(try HandOverCodec.decodeAnswers(await self.client.perform(request)))
         } catch let error as GearmanError where Self.refusals.contains(error.code) {
             return .failure(.notDelivered)

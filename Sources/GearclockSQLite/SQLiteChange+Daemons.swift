@@ -28,7 +28,9 @@ extension SQLiteChange {
         try leave.run()
     }
 
-    func setFunctionSettings(_ settings: [FunctionSettings]) throws {
+    func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) throws -> [FunctionSettings] {
+        let present = try SQLiteReading(database: self.database).functionSettings()
+        let settings = change.applied(to: functions, in: present)
         let set = try PreparedStatement(SQL.setFunctionSettings, in: self.database)
         let remove = try PreparedStatement(SQL.removeFunctionSettings, in: self.database)
         for setting in settings {
@@ -44,5 +46,6 @@ extension SQLiteChange {
             try set.bind(5, setting.queueWatermark.map { Int64($0) })
             try set.run()
         }
+        return settings
     }
 }

@@ -116,8 +116,10 @@ package final class SQLiteTaskStore: TaskStore {
         try await self.read(self.connections.reader) { try $0.functionSettings() }
     }
 
-    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        try await self.change { try $0.setFunctionSettings(settings) }
+    package func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.change { try $0.changeFunctions(functions, change) }
     }
 
     /// A file has the clock of its machine.

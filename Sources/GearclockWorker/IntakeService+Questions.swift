@@ -129,11 +129,9 @@ extension IntakeService {
                 let names = self.directory.clusters.map(\.name).joined(separator: ", ")
                 return .failure(TaskError(.invalidValue, "store is one of \(names)", field: "store"))
             }
-            // Somebody who changes another setting of the same function at this moment may undo what is done here.
             let replies = await self.ask(places, isChange: !request.isQuestion) { store throws(TaskStoreError) in
-                let settings = request.answer(from: try await store.functionSettings())
-                if !request.isQuestion { try await store.setFunctionSettings(settings) }
-                return settings
+                if request.isQuestion { return request.answer(from: try await store.functionSettings()) }
+                return try await store.changeFunctions(request.functions, request.change)
             }
             return self.whole(replies, of: places).map(TaskAnswers.settings)
         case .failure(let error):

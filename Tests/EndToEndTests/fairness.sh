@@ -37,6 +37,23 @@ a_limit_holds_for_all_controllers() {
 }
 it "a limited function never has more jobs running than its limit, over all controllers" a_limit_holds_for_all_controllers
 
+a_small_limit_is_served_as_fast_as_a_large_one() {
+    local n
+    # One of the two controllers has all of it, and either dispatcher finds it.
+    for n in 1 2 3 4; do limit "single$n" 1; done
+    for n in 1 2 3 4; do
+        target "single$n" --function "single$n" --sleep 0.02 --ends "$WORK/single$n.ends"
+        tasks "single$n" 100 3
+    done
+    for n in 1 2 3 4; do
+        within 12 lines 100 "$WORK/single$n.ends"
+        equal "$(most_at_once "$WORK/single$n.ends" "$WORK/single$n.runs")" 1
+        equal "$(runs "single$n")" 100
+        stop_target "single$n"
+    done
+}
+it "a limit smaller than the number of controllers is served without delay" a_small_limit_is_served_as_fast_as_a_large_one
+
 a_pause_holds_until_it_is_over() {
     target paused --function paused
     pause paused

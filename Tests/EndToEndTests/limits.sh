@@ -54,6 +54,20 @@ one_store_can_be_meant() {
 }
 it "one of several stores can be meant" one_store_can_be_meant
 
+operators_do_not_undo_each_other() {
+    local round one other
+    for round in 1 2 3 4 5 6; do
+        "$GEARCLOCK" limits rotate --store east --in-flight "$round" >/dev/null &
+        one=$!
+        "$GEARCLOCK" limits rotate --store east --per-second "$round" >/dev/null &
+        other=$!
+        wait "$one" "$other"
+        equal "$(settings rotate)" "[[\"rotate\",false,$round,$round,null]]"
+    done
+    "$GEARCLOCK" limits rotate --store east --in-flight none --per-second none >/dev/null
+}
+it "two operators who limit one function at the same moment do not undo each other" operators_do_not_undo_each_other
+
 other_daemons_and_later_ones_know() {
     signal first TERM
     within 20 has_ended first

@@ -57,7 +57,7 @@ draining_has_an_end() {
     within 10 has_run endless x
     signal limited TERM
     within 10 has_ended limited
-    # It was given back, not left to its lease of fifteen seconds.
+    # It was given back, not left to its lease.
     daemon takes_over up
     within 8 is_attempted_again $id
     murder takes_over
@@ -65,6 +65,48 @@ draining_has_an_end() {
 }
 is_attempted_again() { (($("$GEARCLOCK" get "$1" | field attempt) >= 2)); }
 it "--drain-timeout ends the draining, and gives back what still runs" draining_has_an_end
+
+what_is_only_queued_is_given_back() {
+    local n
+    target busy --function busy --hold "$WORK/busy.release"
+    daemon leaving up
+    "$GEARCLOCK" submit busy runs --id 33333333-3333-4333-8333-000000000010 >/dev/null
+    within 10 has_run busy runs
+    for n in 1 2 3; do "$GEARCLOCK" submit busy "waits $n" --id 33333333-3333-4333-8333-00000000002$n >/dev/null; done
+    "$GEARCLOCK" submit nobody works --id 33333333-3333-4333-8333-000000000030 >/dev/null
+    within 10 are_queued busy 3
+    within 10 are_queued nobody 1
+    signal leaving TERM
+    within 10 takes_nothing_in
+    daemon taking up
+    # Another one has them while the first one still waits for the job that runs.
+    for n in 1 2 3; do within 8 is_attempted_again 33333333-3333-4333-8333-00000000002$n; done
+    within 8 is_attempted_again 33333333-3333-4333-8333-000000000030
+    is_alive leaving || fail "it did not wait for what runs"
+    equal "$(field attempt <<<"$("$GEARCLOCK" get 33333333-3333-4333-8333-000000000010)")" 1
+    touch "$WORK/busy.release"
+    within 20 has_ended leaving
+    equal "$(exit_status leaving)" 0
+    target late --function nobody
+    within 20 has_run late works
+    within 20 has_run busy "waits 3"
+    within 20 in_state 33333333-3333-4333-8333-000000000023 completed
+    equal "$(runs busy)" 4
+    equal "$(runs late)" 1
+    # What only waits does not keep it.
+    stop_target late
+    "$GEARCLOCK" submit nobody again >/dev/null
+    within 10 are_queued nobody 1
+    signal taking TERM
+    within 5 has_ended taking
+    stop_target busy
+}
+# are_queued FUNCTION COUNT: so many jobs of it wait at the job server.
+are_queued() {
+    gearadmin --port "$GEARMAND_PORT" --status |
+        awk -F '\t' -v function_name="$1" -v count="$2" '$1 == function_name && $2 - $3 == count { found = 1 } END { exit !found }'
+}
+it "a stop gives back at once what only waits at a job server, and it runs once" what_is_only_queued_is_given_back
 
 every_daemon_stops() {
     daemon w worker

@@ -51,6 +51,41 @@ import Testing
         await fixture.end()
     }
 
+    @Test func `a task is claimed only as it was read`() async throws {
+        let fixture = try await StoreFixture()
+        let task = StoredTask.task(1)
+        _ = try await fixture.store.insert([task], now: StoredTask.now)
+        let later = task.createdAt.advanced(by: .microseconds(1))
+        for (createdAt, attempt, count) in [(later, Int64(0), 0), (task.createdAt, 1, 0), (task.createdAt, 0, 1)] {
+            let list = IDList([task.id])
+            let claim = try fixture.connection.statement(SQL.claim(list))
+            claim.bind(1, StoredTask.now.advanced(by: .seconds(10)))
+            claim.bind(2, OwnerID(value: 1))
+            claim.bind(3, StoredTask.now)
+            claim.bind(4, attempt)
+            list.bindPairs(with: [createdAt], to: claim, from: 5)
+            #expect(try claim.run() == count)
+            try fixture.connection.rollback()
+        }
+        await fixture.end()
+    }
+
+    @Test func `tasks of different attempts are claimed together`() async throws {
+        let fixture = try await StoreFixture()
+        _ = try await fixture.store.insert((1...3).map { StoredTask.task($0) }, now: StoredTask.now)
+        for count in [2, 1] {
+            let claimed = try await fixture.store.claimDue(StoredTask.claim(limit: count), now: StoredTask.now)
+            _ = try await fixture.store.settle(
+                claimed.map { Settlement($0.claim, .release(at: $0.dueAt)) }, now: StoredTask.now)
+        }
+        let claimed = try await fixture.store.claimDue(StoredTask.claim(), now: StoredTask.now)
+        #expect(claimed.map(\.claim.attempt) == [3, 2, 1])
+        let outcomes = try await fixture.store.settle(
+            claimed.map { Settlement($0.claim, .complete(keepUntil: nil)) }, now: StoredTask.now)
+        #expect(outcomes == [.done, .done, .done])
+        await fixture.end()
+    }
+
     @Test func `lanes beyond those of one statement are claimed, earliest first over all`() async throws {
         let fixture = try await StoreFixture()
         let tasks = (1...150).map { number in

@@ -69,8 +69,12 @@ struct OneNodeStore: TaskStore {
         try await self.read { (reading) throws(MariaDBFailure) in try reading.functionSettings() }
     }
 
-    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        try await self.change { (change) throws(MariaDBFailure) in try change.setFunctionSettings(settings) }
+    func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.change { (transaction) throws(MariaDBFailure) in
+            try transaction.changeFunctions(functions, change)
+        }
     }
 
     func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {

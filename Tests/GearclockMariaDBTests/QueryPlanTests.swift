@@ -32,8 +32,10 @@ import Testing
         Plan("lockFree", SQL.lockFree(ids), byID),
         Plan("due", SQL.due(lanes: 1), byTime),
         Plan("due in many lanes", SQL.due(lanes: 8), byTime),
+        Plan("due tasks in many lanes", SQL.dueTasks(lanes: 8), byTime),
         Plan("dueLocked", SQL.dueLocked, byTime),
         Plan("claim", SQL.claim(ids), byID),
+        Plan("claim of one", SQL.claim(IDList([StoredTask.id(1)])), byID),
         Plan("tasks", SQL.tasks(ids), byID),
         Plan("weighed", SQL.weighed(ids), byID),
         Plan("complete", SQL.complete(ids), byID),
@@ -59,6 +61,8 @@ import Testing
         Plan("forget", SQL.forget, ["member PRIMARY range"]),
         Plan("leave", SQL.leave, ["member PRIMARY range"]),
         Plan("functionSettings", SQL.functionSettings, ["function_setting PRIMARY index"]),
+        Plan("functionSettingsLocked", SQL.functionSettingsLocked, ["function_setting PRIMARY index"]),
+        Plan("updateFunction", SQL.updateFunction, ["function_setting PRIMARY range"]),
         Plan("removeFunction", SQL.removeFunction, ["function_setting PRIMARY range"]),
     ]
 
@@ -125,7 +129,9 @@ import Testing
         for (index, part) in sql.split(separator: "?", omittingEmptySubsequences: false).enumerated() {
             if index > 0 {
                 let before = text.split(whereSeparator: \.isWhitespace).suffix(2).joined(separator: " ")
-                let isInList = text.hasSuffix("(") && before.contains("IN") || text.hasSuffix("', ")
+                let isInList =
+                    text.hasSuffix("(") && before.contains("IN") || text.hasSuffix("((") || text.hasSuffix(", (")
+                    || text.hasSuffix("', ") && !text.contains("created_at) IN")
                 let isID = ["id =", "id >", "task_id ="].contains { before.hasSuffix($0) } || isInList
                 if text.contains("member") {
                     text += "7"

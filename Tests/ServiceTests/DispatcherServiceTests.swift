@@ -19,7 +19,7 @@ import Testing
         }
 
         func handOver(
-            _ tasks: [ClaimedTask]
+            _ tasks: [ClaimedTask], in lane: Lane?
         ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
             self.continuation.yield(tasks)
             return self.answer.map { answer in tasks.map { _ in answer } }
@@ -112,13 +112,13 @@ import Testing
         let (store, controller, clock) = (InMemoryTaskStore(), Controller(), ManualClock(wall: Self.start))
         let (paused, other) = (Self.task(1, dueIn: .zero), Self.task(2, "g", dueIn: .zero))
         _ = try await store.insert([paused, other], now: Self.start)
-        await store.setFunctionSettings([FunctionSettings(function: paused.function, isPaused: true)])
+        _ = await store.changeFunctions([paused.function], FunctionChange(isPaused: true))
         let service = Self.service(store, controller, clock)
         await withTaskGroup { group in
             group.addTask { await service.run() }
             var batches = controller.batches.makeAsyncIterator()
             #expect(await batches.next()?.map(\.id) == [other.id])
-            await store.setFunctionSettings([FunctionSettings(function: paused.function)])
+            _ = await store.changeFunctions([paused.function], FunctionChange(isPaused: false))
             for _ in 0..<20 { await clock.advance(by: .milliseconds(100)) }
             #expect(await batches.next()?.map(\.id) == [paused.id])
             service.beginShutdown()

@@ -20,7 +20,7 @@ import Testing
         }
 
         func handOver(
-            _ tasks: [ClaimedTask]
+            _ tasks: [ClaimedTask], in lane: Lane?
         ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
             self.continuation.yield(tasks)
             return .success(tasks.map { _ in .accepted })

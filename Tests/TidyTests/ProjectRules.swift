@@ -44,6 +44,22 @@ enum ProjectRules {
         return [Violation(path: path, line: 1, message: "\(titles.count) titles (`# …`); one, please")]
     }
 
+    /// What an article shows in Swift is a part of code that is compiled.
+    static func examples(path: String, text: String, code: String) -> [Violation] {
+        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        let starts = lines.indices.filter { lines[$0] == "```swift" }
+        return starts.compactMap { start in
+            let block = lines[(start + 1)...].prefix { $0 != "```" }
+            guard !self.unindented(code).contains(self.unindented(block.joined(separator: "\n"))) else { return nil }
+            return Violation(path: path, line: start + 1, message: "this example is in no code that is compiled")
+        }
+    }
+
+    private static func unindented(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false)
+            .map { $0.trimmingCharacters(in: .whitespaces) }.joined(separator: "\n")
+    }
+
     /// What is meant to be run can be run.
     static func scripts(path: String, text: String, isExecutable: Bool) -> [Violation] {
         let isScript = text.hasPrefix("#!")

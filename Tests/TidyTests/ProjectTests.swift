@@ -58,6 +58,16 @@ import Testing
         self.expectNone(documents.flatMap { ProjectRules.titles(path: $0.path, text: $0.text) })
     }
 
+    @Test func `the examples of the library's articles are compiled`() {
+        let code = self.project.texts.filter { $0.path.hasPrefix("Tests/Support/EmbeddingExample/") }.map(\.text)
+        let articles = self.project.texts.filter { $0.path.hasPrefix("Sources/Gearman/Gearman.docc/") }
+        #expect(!code.isEmpty && !articles.isEmpty)
+        self.expectNone(
+            articles.flatMap {
+                ProjectRules.examples(path: $0.path, text: $0.text, code: code.joined(separator: "\n"))
+            })
+    }
+
     @Test func `scripts can be run`() {
         self.expectNone(
             self.project.texts.flatMap {

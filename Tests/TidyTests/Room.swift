@@ -29,6 +29,7 @@ enum Room: CaseIterable {
         ("Sources/GearmanServer/Machine/", .protocolMachines),
         ("Sources/GearmanServer/Service/", .transport),
         ("Sources/GearmanServer/", .gearman),
+        ("Sources/GearmanTLS/", .gearman),
         ("Sources/GearclockCore/", .core),
         ("Sources/GearclockSQLite/", .stores),
         ("Sources/GearclockMariaDB/", .stores),
@@ -64,13 +65,14 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/Gearman/Connection/", []),
     (
         "Sources/Gearman/",
-        ["DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["CoreMetrics", "DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearmanServer/Machine/", ["Gearman"]),
     (
         "Sources/GearmanServer/",
         ["DispatchExecutor", "Gearman", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
+    ("Sources/GearmanTLS/", ["COpenSSL", "DispatchExecutor", "Gearman"]),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
     ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),

@@ -137,6 +137,14 @@ import Testing
         #expect(ProjectRules.titles(path: "A.md", text: "no title").count == 1)
     }
 
+    @Test func `an example that is in no code is found`() {
+        func examples(_ text: String) -> [Int] {
+            ProjectRules.examples(path: "A.md", text: text, code: "func a() {\n    b()\n    c()\n}\n").map(\.line)
+        }
+        #expect(examples("# A\n```swift\nb()\nc()\n```\n").isEmpty)
+        #expect(examples("# A\n```swift\nb()\nd()\n```\n```sh\nd\n```\n") == [2])
+    }
+
     @Test func `a script that cannot be run is found`() {
         func scripts(_ path: String, _ text: String, _ isExecutable: Bool) -> Int {
             ProjectRules.scripts(path: path, text: text, isExecutable: isExecutable).count

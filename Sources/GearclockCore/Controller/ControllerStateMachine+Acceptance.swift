@@ -9,6 +9,7 @@ extension ControllerStateMachine {
                 self.runs[run]!.task.claim = task.claim
                 self.runs[run]!.task.leaseUntil = task.leaseUntil
                 self.scheduleExtension(run, now: now)
+                if present.phase == .proving { self.start(run, now: now, &work) }
                 return .accepted
             }
             if present.phase == .submitted { work.abandoned.append(run) }

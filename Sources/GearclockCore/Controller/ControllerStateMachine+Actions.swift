@@ -8,6 +8,7 @@ extension ControllerStateMachine {
         var abandoned: [RunID] = []
         var beats = false
         var leaves = false
+        var served: [Lane]?
     }
 
     /// Turns what has come together into actions, and looks what else can be done now.
@@ -29,6 +30,7 @@ extension ControllerStateMachine {
                 actions.append(.readSettings)
             }
         }
+        if let lanes = work.served { actions.append(.serve(lanes)) }
         if self.askServers(now) { actions.append(.askServers) }
         if work.leaves { actions.append(.leave) }
         self.checkInvariants()

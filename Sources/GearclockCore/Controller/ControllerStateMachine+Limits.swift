@@ -22,9 +22,11 @@ extension ControllerStateMachine {
             // What was wanted before holds on; the next beat asks again.
             break
         }
+        var work = Work()
+        work.served = self.lanesToServe()
         self.releaseShut()
         self.freeAll()
-        return self.proceed(Work(), now)
+        return self.proceed(work, now)
     }
 
     package mutating func beatReplied(
@@ -32,6 +34,7 @@ extension ControllerStateMachine {
     ) -> [Action] {
         var work = Work()
         self.perform(self.membership.beatReplied(reply, now: now.monotonic, using: &random), now, &work)
+        work.served = self.lanesToServe()
         self.releaseShut()
         self.freeAll()
         return self.proceed(work, now)
@@ -89,34 +92,50 @@ extension ControllerStateMachine {
         guard let setting = self.settings?[name] else { return .max }
         if setting.isPaused { return 0 }
         var free = Int.max
-        if let inFlight = setting.inFlight { free = min(free, self.share(inFlight) - function.submitted) }
+        if let inFlight = setting.inFlight { free = min(free, self.share(inFlight, name) - function.submitted) }
         if let bucket = function.bucket, let rate = setting.perThousandSeconds {
-            free = min(free, bucket.tokens(rate: self.share(rate), now: now.monotonic))
+            free = min(free, bucket.tokens(rate: self.share(rate, name), now: now.monotonic))
         }
         if let credit = function.credit { free = min(free, credit) }
         return max(0, free)
     }
 
-    private func share(_ limit: UInt32) -> Int { self.membership.share(of: Int(limit)) }
+    private func share(_ limit: UInt32, _ name: FunctionName) -> Int {
+        self.membership.share(of: Int(limit), in: Lane(of: name))
+    }
 
     /// Nothing of it can start here until an operator, or the number of controllers, changes that.
     func isShut(_ name: FunctionName) -> Bool {
-        guard let setting = self.settings?[name] else { return false }
-        return setting.isPaused || setting.inFlight.map { self.share($0) == 0 } ?? false
-            || setting.perThousandSeconds.map { self.share($0) == 0 } ?? false
+        self.settings?[name]?.isPaused == true || !self.hasPart(of: name)
     }
 
-    /// Its limit is smaller than the number of controllers, and others have all of it: its tasks are to be handed on.
-    package func isElsewhere(_ name: FunctionName) -> Bool {
-        self.isShut(name) && self.settings?[name]?.isPaused == false && self.membership.members(.controller).count > 1
+    /// Whether some of it may start here. Not so if a limit is smaller than the number of controllers, and others have
+    /// all of it.
+    private func hasPart(of name: FunctionName) -> Bool {
+        let limits = [self.settings?[name]?.inFlight, self.settings?[name]?.perThousandSeconds].compactMap { $0 }
+        return limits.allSatisfy { self.share($0, name) > 0 }
+    }
+
+    /// Whether tasks of a lane with a small limit may be handed over to this controller.
+    package func mayStart(_ lane: Lane) -> Bool { self.served.contains(lane) }
+
+    /// - Returns: the lanes of which it takes hand-overs, if they have changed.
+    mutating func lanesToServe() -> [Lane]? {
+        for (name, setting) in self.settings ?? [:] where setting.inFlight ?? setting.perThousandSeconds != nil {
+            self.limited.insert(name)
+        }
+        let lanes = Set(self.limited.filter { self.hasPart(of: $0) }.map { Lane(of: $0) }).sorted()
+        if lanes == self.served { return nil }
+        self.served = lanes
+        return lanes
     }
 
     /// Whether a task of this function may be accepted, to be started now or to wait for it.
     func mayWait(_ name: FunctionName, _ function: FunctionInHand, _ now: Now) -> Bool {
         guard let setting = self.settings?[name] else { return true }
         if self.isShut(name) { return false }
-        let perSecond = setting.perThousandSeconds.map { self.share($0) / 1000 } ?? 0
-        let waiting = max(self.policy.waitingPerFunction, perSecond, setting.inFlight.map(self.share) ?? 0)
+        let perSecond = setting.perThousandSeconds.map { self.share($0, name) / 1000 } ?? 0
+        let waiting = max(self.policy.waitingPerFunction, perSecond, setting.inFlight.map { self.share($0, name) } ?? 0)
         let free = self.free(name, function, now)
         return free == .max || function.unstarted < free + waiting
     }
@@ -127,7 +146,7 @@ extension ControllerStateMachine {
         if shut.isEmpty { return }
         for run in self.runs.keys.sorted() where shut.contains(self.runs[run]!.task.definition.function) {
             switch self.runs[run]!.phase {
-            case .early, .workerless, .queued: self.giveBack(run)
+            case .early, .proving, .workerless, .queued: self.giveBack(run)
             // Its job may run already; it is joined if it does.
             case .asking, .submitted, .ended: break
             }
@@ -180,7 +199,7 @@ extension ControllerStateMachine {
         let isFree = self.free(name, function, now) > 0
         if function.credit.map({ $0 <= 0 }) ?? false { self.wantsServers = true }
         guard let limit = self.settings?[name]?.perThousandSeconds, function.bucket != nil else { return isFree }
-        let rate = self.share(limit)
+        let rate = self.share(limit, name)
         if isFree {
             self.functions[name]!.bucket!.take(rate: rate, now: now.monotonic)
         } else if let moment = function.bucket!.nextToken(rate: rate, now: now.monotonic), moment > now.monotonic,

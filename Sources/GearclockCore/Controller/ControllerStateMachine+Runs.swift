@@ -1,13 +1,19 @@
 /// The life of a run: started, ended.
 extension ControllerStateMachine {
     /// Starts a run unless it is too early for it.
-    mutating func start(_ run: RunID, now: Now, _ work: inout Work) {
+    ///
+    /// - Parameter isProven: the store has just extended its lease.
+    mutating func start(_ run: RunID, isProven: Bool = false, now: Now, _ work: inout Work) {
         let task = self.runs[run]!
         let definition = task.task.definition
         if now.wall < definition.dueAt {
             self.awaitDue(run, now: now)
         } else if self.isLeaseTooShort(task, now) {
             self.end(run, .release(at: definition.dueAt))
+        } else if !isProven, task.task.leaseUntil < now.wall.advanced(by: self.policy.lease.startWhenLeft) {
+            self.move(run, to: .proving)
+            self.runs[run]!.extendAt = nil
+            self.extendable.append(run)
         } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
             self.ask(run, .first(unanswered: 0), &work)
         } else {

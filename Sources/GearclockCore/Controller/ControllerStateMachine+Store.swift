@@ -18,6 +18,7 @@ extension ControllerStateMachine {
                 case .done:
                     self.runs[run]!.task.leaseUntil = max(self.runs[run]!.task.leaseUntil, self.extendingUntil)
                     self.scheduleExtension(run, now: now)
+                    if self.runs[run]!.phase == .proving { self.start(run, isProven: true, now: now, &work) }
                 case .stale:
                     self.claimLost(run, now, &work)
                 }
@@ -76,7 +77,7 @@ extension ControllerStateMachine {
             if let change = self.expiry(of: run, now) { return self.end(run, change) }
         case .submitted:
             work.checked.append(run)
-        case .early, .asking, .ended:
+        case .early, .proving, .asking, .ended:
             break
         }
         self.extendable.append(run)

@@ -16,7 +16,7 @@ package struct ControllerStateMachine: Sendable {
         /// submit it prefer: what runs at one server would be started once more at another one. Report by
         /// ``jobCreated(_:now:)`` and ``jobEnded(_:_:now:using:)``.
         case submit([JobSubmission])
-        /// Ask whether the job servers still know these runs' jobs. Report by ``jobChecked(_:isKnown:now:using:)``.
+        /// Ask where these runs' jobs are. Report by ``jobChecked(_:_:now:using:)``.
         case checkJobs([RunID])
         /// Listen to these jobs no longer.
         case abandon([RunID])
@@ -30,6 +30,8 @@ package struct ControllerStateMachine: Sendable {
         case leave
         /// Read what operators want of functions. Report by ``settingsReplied(_:now:)``.
         case readSettings
+        /// Take hand-overs that are meant for those who have a part of the limits in these lanes, and in no others.
+        case serve([Lane])
         /// Ask all job servers for their queues and workers. Report by ``serversReplied(_:now:using:)``.
         case askServers
         /// Call ``timerFired(now:using:)`` then; it replaces the timer set before.
@@ -70,6 +72,15 @@ package struct ControllerStateMachine: Sendable {
             self.isRunning = isRunning
             self.clients = clients
         }
+    }
+
+    /// What its job server said about a job.
+    package enum JobPlace: Equatable, Sendable {
+        /// It does not know the job.
+        case nowhere
+        /// No worker has it.
+        case queue
+        case worker
     }
 
     /// How a job ended.
@@ -147,6 +158,10 @@ package struct ControllerStateMachine: Sendable {
     /// What operators want of functions; `nil` until that is known, and nothing is accepted until then.
     var settings: [FunctionName: FunctionSettings]?
     var isReadingSettings = false
+    /// Functions that have a limit, or had one: hand-overs for those who have a part of it may still be on their way.
+    var limited: Set<FunctionName> = []
+    /// The lanes of those of which this controller may start something.
+    var served: [Lane] = []
     /// What is in hand by function, those with a limit and those that got on lately included.
     var functions: [FunctionName: FunctionInHand] = [:]
     /// Of functions that did not get on lately.
@@ -260,13 +275,27 @@ package struct ControllerStateMachine: Sendable {
         return self.proceed(Work(), now)
     }
 
-    /// - Parameter isKnown: whether the job server knows the job; `nil` if nobody answered.
+    /// - Parameter place: `nil` if nobody answered.
     package mutating func jobChecked(
-        _ run: RunID, isKnown: Bool?, now: Now, using random: inout some RandomNumberGenerator
+        _ run: RunID, _ place: JobPlace?, now: Now, using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        // A job that ends tells so before its server forgets it. One that is forgotten without a word is lost: it was
-        // dropped by the server (cancelled by an operator, or joined in the moment in which it was abandoned).
-        isKnown == false ? self.jobEnded(run, .lost, now: now, using: &random) : self.proceed(Work(), now)
+        switch place {
+        case .nowhere:
+            // A job that ends tells so before its server forgets it. One that is forgotten without a word is lost: it
+            // was dropped by the server (cancelled by an operator, or joined in the moment in which it was abandoned).
+            return self.jobEnded(run, .lost, now: now, using: &random)
+        case .queue where self.phase == .draining && self.runs[run]?.phase == .submitted:
+            // Another controller joins it in the queue; if this one leaves before, the job server drops it, and the
+            // other one submits it anew.
+            let controller = self.runs[run]!.task.definition.gearsloth?.controller
+            if controller != nil { return self.proceed(Work(), now) }
+            self.giveBack(run)
+            var work = Work()
+            work.abandoned.append(run)
+            return self.proceed(work, now)
+        case .queue, .worker, nil:
+            return self.proceed(Work(), now)
+        }
     }
 
     package mutating func timerFired(now: Now, using random: inout some RandomNumberGenerator) -> [Action] {
@@ -295,16 +324,19 @@ package struct ControllerStateMachine: Sendable {
         return self.proceed(work, now)
     }
 
-    /// Accepts nothing more, gives back what was not started and waits for what runs.
+    /// Accepts nothing more, gives back what was not started and waits for what runs. Of what is at a job server it
+    /// asks whether it runs.
     package mutating func shutdownRequested(now: Now) -> [Action] {
         if self.phase == .running { self.phase = .draining }
+        var work = Work()
         for run in self.runs.keys.sorted() {
             switch self.runs[run]!.phase {
-            case .early, .asking, .workerless, .queued: self.giveBack(run)
-            case .submitted, .ended: break
+            case .early, .proving, .asking, .workerless, .queued: self.giveBack(run)
+            case .submitted: work.checked.append(run)
+            case .ended: break
             }
         }
-        return self.proceed(Work(), now)
+        return self.proceed(work, now)
     }
 
     /// What still runs is given back at once: another controller finds its job and waits for it.

@@ -66,7 +66,7 @@ struct FunctionInHand: Sendable {
 
     private mutating func count(_ phase: TaskRun.Phase, _ change: Int) {
         switch phase {
-        case .early, .asking, .workerless:
+        case .early, .proving, .asking, .workerless:
             self.unstarted += change
         case .queued:
             self.unstarted += change

@@ -2,8 +2,12 @@
 struct TaskRun: Sendable {
     enum Phase: Equatable, Sendable {
         /// By this process's clock the task is not due yet: the dispatcher's is ahead.
-        /// Can transition to: `asking`, `workerless`, `queued`, `submitted`, `ended`.
+        /// Can transition to: `proving`, `asking`, `workerless`, `queued`, `submitted`, `ended`.
         case early
+        /// Its claim is so old that the dispatcher may have given the task to somebody else: the store is asked to
+        /// extend the lease.
+        /// Can transition to: `early`, `asking`, `workerless`, `queued`, `submitted`, `ended`.
+        case proving
         /// The job server was asked whether a job of an earlier claim still runs, under this name.
         /// Can transition to: `asking` the next question, `workerless`, `queued`, `submitted`, `ended`.
         case asking(Question)
@@ -90,7 +94,7 @@ struct TaskRun: Sendable {
     var isEnded: Bool {
         switch self.phase {
         case .ended: true
-        case .early, .asking, .workerless, .queued, .submitted: false
+        case .early, .proving, .asking, .workerless, .queued, .submitted: false
         }
     }
 

@@ -3,15 +3,16 @@ package struct DispatcherPolicy: Equatable, Sendable {
     /// Whether it only hands over what worker daemons of its process stored for it, and leaves all else to others:
     /// it claims nothing, takes nothing back, and is no member. Default no.
     package var isExpressOnly = false
-    /// How far ahead of their time tasks are claimed. Default 2 s: longer than a store hiccups, short enough to cancel.
+    /// How far ahead of their time tasks are claimed. Default 2 s: longer than a store hiccups, short enough to cancel,
+    /// and to leave most of the lease.
     package var lookAhead: Duration = .seconds(2)
     /// How often the store is asked in which lanes something is due. Default 100 ms: what another process stored for
     /// "now" waits so long.
     package var pollInterval: Duration = .milliseconds(100)
     /// A poll may take a tenth of the time. Default 1 s: but not more than so long passes between two.
     package var longestPollInterval: Duration = .seconds(1)
-    /// How often leases that ran out are looked for. Default 1 s.
-    package var rescueInterval: Duration = .seconds(1)
+    /// How often leases that ran out are looked for. Default 500 ms.
+    package var rescueInterval: Duration = .milliseconds(500)
     /// How often the settings of functions are read. Default 1 s.
     package var settingsInterval: Duration = .seconds(1)
     /// How often the clocks of database nodes are compared with ours. Default 1 min.
@@ -32,6 +33,13 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var laneLongestPause: Duration = .seconds(5)
     /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server.
     package var handOversAtOnce = 4
+    /// How long a hand-over may be unanswered before its tasks are given back. Default 5 s: controllers answer at once,
+    /// and one that wakes with it later than that knows by the leases that it is old, for even the longest of them has
+    /// less left than ``LeasePolicy/startWhenLeft`` then, by a clock that is 2 s behind, too.
+    package var handOverPatience: Duration = .seconds(5)
+    /// Hand-overs at job servers at once, those that were unanswered for too long included. Default 12: two frozen
+    /// controllers hold up nothing, and without any controller no queue grows.
+    package var handOversUnanswered = 12
     /// The pause after a controller deferred everything, doubled up to 32 times. Default 20 ms.
     package var deferralPause: Duration = .milliseconds(20)
     /// While no controller accepts anything for long, one task is claimed so often to see whether that is over. Default

@@ -4,10 +4,11 @@ extension DispatcherStateMachine {
         _ id: HandOverID, _ reply: Result<[HandOverAnswer], HandOverFailure>, now: Now,
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
-        guard let tasks = self.handOvers.removeValue(forKey: id) else {
+        guard let tasks = self.handOvers.removeValue(forKey: id)?.tasks else {
+            let wasSilent = self.silent.remove(id) != nil
             // Whoever stops does not wait for ever.
-            precondition(self.phase != .running, "No hand-over \(id)")
-            return []
+            precondition(wasSilent || self.phase != .running, "No hand-over \(id)")
+            return self.proceed(now)
         }
         var (isAccepted, isDeferred) = (false, false)
         switch reply {
@@ -68,9 +69,8 @@ extension DispatcherStateMachine {
         guard self.phase == .running, self.knowsSettings, self.backoff.notBefore == nil, self.deferrals == 0,
             2 * self.inHandCount < self.policy.heldTasks, 2 * self.inHandBytes < self.policy.heldBytes
         else { return nil }
-        let dueBy = self.dueBy(now)
         return ExpressClaim(
-            owner: self.owner, dueBy: dueBy, leaseUntil: dueBy.advanced(by: self.policy.lease.lease))
+            owner: self.owner, dueBy: self.dueBy(now), leaseUntil: now.wall.advanced(by: self.policy.lease.lease))
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
@@ -108,24 +108,59 @@ extension DispatcherStateMachine {
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
-        while self.handOvers.count < self.policy.handOversAtOnce {
-            var batch: [ClaimedTask] = []
-            var bytes = 0
-            while batch.count < Limits.handOverBatch, let next = self.held.first(dueBy: dueNow) {
-                if next.leaseUntil < startBy {
-                    self.held.removeFirst(dueBy: dueNow)
-                    self.release(next)
-                    continue
-                }
-                bytes += next.definition.weightBytes
-                if !batch.isEmpty, bytes > Limits.handOverBatchBytes { break }
+        var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
+        while let next = self.held.first(dueBy: dueNow) {
+            if next.leaseUntil < startBy {
                 self.held.removeFirst(dueBy: dueNow)
-                batch.append(next)
+                self.release(next)
+                continue
             }
-            if batch.isEmpty { return }
-            self.handOvers[self.nextHandOver] = batch
-            actions.append(.handOver(self.nextHandOver, batch))
+            let lane = Lane(of: next.definition.function)
+            let address = self.hasSmallLimit(lane) ? lane : nil
+            let bytes = next.definition.weightBytes
+            if let last = batches.lastIndex(where: { $0.lane == address }),
+                batches[last].tasks.count < Limits.handOverBatch,
+                batches[last].bytes + bytes <= Limits.handOverBatchBytes
+            {
+                batches[last].tasks.append(next)
+                batches[last].bytes += bytes
+            } else if self.mayHandOver(besides: batches.count) {
+                batches.append((address, [next], bytes))
+            } else {
+                break
+            }
+            self.held.removeFirst(dueBy: dueNow)
+        }
+        let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
+        for batch in batches {
+            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, silentAt: silentAt)
+            actions.append(.handOver(self.nextHandOver, batch.tasks, in: batch.lane))
             self.nextHandOver += 1
+        }
+    }
+
+    /// Whether not every controller has a part of its limit.
+    private func hasSmallLimit(_ lane: Lane) -> Bool {
+        guard let limit = self.limits[lane], let membership else { return false }
+        return limit < membership.members(.controller).count
+    }
+
+    /// Those that were unanswered for too long block no others, but there is an end to their number as well.
+    ///
+    /// - Parameter count: hand-overs that are about to begin.
+    func mayHandOver(besides count: Int = 0) -> Bool {
+        self.handOvers.count + count < self.policy.handOversAtOnce
+            && self.handOvers.count + count + self.silent.count < self.policy.handOversUnanswered
+    }
+
+    /// A controller that is frozen, or cut off, must not keep others from these tasks until their leases run out. If
+    /// it wakes, it starts nothing with a claim so old before the store has extended it.
+    mutating func silence(_ now: Now) {
+        for (id, handOver) in self.handOvers.sorted(by: { $0.key < $1.key }) where handOver.silentAt <= now.monotonic {
+            self.handOvers[id] = nil
+            self.silent.insert(id)
+            for task in handOver.tasks { self.release(task) }
+            self.mayClaim = true
         }
     }
 
@@ -134,7 +169,7 @@ extension DispatcherStateMachine {
     mutating func abandonHandOvers(_ now: Now) {
         guard let deadline = self.drainDeadline, deadline <= now.monotonic else { return }
         self.drainDeadline = nil
-        for task in self.handOvers.values.flatMap({ $0 }) { self.letGo(task) }
+        for task in self.handOvers.values.flatMap(\.tasks) { self.letGo(task) }
         self.handOvers = [:]
     }
 

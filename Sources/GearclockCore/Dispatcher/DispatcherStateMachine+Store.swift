@@ -95,6 +95,10 @@ extension DispatcherStateMachine {
         case .success(let settings):
             self.settings.ended(next: now.monotonic.advanced(by: self.policy.settingsInterval))
             self.knowsSettings = true
+            self.limits = settings.reduce(into: [:]) { limits, setting in
+                let limit = [setting.inFlight, setting.perThousandSeconds].compactMap { $0 }.min()
+                limits[Lane(of: setting.function)] = limit.map { Int($0) }
+            }
             let paused = Set(settings.filter(\.isPaused).map { Lane(of: $0.function) })
             let changes = self.gates.pause(only: paused, now: now.monotonic)
             for lane in changes.paused { self.trim(lane) }
@@ -158,7 +162,7 @@ extension DispatcherStateMachine {
                 ClaimRequest(
                     owner: self.owner, dueBy: dueBy, limit: limit,
                     limitBytes: self.policy.heldBytes - self.inHandBytes,
-                    leaseUntil: dueBy.advanced(by: self.policy.lease.lease), lanes: shares, buckets: buckets)))
+                    leaseUntil: now.wall.advanced(by: self.policy.lease.lease), lanes: shares, buckets: buckets)))
         return true
     }
 

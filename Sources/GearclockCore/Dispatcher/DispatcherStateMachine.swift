@@ -15,8 +15,9 @@ package struct DispatcherStateMachine: Sendable {
         case claimDue(ClaimRequest)
         /// Take back what dead daemons hold. Report by ``rescueReplied(_:now:using:)``.
         case rescueExpired(endedBefore: Timestamp, limit: Int)
-        /// Give these to a controller. Report by ``handOverReplied(_:_:now:using:)``.
-        case handOver(HandOverID, [ClaimedTask])
+        /// Give these to a controller that has a part of the limit in this lane, or to any. Report by
+        /// ``handOverReplied(_:_:now:using:)``.
+        case handOver(HandOverID, [ClaimedTask], in: Lane?)
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
         /// Say that this dispatcher lives. Report by ``beatReplied(_:now:using:)``.
@@ -59,6 +60,13 @@ package struct DispatcherStateMachine: Sendable {
         case claiming([LaneShare])
     }
 
+    /// A hand-over whose answer is waited for.
+    struct HandOver: Equatable {
+        var tasks: [ClaimedTask]
+        /// When it has been unanswered for too long.
+        var silentAt: MonotonicInstant
+    }
+
     let owner: OwnerID
     let policy: DispatcherPolicy
     var phase = Phase.running
@@ -80,6 +88,8 @@ package struct DispatcherStateMachine: Sendable {
     var membership: MembershipStateMachine?
     /// Nothing is claimed before it is known what is paused.
     var knowsSettings = false
+    /// How many controllers can have a part of a lane's limit, at the most.
+    var limits: [Lane: Int] = [:]
     /// How far the slowest clock of a database node is behind ours, as far as that is certain: half of a round trip
     /// that was slow must not delay every task.
     var clockLag = Duration.zero
@@ -88,7 +98,9 @@ package struct DispatcherStateMachine: Sendable {
     /// Claimed and not yet due, or due and waiting for a free hand-over.
     var held = HeldTasks()
     var gates: LaneGates
-    var handOvers: [HandOverID: [ClaimedTask]] = [:]
+    var handOvers: [HandOverID: HandOver] = [:]
+    /// Hand-overs without an answer whose tasks are no longer in hand.
+    var silent: Set<HandOverID> = []
     var nextHandOver: HandOverID = 0
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
@@ -156,6 +168,7 @@ package struct DispatcherStateMachine: Sendable {
         switch self.phase {
         case .running:
             self.sweep(now)
+            self.silence(now)
             self.handOverDue(now, &actions)
             self.askStore(now, &actions)
             self.settleReleases(now, &actions)
@@ -203,11 +216,12 @@ package struct DispatcherStateMachine: Sendable {
     /// noticed.
     private func nextTimer(_ now: Now) -> MonotonicInstant {
         var next = now.monotonic.advanced(by: self.policy.pollInterval)
-        if let first = self.held.firstMoment, self.handOvers.count < self.policy.handOversAtOnce {
+        if let first = self.held.firstMoment, self.mayHandOver() {
             let due = now.monotonic.advanced(by: self.dueNow(now).duration(to: first))
             next = min(next, max(due, self.pausedUntil ?? due))
         }
         if let reopening = self.gates.nextReopening { next = min(next, reopening) }
+        for handOver in self.handOvers.values { next = min(next, handOver.silentAt) }
         // Whatever else happens in between must not push a question away.
         let questions = [self.nextPoll, self.rescue.next, self.settings.next, self.clocks.next, self.backoff.notBefore]
         for question in questions.compactMap({ $0 }) where question > now.monotonic { next = min(next, question) }
@@ -224,5 +238,6 @@ package struct DispatcherStateMachine: Sendable {
         precondition(self.inHandCount >= 0 && self.inHandBytes >= 0)
         precondition(self.inHandCount <= self.policy.heldTasks, "More tasks in hand than there is room for")
         precondition(self.settlingCount <= self.releases.count)
+        precondition(self.handOvers.count + self.silent.count <= self.policy.handOversUnanswered)
     }
 }

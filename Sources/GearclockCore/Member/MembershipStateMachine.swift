@@ -63,12 +63,15 @@ package struct MembershipStateMachine: Sendable {
         return ids.sorted { $0.value < $1.value }
     }
 
-    /// The part of a limit over all members of this one's role that it may use; the first ones have the remainder.
+    /// The part of a function's limit over all members of this one's role that it may use; the first ones have the
+    /// remainder, in another order for each lane.
     ///
     /// Nothing until the first answer, and members that may live count: a limit is a promise.
-    package func share(of limit: Int) -> Int {
+    package func share(of limit: Int, in lane: Lane) -> Int {
         guard self.answeredAt != nil else { return 0 }
-        let members = self.members(self.role)
+        // By rendezvous hashing, like buckets: who comes or goes moves no part from one of the others to another one.
+        let members = self.members(self.role).map { ($0, $0.rank(in: UInt64(lane.value) << 16)) }
+            .sorted { $0.1 > $1.1 }.map(\.0)
         let index = members.firstIndex(of: self.id)!
         return limit / members.count + (index < limit % members.count ? 1 : 0)
     }
@@ -164,8 +167,8 @@ package struct MembershipStateMachine: Sendable {
         let rivals = self.others.filter { $0.value.role == self.role && $0.value.isAlive && $0.value.isProven }.keys
         var mask: UInt64 = 0
         for bucket in 0..<UInt64(BucketSet.count) {
-            let own = self.id.rank(in: bucket)
-            if rivals.allSatisfy({ $0.rank(in: bucket) < own }) { mask |= 1 << bucket }
+            let own = self.id.rank(in: bucket << 56)
+            if rivals.allSatisfy({ $0.rank(in: bucket << 56) < own }) { mask |= 1 << bucket }
         }
         return BucketSet(mask: mask)
     }
@@ -173,8 +176,8 @@ package struct MembershipStateMachine: Sendable {
 
 extension OwnerID {
     /// Never equal for two members. It must remain as it is: members of different versions have to agree.
-    fileprivate func rank(in bucket: UInt64) -> (UInt64, UInt64) {
-        var generator = SeededGenerator(seed: self.value ^ bucket << 56)
+    fileprivate func rank(in place: UInt64) -> (UInt64, UInt64) {
+        var generator = SeededGenerator(seed: self.value ^ place)
         return (generator.next(), self.value)
     }
 }

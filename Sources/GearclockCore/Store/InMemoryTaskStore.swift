@@ -68,8 +68,8 @@ package actor InMemoryTaskStore: TaskStore {
         self.model.functionSettings()
     }
 
-    package func setFunctionSettings(_ settings: [FunctionSettings]) {
-        self.model.setFunctionSettings(settings)
+    package func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) -> [FunctionSettings] {
+        self.model.changeFunctions(functions, change)
     }
 
     package func nodeClocks() -> [NodeClock] { [] }

@@ -72,8 +72,11 @@ package protocol TaskStore: Sendable {
     /// What operators want of functions, in the order of their names' bytes.
     func functionSettings() async throws(TaskStoreError) -> [FunctionSettings]
 
-    /// Replaces what is wanted of these functions; empty settings remove the entry. All of it or nothing.
-    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError)
+    /// Changes what is wanted of these functions. What the change does not name stays as it is, whoever else changes
+    /// that at the same moment. All of it or nothing.
+    /// - Returns: what is wanted of them then, in their order.
+    func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) async throws(TaskStoreError)
+        -> [FunctionSettings]
 
     /// How far the clocks of those nodes are from ours that answer now; empty where there is no other clock.
     func nodeClocks() async throws(TaskStoreError) -> [NodeClock]

@@ -16,7 +16,9 @@ extension TaskStoreModel {
         self.settings.values.sorted { $0.function.bytes.lexicographicallyPrecedes($1.function.bytes) }
     }
 
-    package mutating func setFunctionSettings(_ settings: [FunctionSettings]) {
+    package mutating func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) -> [FunctionSettings] {
+        let settings = change.applied(to: functions, in: self.functionSettings())
         for setting in settings { self.settings[setting.function] = setting.isEmpty ? nil : setting }
+        return settings
     }
 }

@@ -17,6 +17,13 @@ package enum HandOverCodec {
         cluster == 0 ? "gearclock_hand_over" : "gearclock_hand_over_\(cluster)"
     }
 
+    /// The Gearman function by which those controllers are reached that have a part of the limit in a lane.
+    ///
+    /// - Parameter function: the one of all controllers of the cluster.
+    package static func function(_ function: String, in lane: Lane) -> String {
+        "\(function)_lane_\(lane.value)"
+    }
+
     private static let version: UInt8 = 1
 
     private enum Flag {

@@ -77,48 +77,13 @@ package struct SettingsRequest: Equatable, Sendable {
     }
 }
 
-/// Which settings of a function change.
-package struct FunctionChange: Equatable, Sendable {
-    package enum Limit: Equatable, Sendable {
-        case asItIs
-        case removed
-        case set(UInt32)
-
-        fileprivate func applied(to present: UInt32?) -> UInt32? {
-            switch self {
-            case .asItIs: present
-            case .removed: nil
-            case .set(let value): value
-            }
-        }
-    }
-
-    /// `nil`: as it is.
-    package var isPaused: Bool?
-    package var inFlight = Limit.asItIs
-    package var perThousandSeconds = Limit.asItIs
-    package var queueWatermark = Limit.asItIs
-
-    package init() {}
-
-    package func applied(to present: FunctionSettings) -> FunctionSettings {
-        FunctionSettings(
-            function: present.function, isPaused: self.isPaused ?? present.isPaused,
-            inFlight: self.inFlight.applied(to: present.inFlight),
-            perThousandSeconds: self.perThousandSeconds.applied(to: present.perThousandSeconds),
-            queueWatermark: self.queueWatermark.applied(to: present.queueWatermark))
-    }
-}
-
 extension SettingsRequest {
     /// Nothing changes.
     package var isQuestion: Bool { self.change == FunctionChange() }
 
-    /// What is answered, and stored if something changes: the settings of the functions that are meant.
+    /// What is answered to a question: the settings of the functions that are meant.
     /// - Parameter present: all settings of one store.
     package func answer(from present: [FunctionSettings]) -> [FunctionSettings] {
-        if self.functions.isEmpty { return present }
-        let known = Dictionary(present.map { ($0.function, $0) }) { $1 }
-        return self.functions.map { self.change.applied(to: known[$0] ?? FunctionSettings(function: $0)) }
+        self.functions.isEmpty ? present : self.change.applied(to: self.functions, in: present)
     }
 }

@@ -14,11 +14,12 @@ extension MariaDBTaskStore {
         }
     }
 
-    package func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        _ = try await self.change(RepeatableOperation<Bool>(.claim(by: nil))) { (_, change) throws(MariaDBFailure) in
-            try change.setFunctionSettings(settings)
-            return true
-        }
+    package func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.change(RepeatableOperation(.claim(by: nil))) { (_, transaction) throws(MariaDBFailure) in
+            try transaction.changeFunctions(functions, change)
+        }.0
     }
 
     /// Asks the nodes that are well, all at once.

@@ -7,8 +7,11 @@ package import GearclockCore
 package struct IDList {
     /// From a thousand on, MariaDB makes a temporary table of a list (`in_predicate_conversion_threshold`).
     package static let capacity = 512
-    private static let texts: [String] = (0...9).map { exponent in
-        Array(repeating: "?", count: 1 << exponent).joined(separator: ", ")
+    private static let texts = texts(of: "?")
+    private static let pairTexts = texts(of: "(?, ?)")
+
+    private static func texts(of place: String) -> [String] {
+        (0...9).map { exponent in Array(repeating: place, count: 1 << exponent).joined(separator: ", ") }
     }
 
     package let ids: ArraySlice<TaskID>
@@ -29,6 +32,9 @@ package struct IDList {
     }
 
     package var placeholders: String { Self.texts[self.exponent] }
+    /// For pairs of an id and something else, two of them at least: for one pair alone MariaDB 10.11 reads the whole
+    /// table.
+    package var pairPlaceholders: String { Self.pairTexts[max(1, self.exponent)] }
 
     /// - Parameter first: the number of the list's first parameter.
     package func bind(to statement: MariaDBStatement, from first: Int = 1) {
@@ -41,6 +47,18 @@ package struct IDList {
         while parameter < first + 1 << self.exponent {
             statement.bind(parameter, last)
             parameter += 1
+        }
+    }
+
+    /// Binds pairs of an id and a time.
+    /// - Parameters:
+    ///   - times: one for each of the ids that the lists were made of.
+    ///   - first: the number of the first parameter.
+    package func bindPairs(with times: [Timestamp], to statement: MariaDBStatement, from first: Int) {
+        for place in 0..<1 << max(1, self.exponent) {
+            let index = self.ids.startIndex + min(place, self.ids.count - 1)
+            statement.bind(first + 2 * place, self.ids[index])
+            statement.bind(first + 2 * place + 1, times[index])
         }
     }
 }

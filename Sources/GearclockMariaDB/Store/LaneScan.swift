@@ -45,51 +45,73 @@ struct LaneScan {
     func due(
         _ shares: [LaneShare], by dueBy: Timestamp, buckets: BucketSet, isLocked: Bool, present: Timestamp
     ) throws(MariaDBFailure) -> [Found] {
-        let shares = shares.filter { $0.limit > 0 }
         var found: [Found] = []
         // A statement that locks is no part of a union.
-        for start in stride(from: 0, to: shares.count, by: isLocked ? 1 : Limits.claimLanes) {
-            let some = shares[start..<min(start + (isLocked ? 1 : Limits.claimLanes), shares.count)]
-            found += try self.scan(some, by: dueBy, buckets: buckets, isLocked: isLocked, present: present)
+        try self.scan(
+            shares, by: dueBy, buckets: buckets, present: present, lanesAtOnce: isLocked ? 1 : Limits.claimLanes,
+            isLocked ? { _ in SQL.dueLocked } : SQL.due
+        ) { row in
+            let lane = Lane(indexed: row.integer(2))
+            if let id = row.taskID(0) { found.append(Found(id: id, dueAt: row.timestamp(1), lane: lane)) }
+            return (lane, row.timestamp(1))
         }
         // One lane alone is in order.
         if shares.count > 1 { found.sort { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) } }
         return found
     }
 
+    /// The same, not locked, with what stands of the tasks.
+    func dueTasks(
+        _ shares: [LaneShare], by dueBy: Timestamp, buckets: BucketSet, present: Timestamp
+    ) throws(MariaDBFailure) -> [ClaimCandidate] {
+        var found: [ClaimCandidate] = []
+        try self.scan(
+            shares, by: dueBy, buckets: buckets, present: present, lanesAtOnce: Limits.claimLanes, SQL.dueTasks
+        ) { row in
+            found.append(ClaimCandidate(row))
+            return (Lane(indexed: row.integer(19)), row.timestamp(2))
+        }
+        return shares.count > 1 ? ClaimCandidate.inOrder(found) : found
+    }
+
+    /// Looks into lanes, some at once.
+    /// - Parameters:
+    ///   - sql: the statement for a number of lanes.
+    ///   - read: reads a row, and returns where it stands in the index.
     private func scan(
-        _ shares: ArraySlice<LaneShare>, by dueBy: Timestamp, buckets: BucketSet, isLocked: Bool, present: Timestamp
-    ) throws(MariaDBFailure) -> [Found] {
-        // As with lists of ids, so that a connection prepares seven statements and not sixty-four.
-        let lanes = 1 << (Int.bitWidth - (shares.count - 1).leadingZeroBitCount)
-        let due = try self.connection.statement(isLocked ? SQL.dueLocked : SQL.due(lanes: lanes))
-        let began = self.clock.now.monotonic
-        var looks: [LaneScans.Look] = []
-        for share in shares {
-            let start = self.connection.laneScans.start(of: share.lane, buckets, now: began)
-            looks.append(LaneScans.Look(lane: share.lane, start: start, head: dueBy))
+        _ shares: [LaneShare], by dueBy: Timestamp, buckets: BucketSet, present: Timestamp, lanesAtOnce: Int,
+        _ sql: (Int) -> String, _ read: (MariaDBStatement) -> (lane: Lane, dueAt: Timestamp)
+    ) throws(MariaDBFailure) {
+        let shares = shares.filter { $0.limit > 0 }
+        for first in stride(from: 0, to: shares.count, by: lanesAtOnce) {
+            let some = shares[first..<min(first + lanesAtOnce, shares.count)]
+            // As with lists of ids, so that a connection prepares seven statements and not sixty-four.
+            let lanes = 1 << (Int.bitWidth - (some.count - 1).leadingZeroBitCount)
+            let due = try self.connection.statement(sql(lanes))
+            let began = self.clock.now.monotonic
+            var looks: [LaneScans.Look] = []
+            for share in some {
+                let start = self.connection.laneScans.start(of: share.lane, buckets, now: began)
+                looks.append(LaneScans.Look(lane: share.lane, start: start, head: dueBy))
+            }
+            for place in 0..<lanes {
+                let isNeeded = place < looks.count
+                let look = isNeeded ? looks[place] : looks[0]
+                due.bind(5 * place + 1, look.lane.indexed)
+                due.bind(5 * place + 2, look.start)
+                due.bind(5 * place + 3, dueBy)
+                due.bind(5 * place + 4, Int64(bitPattern: buckets.mask))
+                due.bind(5 * place + 5, isNeeded ? Int64(some[some.startIndex + place].limit) : 0)
+            }
+            var heads: [Lane: Timestamp] = [:]
+            try due.forEachRow { row in
+                let entry = read(row)
+                if heads[entry.lane] == nil { heads[entry.lane] = entry.dueAt }
+            }
+            for place in looks.indices { looks[place].head = heads[looks[place].lane] ?? dueBy }
+            let ended = self.clock.now.monotonic
+            try self.connection.noteLooks(looks, present: present, took: began.duration(to: ended), now: ended)
         }
-        for place in 0..<lanes {
-            let isNeeded = place < looks.count
-            let look = isNeeded ? looks[place] : looks[0]
-            due.bind(5 * place + 1, look.lane.indexed)
-            due.bind(5 * place + 2, look.start)
-            due.bind(5 * place + 3, dueBy)
-            due.bind(5 * place + 4, Int64(bitPattern: buckets.mask))
-            due.bind(5 * place + 5, isNeeded ? Int64(shares[shares.startIndex + place].limit) : 0)
-        }
-        var found: [Found] = []
-        var heads: [Lane: Timestamp] = [:]
-        try due.forEachRow { row in
-            guard let id = row.taskID(0) else { return }
-            let entry = Found(id: id, dueAt: row.timestamp(1), lane: Lane(indexed: row.integer(2)))
-            if heads[entry.lane] == nil { heads[entry.lane] = entry.dueAt }
-            found.append(entry)
-        }
-        for place in looks.indices { looks[place].head = heads[looks[place].lane] ?? dueBy }
-        let ended = self.clock.now.monotonic
-        try self.connection.noteLooks(looks, present: present, took: began.duration(to: ended), now: ended)
-        return found
     }
 }
 

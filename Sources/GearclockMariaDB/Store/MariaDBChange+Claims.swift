@@ -4,11 +4,10 @@ internal import GearclockEnvironment
 extension MariaDBChange {
     package func claimDue(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         try self.connection.setCausal(true)
-        let ids = try self.due(request, isLocked: false, now: now)
-        if ids.isEmpty { return [] }
+        let due = try self.due(request, now: now)
+        if due.isEmpty { return [] }
         do {
-            // Fewer rows than ids: somebody took some of them after we looked.
-            if try self.claim(ids, request) == ids.count { return try self.claimed(ids, request, now: now) }
+            if let claimed = try self.claim(due, request, now: now) { return claimed }
         } catch  where error.meaning == .ruleViolation {}
         try self.connection.rollback()
         return try self.claimCarefully(request, now: now)
@@ -17,26 +16,31 @@ extension MariaDBChange {
     /// Locks what is due, without what others hold, and looks at it before it claims it.
     private func claimCarefully(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimedTask] {
         while true {
-            let ids = try self.due(request, isLocked: true, now: now)
+            let due = try self.candidates(self.dueIDs(request, isLocked: true, now: now))
+            if due.isEmpty { return [] }
             // A row of ours is due when the index says so.
-            let foreign = try self.rows(SQL.lock, ids).filter {
-                $0.breaksRule || $0.record.definition.dueAt > request.dueBy
+            let foreign = due.map(\.row).filter { $0.breaksRule || $0.record.definition.dueAt > request.dueBy }
+            guard !foreign.isEmpty else {
+                guard let claimed = try self.claim(due, request, now: now) else { throw .conflict(.statement) }
+                return claimed
             }
-            guard !foreign.isEmpty else { return try self.claimAll(ids, request, now: now) }
             // Other tasks may stand behind those.
             try self.setAside(foreign, now: now)
         }
     }
 
-    private func claimAll(
-        _ ids: [TaskID], _ request: ClaimRequest, now: Timestamp
-    ) throws(MariaDBFailure) -> [ClaimedTask] {
-        guard try self.claim(ids, request) == ids.count else { throw .conflict(.statement) }
-        return try self.claimed(ids, request, now: now)
+    /// What is due, earliest first.
+    private func due(_ request: ClaimRequest, now: Timestamp) throws(MariaDBFailure) -> [ClaimCandidate] {
+        // Each lane may give less than its limit. If all of them together could give too much, it is first seen what is
+        // to be read.
+        guard let lanes = request.lanes, lanes.map(\.limit).reduce(0, +) <= request.limit else {
+            return try self.candidates(self.dueIDs(request, isLocked: false, now: now))
+        }
+        return try LaneScan(self.connection, clock: self.clock).dueTasks(
+            lanes, by: request.dueBy, buckets: request.buckets, present: now)
     }
 
-    /// What is due, earliest first.
-    private func due(
+    private func dueIDs(
         _ request: ClaimRequest, isLocked: Bool, now: Timestamp
     ) throws(MariaDBFailure) -> [TaskID] {
         let scan = LaneScan(self.connection, clock: self.clock)
@@ -53,71 +57,70 @@ extension MariaDBChange {
         return found.prefix(max(0, request.limit)).map(\.id)
     }
 
-    private func claim(_ ids: [TaskID], _ request: ClaimRequest) throws(MariaDBFailure) -> Int {
-        try self.run(SQL.claim, ids, parameters: 3) { statement in
-            statement.bind(1, request.leaseUntil)
-            statement.bind(2, request.owner)
-            statement.bind(3, request.dueBy)
-        }
-    }
-
-    /// What was just claimed, without those that nobody can run: these are discarded.
-    ///
-    /// Mostly all of it is light enough. If not, everything is taken back and the first of it claimed again, so that
-    /// the common case pays nothing. However large the tasks are, only those that are kept are read whole.
-    private func claimed(
-        _ ids: [TaskID], _ request: ClaimRequest, now: Timestamp
-    ) throws(MariaDBFailure) -> [ClaimedTask] {
-        var rows = try self.weighed(ids)
-        rows.sort { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }
-        var weight = 0
-        let kept = rows.prefix { row in
-            weight += row.weight
-            return weight <= request.limitBytes
-        }
-        guard kept.count == rows.count || rows.count == 1 else {
-            try self.connection.rollback()
-            return try self.claimAll(rows.prefix(max(1, kept.count)).map(\.id), request, now: now)
-        }
-        let whole = try self.rows(SQL.tasks, rows.filter(\.isCut).map(\.id))
-        let wholeByID = Dictionary(whole.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
-        let complete = rows.map { wholeByID[$0.id] ?? $0.row }
-        try self.setAside(complete.filter { $0.defect != nil }, now: now)
-        return complete.filter { $0.defect == nil }.map { row in
-            ClaimedTask(
-                definition: row.record.definition,
-                claim: Claim(id: row.record.id, owner: request.owner, attempt: row.record.attempt),
-                failures: row.record.failures, leaseUntil: request.leaseUntil)
-        }
-    }
-
-    /// A task whose payload and document may have been too large to be read along.
-    private struct WeighedRow {
-        var row: TaskRow
-        var weight: Int
-        var isCut: Bool
-
-        var id: TaskID { self.row.record.id }
-        var dueAt: Timestamp { self.row.record.definition.dueAt }
-    }
-
-    private func weighed(_ ids: [TaskID]) throws(MariaDBFailure) -> [WeighedRow] {
-        var rows: [WeighedRow] = []
-        rows.reserveCapacity(ids.count)
+    /// Locks tasks and reads them, earliest first.
+    private func candidates(_ ids: [TaskID]) throws(MariaDBFailure) -> [ClaimCandidate] {
+        var candidates: [ClaimCandidate] = []
+        candidates.reserveCapacity(ids.count)
         for list in IDList.lists(of: ids) {
             let statement = try self.connection.statement(SQL.weighed(list))
             list.bind(to: statement)
-            try statement.forEachRow { statement in
-                let row = TaskRow(statement)
-                let bytes = Int(statement.integer(18))
-                let read = TaskRow.largeBytes(of: row.record.definition)
-                rows.append(
-                    WeighedRow(
-                        row: row, weight: row.record.definition.weightBytes + bytes - read,
-                        isCut: bytes > SQL.largeBytes))
+            try statement.forEachRow { candidates.append(ClaimCandidate($0)) }
+        }
+        return ClaimCandidate.inOrder(candidates)
+    }
+
+    /// Claims as much of what is due as is light enough; however large the tasks are, only that is read whole.
+    ///
+    /// - Returns: what is claimed, without those that nobody can run: these are discarded. `nil`: some were changed
+    ///   after they were read, and all of it is to be taken back.
+    private func claim(
+        _ due: [ClaimCandidate], _ request: ClaimRequest, now: Timestamp
+    ) throws(MariaDBFailure) -> [ClaimedTask]? {
+        let candidates = ClaimCandidate.light(due, limitBytes: request.limitBytes)
+        guard try self.take(candidates, request) == candidates.count else { return nil }
+        let whole = try self.rows(SQL.tasks, candidates.filter(\.isCut).map(\.id))
+        let wholeByID = Dictionary(whole.map { ($0.record.id, $0) }, uniquingKeysWith: { first, _ in first })
+        var claimed: [ClaimedTask] = []
+        claimed.reserveCapacity(candidates.count)
+        var unreadable: [TaskRow] = []
+        for candidate in candidates {
+            if candidate.row.defect != nil {
+                var row = candidate.row
+                row.record.state = .running
+                row.record.attempt = candidate.attempt
+                unreadable.append(row)
+                continue
+            }
+            claimed.append(
+                ClaimedTask(
+                    definition: (wholeByID[candidate.id] ?? candidate.row).record.definition,
+                    claim: Claim(id: candidate.id, owner: request.owner, attempt: candidate.attempt),
+                    failures: candidate.row.record.failures, leaseUntil: request.leaseUntil))
+        }
+        try self.setAside(unreadable, now: now)
+        return claimed
+    }
+
+    /// Claims tasks that are still as they were read.
+    /// - Returns: how many are.
+    private func take(
+        _ candidates: ArraySlice<ClaimCandidate>, _ request: ClaimRequest
+    ) throws(MariaDBFailure) -> Int {
+        var affected = 0
+        // Mostly one group, because most tasks are new.
+        for (attempt, places) in Dictionary(grouping: candidates.indices, by: { candidates[$0].row.record.attempt }) {
+            let created = places.map { candidates[$0].row.record.definition.createdAt }
+            for list in IDList.lists(of: places.map { candidates[$0].id }) {
+                let claim = try self.connection.statement(SQL.claim(list))
+                claim.bind(1, request.leaseUntil)
+                claim.bind(2, request.owner)
+                claim.bind(3, request.dueBy)
+                claim.bind(4, Int64(attempt))
+                list.bindPairs(with: created, to: claim, from: 5)
+                affected += try claim.run()
             }
         }
-        return rows
+        return affected
     }
 
     // MARK: - Leases

@@ -49,38 +49,47 @@ extension MariaDBChange {
         try leave.run()
     }
 
-    package func setFunctionSettings(_ settings: [FunctionSettings]) throws(MariaDBFailure) {
+    /// Two who change one function on one node wait for each other, or find its row there when they insert it; of two
+    /// on different nodes the certification of the row refuses one. Who was refused reads again what the other one did.
+    package func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) throws(MariaDBFailure) -> [FunctionSettings] {
+        try self.connection.setCausal(true)
+        let present = try FunctionSettings.all(self.connection.statement(SQL.functionSettingsLocked))
+        var known = Set(present.map(\.function))
+        let settings = change.applied(to: functions, in: present)
         for setting in settings {
             if setting.isEmpty {
                 let remove = try self.connection.statement(SQL.removeFunction)
                 remove.bind(1, setting.function.bytes)
                 try remove.run()
+            } else if !known.insert(setting.function).inserted {
+                try self.set(setting, SQL.updateFunction)
             } else {
-                let set = try self.connection.statement(SQL.setFunction)
-                set.bind(1, setting.function.bytes)
-                set.bind(2, setting.isPaused ? 1 : 0)
-                set.bind(3, setting.inFlight.map { Int64($0) })
-                set.bind(4, setting.perThousandSeconds.map { Int64($0) })
-                set.bind(5, setting.queueWatermark.map { Int64($0) })
-                try set.run()
+                do { try self.set(setting, SQL.insertFunction) } catch  where error.meaning == .duplicateKey {
+                    throw .conflict(error.step)
+                }
             }
         }
+        return settings
+    }
+
+    /// - Parameter sql: one of the two statements that set all settings of one function.
+    private func set(_ setting: FunctionSettings, _ sql: String) throws(MariaDBFailure) {
+        let set = try self.connection.statement(sql)
+        set.bind(1, setting.isPaused ? 1 : 0)
+        set.bind(2, setting.inFlight.map { Int64($0) })
+        set.bind(3, setting.perThousandSeconds.map { Int64($0) })
+        set.bind(4, setting.queueWatermark.map { Int64($0) })
+        set.bind(5, setting.function.bytes)
+        try set.run()
     }
 }
 
 extension MariaDBReading {
     package func functionSettings() throws(MariaDBFailure) -> [FunctionSettings] {
         try self.connection.setCausal(true)
-        var settings: [FunctionSettings] = []
-        try self.connection.statement(SQL.functionSettings).forEachRow { row in
-            // A row that somebody else wrote may name no function.
-            guard let function = FunctionName(row.bytes(0)) else { return }
-            settings.append(
-                FunctionSettings(
-                    function: function, isPaused: row.integer(1) != 0, inFlight: row.limit(2),
-                    perThousandSeconds: row.limit(3), queueWatermark: row.limit(4)))
-        }
-        return settings
+        return try FunctionSettings.all(self.connection.statement(SQL.functionSettings))
     }
 
     /// How far the server's clock is from ours: the best of three questions, the one that took the shortest time.
@@ -108,6 +117,22 @@ extension Member {
             id: OwnerID(value: UInt64(bitPattern: row.integer(0))),
             role: UInt8(exactly: row.integer(1)).flatMap(MemberRole.init(rawValue:)) ?? .controller,
             beats: UInt64(clamping: row.integer(2)))
+    }
+}
+
+extension FunctionSettings {
+    /// - Parameter statement: ``SQL/functionSettings``, locking or not.
+    fileprivate static func all(_ statement: MariaDBStatement) throws(MariaDBFailure) -> [FunctionSettings] {
+        var settings: [FunctionSettings] = []
+        try statement.forEachRow { row in
+            // A row that somebody else wrote may name no function.
+            guard let function = FunctionName(row.bytes(0)) else { return }
+            settings.append(
+                FunctionSettings(
+                    function: function, isPaused: row.integer(1) != 0, inFlight: row.limit(2),
+                    perThousandSeconds: row.limit(3), queueWatermark: row.limit(4)))
+        }
+        return settings
     }
 }
 

@@ -33,16 +33,27 @@ extension SQL {
         FROM function_setting FORCE INDEX (PRIMARY) ORDER BY function
         """
 
-    /// Says what is wanted of a function.
-    /// - Parameters: 1 function, 2 is paused, 3 in flight or NULL, 4 per thousand seconds or NULL, 5 queue watermark or
-    ///   NULL.
+    /// The same, for who is going to change it: on this node he waits for others who do.
+    package static let functionSettingsLocked = functionSettings + " FOR UPDATE"
+
+    /// Says what is wanted of a function of which nothing was. Error 1062: somebody else said something meanwhile.
+    /// - Parameters: 1 is paused, 2 in flight or NULL, 3 per thousand seconds or NULL, 4 queue watermark or NULL,
+    ///   5 function.
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
-    package static let setFunction = """
-        INSERT INTO function_setting (function, is_paused, in_flight, per_thousand_seconds, queue_watermark)
+    package static let insertFunction = """
+        INSERT INTO function_setting (is_paused, in_flight, per_thousand_seconds, queue_watermark, function)
         VALUES (?, ?, ?, ?, ?)
-        ON DUPLICATE KEY UPDATE is_paused = VALUES(is_paused), in_flight = VALUES(in_flight),
-            per_thousand_seconds = VALUES(per_thousand_seconds), queue_watermark = VALUES(queue_watermark)
+        """
+
+    /// Says what is wanted of a function, in place of what was.
+    /// - Parameters: 1 is paused, 2 in flight or NULL, 3 per thousand seconds or NULL, 4 queue watermark or NULL,
+    ///   5 function.
+    /// - Returns: nothing.
+    /// - Index: `PRIMARY`.
+    package static let updateFunction = """
+        UPDATE function_setting
+        SET is_paused = ?, in_flight = ?, per_thousand_seconds = ?, queue_watermark = ? WHERE function = ?
         """
 
     /// Forgets what was wanted of a function.

@@ -102,22 +102,38 @@ package enum SQL {
     /// - Index: `task_wake`.
     package static let dueLocked = dueInLane + " FOR UPDATE SKIP LOCKED"
 
-    private static let dueInLane = """
-        SELECT id, wake_at, lane FROM task FORCE INDEX (task_wake)
+    private static let dueInLane = dueInLane(reading: "id, wake_at, lane")
+
+    private static func dueInLane(reading columns: String) -> String {
+        """
+        SELECT \(columns) FROM task FORCE INDEX (task_wake)
         WHERE lane = ? AND wake_at BETWEEN ? AND ? AND (? >> (CRC32(id) & 63)) & 1
         ORDER BY wake_at, id LIMIT ?
         """
+    }
 
-    /// Claims tasks that are scheduled and due. As many affected rows as ids: all of them were, and are ours now. Error
-    /// 4025: one of them breaks a rule that this does not ask for.
-    /// - Parameters: 1 lease until, 2 owner, 3 due by, then ids.
+    /// The same as ``due(lanes:)``, with all that a claim hands out: the rows cost a sixth of what a second statement
+    /// costs that finds them by their ids.
+    /// - Parameters: as ``due(lanes:)``.
+    /// - Returns: the columns of ``weighedColumns``, lane; of each lane in the order of due time and id.
+    /// - Index: `task_wake`.
+    package static func dueTasks(lanes: Int) -> String {
+        Array(repeating: "(\(self.dueTasksInLane))", count: lanes).joined(separator: " UNION ALL ")
+    }
+
+    private static let dueTasksInLane = dueInLane(reading: weighedColumns + ", lane")
+
+    /// Claims tasks that are scheduled and due, and still as they were when they were read: the creation time tells a
+    /// task from one that was stored under the same id after it. As many affected rows as ids: all of them were, and
+    /// are ours now. Error 4025: one of them breaks a rule that this does not ask for.
+    /// - Parameters: 1 lease until, 2 owner, 3 due by, 4 attempt, then pairs of id and created at.
     /// - Returns: nothing.
     /// - Index: `PRIMARY`.
     package static func claim(_ ids: IDList) -> String {
         """
         UPDATE task SET state = 1, wake_at = ?, owner = ?, attempt = LEAST(attempt + 1, 4294967295)
-        WHERE state = 0 AND due_at <= ? AND wake_at = due_at AND owner IS NULL AND finished_at IS NULL
-            AND id IN (\(ids.placeholders))
+        WHERE state = 0 AND due_at <= ? AND attempt = ? AND wake_at = due_at AND owner IS NULL
+            AND finished_at IS NULL AND (id, created_at) IN (\(ids.pairPlaceholders))
         """
     }
 
@@ -129,17 +145,23 @@ package enum SQL {
         "SELECT \(self.taskColumns) FROM task WHERE id IN (\(ids.placeholders))"
     }
 
-    /// Tasks and how many bytes payload and document have; where these are more than ``largeBytes`` they are left out.
+    /// Locks tasks and looks at them as far as a claim needs it.
     /// - Parameters: ids.
-    /// - Returns: the columns of ``taskColumns``, bytes; in any order.
+    /// - Returns: the columns of ``weighedColumns``, in any order.
     /// - Index: `PRIMARY`.
     package static func weighed(_ ids: IDList) -> String {
-        let bytes = "length(payload) + ifnull(length(document), 0)"
-        let columns = self.columns(
-            payload: "IF(\(bytes) > \(self.largeBytes), '', payload)",
-            document: "IF(\(bytes) > \(self.largeBytes), IF(document IS NULL, NULL, ''), document)")
-        return "SELECT \(columns), \(bytes) FROM task WHERE id IN (\(ids.placeholders))"
+        "SELECT \(self.weighedColumns) FROM task WHERE id IN (\(ids.placeholders)) FOR UPDATE"
     }
+
+    /// What ``TaskRow`` reads, then how many bytes payload and document have; where these are more than ``largeBytes``
+    /// they are left out.
+    private static let weighedColumns = {
+        let bytes = "length(payload) + ifnull(length(document), 0)"
+        let read = columns(
+            payload: "IF(\(bytes) > \(largeBytes), '', payload)",
+            document: "IF(\(bytes) > \(largeBytes), IF(document IS NULL, NULL, ''), document)")
+        return "\(read), \(bytes)"
+    }()
 
     /// So much of each task is read before it is known how many of them a claim takes.
     package static let largeBytes = 16_384

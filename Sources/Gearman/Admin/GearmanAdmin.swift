@@ -89,7 +89,10 @@ public actor GearmanAdmin {
         guard self.channel == nil else { return }
         self.generation += 1
         let generation = self.generation
-        let channel = self.eventLoop.transport.makeChannel(to: self.server, timeout: self.timeout) { event in
+        let channel = self.eventLoop.transport.makeChannel(
+            to: self.server, timeout: self.timeout, eventLoop: self.eventLoop
+        ) {
+            event in
             self.assumeIsolated { $0.happened(event, generation: generation) }
         }
         self.channel = channel

@@ -53,7 +53,7 @@ struct AsyncJobTable {
             return false
         case .running(let buffer):
             buffer.append(update.event)
-            return buffer.count >= limits.bufferedEvents
+            return buffer.count >= limits.bufferedEvents || buffer.sizeBytes > limits.limits.payloadSizeBytes
         }
     }
 
@@ -84,7 +84,8 @@ struct AsyncJobTable {
             guard data.count > limits.payloadSizeBytes else { return nil }
             return .failure(GearmanError(.jobFailed, "The result is larger than the limit", warnings: warnings))
         case .warning(let text):
-            if warnings.count < 1_024 { warnings.append(text) }
+            let size = warnings.reduce(text.count) { $0 + $1.count }
+            if warnings.count < 1_024, size <= limits.payloadSizeBytes { warnings.append(text) }
             return nil
         case .complete(let rest):
             return .success(data.isEmpty ? rest : data + rest)
@@ -106,10 +107,10 @@ struct AsyncJobTable {
         if buffer.isOver { self.entries[id] = nil }
     }
 
-    /// How many events of a running job wait to be read.
-    func unreadEvents(of id: UInt64) -> Int {
-        guard case .running(let buffer)? = self.entries[id] else { return 0 }
-        return buffer.count
+    /// So little waits to be read of a running job that more may come.
+    func hasRoom(for id: UInt64, limits: GearmanClientConfiguration) -> Bool {
+        guard case .running(let buffer)? = self.entries[id] else { return true }
+        return buffer.count <= limits.bufferedEvents / 2 && buffer.sizeBytes <= limits.limits.payloadSizeBytes / 2
     }
 
     /// Whoever waits for the next event of the job was cancelled.
@@ -142,6 +143,8 @@ struct AsyncJobTable {
 final class JobEventBuffer {
     let handle: GearmanJobHandle
     private(set) var hasEnded = false
+    /// What the events that wait to be read carry.
+    private(set) var sizeBytes = 0
     private var events: [GearmanJobEvent] = []
     private var start = 0
     private var reader: CheckedContinuation<GearmanJobEvent?, Never>?
@@ -162,6 +165,7 @@ final class JobEventBuffer {
             reader.resume(returning: event)
         } else {
             self.events.append(event)
+            self.sizeBytes += event.sizeBytes
         }
     }
 
@@ -171,6 +175,7 @@ final class JobEventBuffer {
         if self.count > 0 {
             let event = self.events[self.start]
             self.start += 1
+            self.sizeBytes -= event.sizeBytes
             if self.start > 64, self.start * 2 > self.events.count {
                 self.events.removeFirst(self.start)
                 self.start = 0
@@ -186,5 +191,15 @@ final class JobEventBuffer {
     func cancelRead() {
         self.reader?.resume(returning: nil)
         self.reader = nil
+    }
+}
+
+extension GearmanJobEvent {
+    /// How many bytes it carries.
+    fileprivate var sizeBytes: Int {
+        switch self {
+        case .data(let bytes), .warning(let bytes), .complete(let bytes), .exception(let bytes): bytes.count
+        case .created, .status, .fail, .lost, .refused: 0
+        }
     }
 }

@@ -6,11 +6,12 @@ internal import Foundation
 extension GearmanClient {
     /// Submits a foreground job and returns when the server has taken it.
     ///
+    /// A job whose connection ends before it was sent goes to the next server.
+    ///
     /// - Throws: ``GearmanError`` (`invalidRequest`, `notConnected`, `serverError`, `tooManyRequests`: it was not
     ///   submitted; `connectionLost`, `timedOut`: unknown), or `CancellationError`.
     public func submit(_ request: GearmanJobRequest) async throws -> GearmanJob {
-        let id = self.jobs.makeID()
-        let handle = try await self.submit(request, id: id, isBackground: false)
+        let (id, handle) = try await self.submit(request, isBackground: false)
         let interest = GearmanJobEvents.Interest(client: self, id: id, server: handle.server)
         return GearmanJob(handle: handle, events: GearmanJobEvents(interest: interest))
     }
@@ -19,36 +20,51 @@ extension GearmanClient {
     ///
     /// - Throws: as ``submit(_:)``.
     public func submitBackground(_ request: GearmanJobRequest) async throws -> GearmanJobHandle {
-        try await self.submit(request, id: self.jobs.makeID(), isBackground: true)
+        try await self.submit(request, isBackground: true).value
     }
 
     /// Has a job run and returns its result: the data that the worker sent on the way, and what it ended with.
     ///
     /// - Throws: as ``submit(_:)``, and `jobFailed` or `jobException` with the job's warnings.
     public func perform(_ request: GearmanJobRequest) async throws -> [UInt8] {
-        let id = self.jobs.makeID()
-        return try await withTaskCancellationHandler {
-            try Task.checkCancellation()
-            return try await withCheckedThrowingContinuation { continuation in
-                self.jobs.add(.performing(continuation, data: [], warnings: []), id: id)
-                self.start([GearmanPipelinedJob(id: id, request: request)])
-            }
-        } onCancel: {
-            self.forgetSoon(id)
-        }
+        try await self.untilSent(request, isBackground: false) { .performing($0, data: [], warnings: []) }.value
     }
 
     private func submit(
-        _ request: GearmanJobRequest, id: UInt64, isBackground: Bool
-    ) async throws -> GearmanJobHandle {
+        _ request: GearmanJobRequest, isBackground: Bool
+    ) async throws -> (id: UInt64, value: GearmanJobHandle) {
+        try await self.untilSent(request, isBackground: isBackground) { .submitting($0, isBackground: isBackground) }
+    }
+
+    /// Starts the job, and once more for each further server as long as it is certain that nothing was sent.
+    private func untilSent<Value: Sendable>(
+        _ request: GearmanJobRequest, isBackground: Bool,
+        _ entry: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Entry
+    ) async throws -> (id: UInt64, value: Value) {
+        var attempts = self.servers.count
+        while true {
+            attempts -= 1
+            let id = self.jobs.makeID()
+            let job = GearmanPipelinedJob(id: id, request: request, isBackground: isBackground)
+            do {
+                return (id, try await self.started(job, entry))
+            } catch let error as GearmanError where error.code == .notConnected && attempts > 0 && self.isConnected {
+                continue
+            }
+        }
+    }
+
+    private func started<Value: Sendable>(
+        _ job: GearmanPipelinedJob, _ entry: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Entry
+    ) async throws -> Value {
         try await withTaskCancellationHandler {
             try Task.checkCancellation()
             return try await withCheckedThrowingContinuation { continuation in
-                self.jobs.add(.submitting(continuation, isBackground: isBackground), id: id)
-                self.start([GearmanPipelinedJob(id: id, request: request, isBackground: isBackground)])
+                self.jobs.add(entry(continuation), id: job.id)
+                self.start([job])
             }
         } onCancel: {
-            self.forgetSoon(id)
+            self.forgetSoon(job.id)
         }
     }
 
@@ -57,9 +73,7 @@ extension GearmanClient {
             if Task.isCancelled { return nil }
             return await withCheckedContinuation { continuation in
                 self.jobs.read(id, continuation)
-                if self.jobs.unreadEvents(of: id) <= self.configuration.bufferedEvents / 2 {
-                    self.jobWasRead(id, on: server)
-                }
+                if self.jobs.hasRoom(for: id, limits: self.configuration) { self.jobWasRead(id, on: server) }
             }
         } onCancel: {
             self.executor.execute { self.assumeIsolated { $0.jobs.cancelRead(id) } }

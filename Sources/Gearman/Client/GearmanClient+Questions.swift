@@ -27,7 +27,7 @@ extension GearmanClient {
     /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `invalidRequest`.
     public func echo(_ bytes: [UInt8]) async throws -> [UInt8] {
         await self.decided()
-        let index = self.connections.firstIndex { $0.condition == .usable } ?? 0
+        let index = self.router.conditions.firstIndex(of: .healthy) ?? 0
         switch await self.ask([(index, .echo(bytes))])[0] {
         case .echo(let bytes): return bytes
         case .failed(let error): throw error
@@ -66,7 +66,7 @@ extension GearmanClient {
 
     private func results(ofUniques uniques: [[UInt8]]) async -> [ClientAnswer.Result?] {
         await self.decided()
-        let orders = uniques.map { self.choice.order(of: $0) }
+        let orders = uniques.map { self.router.order(of: $0) }
         let count = self.connections.count
         let results = await self.ask(
             zip(uniques, orders).flatMap { unique, order in order.map { ($0, .unique(unique)) } })
@@ -85,8 +85,7 @@ extension GearmanClient {
             var batches = [[ClientQuestion]](repeating: [], count: self.connections.count)
             var unanswerable: [ClientAnswer] = []
             for (id, question) in zip(ids, questions) {
-                if self.connections.indices.contains(question.index),
-                    self.connections[question.index].condition == .usable
+                if self.connections.indices.contains(question.index), self.router.conditions[question.index] == .healthy
                 {
                     batches[question.index].append(ClientQuestion(id: id, subject: question.subject))
                 } else {
@@ -96,7 +95,8 @@ extension GearmanClient {
             }
             self.questions.answered(unanswerable)
             for (index, batch) in batches.enumerated() where !batch.isEmpty {
-                guard let actions = self.connections[index].machine?.questionsAsked(batch, now: self.executor.now)
+                let room = self.room(at: index)
+                guard let actions = self.connections[index].machine?.questionsAsked(batch, room: room, now: self.executor.now)
                 else { continue }
                 self.perform(actions, at: index, isCallback: false)
             }

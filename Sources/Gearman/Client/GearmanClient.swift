@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import DispatchExecutor
 public import Logging
@@ -11,9 +12,10 @@ public actor GearmanClient {
     /// One server, and the connection to it.
     struct Connection {
         let link: ServerLink
+        let metrics: ServerMetrics
         /// Nil while there is no connection.
         var machine: ClientConnectionStateMachine?
-        var condition = ServerChoice.Condition.unknown
+        var health: GearmanServerHealth
         /// The jobs of the async form whose events nobody reads: while there are any, nothing is read from this server.
         var unreadJobs: Set<UInt64> = []
         /// The machine wanted to be woken while reading paused; the silence of that time is not the server's.
@@ -42,13 +44,14 @@ public actor GearmanClient {
     nonisolated let configuration: GearmanClientConfiguration
     private let eventLoop: GearmanEventLoop
     private let logger: Logger
+    /// For the jobs that no server can take.
+    private let metrics: ServerMetrics
 
     private var state = State.running
-    private(set) var choice: ServerChoice
+    /// Which server each job goes to, and the jobs that wait until it is known which servers can be reached.
+    private(set) var router: JobRouter
     /// One for each server, in the order of `servers`; empty until the first use.
     var connections: [Connection] = []
-    /// Jobs that wait until it is known which servers can be reached.
-    private var waitingJobs: [GearmanPipelinedJob] = []
     private var sink: (@Sendable ([GearmanJobUpdate]) -> Void)?
     private var undelivered: [GearmanJobUpdate] = []
     private var openLinks = 0
@@ -76,8 +79,12 @@ public actor GearmanClient {
         self.configuration = configuration
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
+        var logger = logger
+        logger[metadataKey: "role"] = "client"
         self.logger = logger
-        self.choice = ServerChoice(servers: self.servers)
+        self.metrics = ServerMetrics(
+            .client, server: "none", factory: configuration.metrics ?? MetricsSystem.factory)
+        self.router = JobRouter(servers: self.servers, limits: configuration.limits)
     }
 
     // MARK: The pipelined form
@@ -97,18 +104,17 @@ public actor GearmanClient {
         switch self.state {
         case .running:
             self.openConnections()
-            self.dispatch(jobs)
+            let room = self.configuration.queuedSizeBytes - self.queuedBytes
+            self.perform(self.router.jobsSubmitted(jobs, room: room, late: self.lateServers()))
         case .closing, .closed:
-            self.refuse(jobs, GearmanError(.closed, "The client was closed"))
+            let error = GearmanError(.closed, "The client was closed")
+            self.deliverLater(jobs.map { GearmanJobUpdate(id: $0.id, event: .refused(error)) })
         }
     }
 
     /// Nobody wants to hear of these jobs any more. They may run nevertheless.
     package func abandon(_ ids: [UInt64]) {
-        if !self.waitingJobs.isEmpty {
-            let abandoned = Set(ids)
-            self.waitingJobs.removeAll { abandoned.contains($0.id) }
-        }
+        self.router.jobsAbandoned(ids)
         for index in self.connections.indices {
             guard let actions = self.connections[index].machine?.jobsAbandoned(ids) else { continue }
             self.perform(actions, at: index, isCallback: false)
@@ -117,14 +123,32 @@ public actor GearmanClient {
 
     /// At least one server answers.
     package var isConnected: Bool {
-        self.connections.contains { $0.condition == .usable }
+        self.router.conditions.contains(.healthy)
+    }
+
+    /// What is known about each server at this moment, in the order in which they were named.
+    public var health: [GearmanServerHealth] {
+        guard !self.connections.isEmpty else { return self.servers.map { GearmanServerHealth(server: $0) } }
+        let late = self.lateServers()
+        return self.connections.indices.map { index in
+            var health = self.connections[index].health
+            health.unsentSizeBytes = self.connections[index].link.pendingBytes
+            if late.contains(index) { health.condition = .slow }
+            return health
+        }
+    }
+
+    /// The servers that are connected and owe an answer for too long.
+    private func lateServers() -> Set<Int> {
+        let now = self.executor.now
+        return Set(self.connections.indices.filter { self.connections[$0].machine?.isLate(now: now) == true })
     }
 
     /// Opens the connections if need be, and returns when a server answers; at once if one does, and when the client is
     /// closed or the task is cancelled.
     ///
     /// - Parameter server: the server to wait for; nil if any one will do.
-    package func connected(to server: GearmanServerAddress? = nil) async {
+    public func connected(to server: GearmanServerAddress? = nil) async {
         guard self.state == .running else { return }
         self.openConnections()
         guard !self.isConnected(to: server) else { return }
@@ -142,51 +166,35 @@ public actor GearmanClient {
     }
 
     private func isConnected(to server: GearmanServerAddress?) -> Bool {
-        self.connections.contains { $0.condition == .usable && (server == nil || $0.link.server == server) }
+        zip(self.servers, self.router.conditions).contains { $1 == .healthy && (server == nil || $0 == server) }
     }
 
     // MARK: Sending
 
-    private func dispatch(_ jobs: [GearmanPipelinedJob]) {
-        let conditions = self.connections.map(\.condition)
-        if conditions == [.usable] { return self.submit(jobs, to: 0) }
-        var batches = [[GearmanPipelinedJob]](repeating: [], count: conditions.count)
-        var refused: [GearmanPipelinedJob] = []
-        for job in jobs {
-            if let server = job.server, let index = self.servers.firstIndex(of: server), conditions[index] == .usable {
-                batches[index].append(job)
+    private func perform(_ actions: JobRouter.Actions) {
+        for (index, batch) in actions.batches.enumerated() where !batch.isEmpty {
+            let room = self.room(at: index)
+            self.connections[index].metrics.jobsStarted(batch.count)
+            guard let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: self.executor.now) else {
                 continue
             }
-            switch self.choice.choose(unique: job.request.unique, among: conditions) {
-            case .server(let index): batches[index].append(job)
-            case .wait: self.waitingJobs.append(job)
-            case .none: refused.append(job)
-            }
+            self.perform(actions, at: index, isCallback: false)
         }
-        for (index, batch) in batches.enumerated() where !batch.isEmpty { self.submit(batch, to: index) }
-        self.refuse(refused, GearmanError(.notConnected, "No job server can be reached"))
-        self.limitWaitingJobs()
+        guard !actions.refused.isEmpty else { return }
+        self.metrics.happened(actions.refused)
+        self.deliverLater(actions.refused)
     }
 
-    private func submit(_ jobs: [GearmanPipelinedJob], to index: Int) {
-        guard self.connections[index].link.pendingBytes < StreamLimits.writeBufferFullBytes else {
-            return self.refuse(jobs, GearmanError(.tooManyRequests, "Too much waits to be sent to the job server"))
-        }
-        guard let actions = self.connections[index].machine?.jobsSubmitted(jobs, now: self.executor.now) else { return }
-        self.perform(actions, at: index, isCallback: false)
+    /// How many bytes may still be written to a server.
+    func room(at index: Int) -> Int {
+        min(
+            self.configuration.limits.unsentSizeBytes - self.connections[index].link.pendingBytes,
+            self.configuration.queuedSizeBytes - self.queuedBytes)
     }
 
-    private func refuse(_ jobs: [GearmanPipelinedJob], _ error: GearmanError) {
-        guard !jobs.isEmpty else { return }
-        self.deliverLater(jobs.map { GearmanJobUpdate(id: $0.id, event: .refused(error)) })
-    }
-
-    private func limitWaitingJobs() {
-        let excess = self.waitingJobs.count - self.configuration.limits.pendingRequests
-        guard excess > 0 else { return }
-        let refused = Array(self.waitingJobs.suffix(excess))
-        self.waitingJobs.removeLast(excess)
-        self.refuse(refused, GearmanError(.tooManyRequests, "Too many jobs wait for a job server"))
+    /// The bytes of all requests that wait, for a connection or to be sent.
+    private var queuedBytes: Int {
+        self.connections.reduce(self.router.waitingBytes) { $0 + $1.link.pendingBytes }
     }
 
     // MARK: Connections
@@ -195,12 +203,14 @@ public actor GearmanClient {
         guard self.connections.isEmpty else { return }
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop,
-                logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
-            return Connection(link: link)
+            let factory = self.configuration.metrics ?? MetricsSystem.factory
+            return Connection(
+                link: link, metrics: ServerMetrics(.client, server: "\(server)", factory: factory),
+                health: GearmanServerHealth(server: server))
         }
         self.openLinks = self.connections.count
         for connection in self.connections { connection.link.start() }
@@ -225,13 +235,13 @@ public actor GearmanClient {
             }
             self.transition(at: index) { $0.timerFired(now: self.executor.now) }
         case .closed(let error, let unsentBytes):
-            self.setCondition(.away, at: index)
+            self.failed(error, at: index)
             self.connections[index].unreadJobs = []
             self.connections[index].hasMissedTimer = false
             self.transition(at: index) { $0.connectionClosed(unsentBytes: unsentBytes, error: error) }
             self.connections[index].machine = nil
-        case .unreachable:
-            self.setCondition(.away, at: index)
+        case .unreachable(let error):
+            self.failed(error, at: index)
         case .stopped:
             self.linkStopped()
         }
@@ -250,48 +260,54 @@ public actor GearmanClient {
         let link = self.connections[index].link
         if !actions.write.isEmpty { link.write(actions.write) }
         if !actions.updates.isEmpty {
+            self.connections[index].metrics.happened(actions.updates)
             if isCallback { self.deliver(actions.updates) } else { self.deliverLater(actions.updates) }
+        }
+        if let time = actions.responseTime {
+            self.connections[index].health.responseTime = time
+            self.connections[index].metrics.answered(after: time)
         }
         if !actions.answers.isEmpty { self.questions.answered(actions.answers) }
         if actions.becameReady {
             link.becameReady()
-            self.setCondition(.usable, at: index)
+            self.connections[index].metrics.connectionBecameReady()
+            self.changeHealth(at: index) { $0.answered() }
         }
         if let instant = actions.wakeAt { link.wake(at: instant) }
         switch actions.close {
         case nil: break
         case .afterFlush: link.stop(afterFlush: true)
         case .immediately(let error):
-            self.setCondition(.away, at: index)
+            self.changeHealth(at: index) { $0.condition = .away }
             link.close(because: error)
         }
     }
 
-    private func setCondition(_ condition: ServerChoice.Condition, at index: Int) {
-        guard self.connections[index].condition != condition else { return }
-        self.connections[index].condition = condition
-        if !self.waitingJobs.isEmpty {
-            let jobs = self.waitingJobs
-            self.waitingJobs = []
-            self.dispatch(jobs)
-        }
+    private func failed(_ error: GearmanError?, at index: Int) {
+        self.connections[index].metrics.connectionFailed(error)
+        self.changeHealth(at: index) { $0.failed(error) }
+    }
+
+    private func changeHealth(at index: Int, _ change: (inout GearmanServerHealth) -> Void) {
+        change(&self.connections[index].health)
+        let condition = self.connections[index].health.condition
+        guard self.router.conditions[index] != condition else { return }
+        self.perform(self.router.serverChanged(index, to: condition, late: self.lateServers()))
         for (id, waiter) in self.connectionWaiters where self.isConnected(to: waiter.server) {
             self.connectionWaiters[id] = nil
             waiter.continuation.resume()
         }
-        guard self.isDecided, !self.decisionWaiters.isEmpty else { return }
+        guard self.router.isDecided, !self.decisionWaiters.isEmpty else { return }
         let waiters = self.decisionWaiters
         self.decisionWaiters = []
         for waiter in waiters { waiter.resume() }
     }
 
-    private var isDecided: Bool { !self.connections.contains { $0.condition == .unknown } }
-
     /// Opens the connections if need be, and returns when each server has answered or failed once.
     package func decided() async {
         guard self.state == .running else { return }
         self.openConnections()
-        guard !self.isDecided else { return }
+        guard !self.router.isDecided else { return }
         await withCheckedContinuation { self.decisionWaiters.append($0) }
     }
 
@@ -308,6 +324,7 @@ public actor GearmanClient {
 
     /// So that nobody is called back from inside a call of its own.
     private func deliverLater(_ updates: [GearmanJobUpdate]) {
+        guard !updates.isEmpty else { return }
         let isScheduled = !self.undelivered.isEmpty
         self.undelivered += updates
         guard !isScheduled else { return }
@@ -348,9 +365,7 @@ public actor GearmanClient {
         switch self.state {
         case .running:
             self.state = .closing
-            let error = GearmanError(.closed, "The client was closed")
-            self.refuse(self.waitingJobs, error)
-            self.waitingJobs = []
+            self.deliverLater(self.router.closed(GearmanError(.closed, "The client was closed")))
             for waiter in self.decisionWaiters { waiter.resume() }
             self.decisionWaiters = []
             for waiter in self.connectionWaiters.values { waiter.continuation.resume() }

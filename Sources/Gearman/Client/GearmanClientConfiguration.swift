@@ -1,3 +1,5 @@
+public import CoreMetrics
+
 /// How a ``GearmanClient`` behaves.
 public struct GearmanClientConfiguration: Sendable {
     /// How large requests and answers may be.
@@ -22,9 +24,22 @@ public struct GearmanClientConfiguration: Sendable {
     /// going on without it. It does not limit how long a job runs. Default 30 s.
     public var requestTimeout: Duration = .seconds(30)
 
-    /// The events of one ``GearmanJob`` that wait to be read. When there are more, the client reads nothing from that
-    /// server until they are. Default 1,024.
+    /// A server whose next answer takes longer than this counts as slow: jobs without a unique ID go to others, if
+    /// there are any that answer. Default 1 s.
+    public var slowAfter: Duration = .seconds(1)
+
+    /// The bytes of all requests of the client that wait, for a connection or to be sent. Further ones are refused with
+    /// `tooManyRequests`; the one that passes the limit is still taken. ``GearmanLimits/unsentSizeBytes`` is the limit
+    /// of one connection. Default 512 MiB.
+    public var queuedSizeBytes = 512 << 20
+
+    /// The events of one ``GearmanJob`` that wait to be read. When there are more, or their bytes are more than
+    /// ``GearmanLimits/payloadSizeBytes``, the client reads nothing from that server until they are. Default 1,024.
     public var bufferedEvents = 1_024
+
+    /// Where counters and timers go. Default nil: to the factory that the program has given to `MetricsSystem`, if it
+    /// has. The article <doc:Observing> lists the names.
+    public var metrics: (any MetricsFactory)?
 
     /// The defaults.
     public init() {}
@@ -42,6 +57,6 @@ extension GearmanClientConfiguration {
             server: server, limits: self.limits,
             timeouts: ConnectionTimeouts(
                 heartbeatInterval: self.heartbeatInterval, heartbeatTimeout: self.heartbeatTimeout,
-                requestTimeout: self.requestTimeout))
+                requestTimeout: self.requestTimeout, slowAfter: self.slowAfter))
     }
 }

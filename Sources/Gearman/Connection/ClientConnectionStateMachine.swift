@@ -97,10 +97,13 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// Jobs are to be sent. No number of a job that has not had its final event may be used again.
-    package mutating func jobsSubmitted(_ jobs: [GearmanPipelinedJob], now: GearmanInstant) -> ClientActions {
+    /// - Parameter room: how many bytes may be written; the last job may go beyond it.
+    package mutating func jobsSubmitted(
+        _ jobs: [GearmanPipelinedJob], room: Int = .max, now: GearmanInstant
+    ) -> ClientActions {
         var actions = ClientActions()
         for job in jobs {
-            guard let error = self.submit(job, now: now) else { continue }
+            guard let error = self.refusal(room: room) ?? self.submit(job, now: now) else { continue }
             actions.updates.append(GearmanJobUpdate(id: job.id, event: .refused(error)))
         }
         self.finish(&actions)
@@ -116,10 +119,13 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// Questions are to be sent.
-    package mutating func questionsAsked(_ questions: [ClientQuestion], now: GearmanInstant) -> ClientActions {
+    /// - Parameter room: as for ``jobsSubmitted(_:room:now:)``.
+    package mutating func questionsAsked(
+        _ questions: [ClientQuestion], room: Int = .max, now: GearmanInstant
+    ) -> ClientActions {
         var actions = ClientActions()
         for question in questions {
-            guard let error = self.ask(question, now: now) else { continue }
+            guard let error = self.refusal(room: room) ?? self.ask(question, now: now) else { continue }
             actions.answers.append(ClientAnswer(id: question.id, result: .failed(error)))
         }
         self.finish(&actions)
@@ -204,7 +210,6 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     /// - Returns: why the job is refused, if it is.
     private mutating func submit(_ job: GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
-        if let error = self.refusal { return error }
         let request = job.request
         guard !request.function.isEmpty else { return GearmanError(.invalidRequest, "The function has no name") }
         guard request.unique.count <= self.configuration.limits.uniqueSizeBytes else {
@@ -224,7 +229,6 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     /// - Returns: why there will be no answer, if there will be none.
     private mutating func ask(_ question: ClientQuestion, now: GearmanInstant) -> GearmanError? {
-        if let error = self.refusal { return error }
         let limits = self.configuration.limits
         let type: GearmanPacketType
         let name: [UInt8]
@@ -259,14 +263,19 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// Why nothing new is taken; nil if it is.
-    private var refusal: GearmanError? {
+    private func refusal(room: Int) -> GearmanError? {
         switch self.state {
-        case .initial: GearmanError(.notConnected, "The connection is not open yet")
+        case .initial: return GearmanError(.notConnected, "The connection is not open yet")
         case .greeting, .ready:
-            self.pending.count < self.configuration.limits.pendingRequests
-                ? nil : GearmanError(.tooManyRequests, "\(self.pending.count) requests wait for their answers")
-        case .draining: GearmanError(.closed, "The connection is being drained")
-        case .closing, .closed: GearmanError(.notConnected, "The connection is closed")
+            guard self.pending.count < self.configuration.limits.pendingRequests else {
+                return GearmanError(.tooManyRequests, "\(self.pending.count) requests wait for their answers")
+            }
+            guard self.encoder.bytes.count < room else {
+                return GearmanError(.tooManyRequests, "Too much waits to be sent to the job server")
+            }
+            return nil
+        case .draining: return GearmanError(.closed, "The connection is being drained")
+        case .closing, .closed: return GearmanError(.notConnected, "The connection is closed")
         }
     }
 
@@ -285,6 +294,12 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     // MARK: Receiving
+
+    /// Whether the server is slow: the next answer is late.
+    package func isLate(now: GearmanInstant) -> Bool {
+        guard let first = self.pending.first else { return false }
+        return self.liveness.isLate(dueSince: max(first.sentAt, self.answeredAt), now: now)
+    }
 
     private var answerDeadline: GearmanInstant? {
         self.pending.first.map { self.liveness.requestDeadline(sentAt: max($0.sentAt, self.answeredAt)) }
@@ -348,6 +363,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
         self.pending.popFirst()
         self.answeredAt = now
+        actions.responseTime = request.sentAt.duration(to: now)
         switch self.state {
         case .greeting:
             self.state = .ready

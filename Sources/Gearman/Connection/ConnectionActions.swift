@@ -14,6 +14,8 @@ package struct ClientActions: Equatable, Sendable {
     package var updates: [GearmanJobUpdate] = []
     /// Hand these to those who asked, in this order.
     package var answers: [ClientAnswer] = []
+    /// How long the last of the requests that were answered has waited. Nil: none was answered.
+    package var responseTime: Duration?
     /// The server answered for the first time: it is alive, and jobs may be sent to it.
     package var becameReady = false
     /// Report `timerFired(now:)` at this moment, in place of a later one asked for before. Nil: leave the timer alone.

@@ -7,14 +7,17 @@ package struct ConnectionTimeouts: Equatable, Sendable {
     /// How long the next answer may take before the connection is given up; they come in the order of the requests.
     /// Default 30 s.
     package var requestTimeout: Duration
+    /// How long the next answer may take before the server counts as slow. Default 1 s.
+    package var slowAfter: Duration
 
     package init(
         heartbeatInterval: Duration = .seconds(10), heartbeatTimeout: Duration = .seconds(5),
-        requestTimeout: Duration = .seconds(30)
+        requestTimeout: Duration = .seconds(30), slowAfter: Duration = .seconds(1)
     ) {
         self.heartbeatInterval = heartbeatInterval
         self.heartbeatTimeout = heartbeatTimeout
         self.requestTimeout = requestTimeout
+        self.slowAfter = slowAfter
     }
 }
 
@@ -59,20 +62,23 @@ package struct WorkerConnectionConfiguration: Equatable, Sendable {
     /// How many jobs the connection may have in hand at once. Taken as 1 if a function has a timeout: gearmand keeps a
     /// single timer for each connection.
     package var depth: Int
+    /// No further job is grabbed while the workloads in hand amount to this much. Grabs on their way may bring more.
+    package var heldSizeBytes: Int
     package var limits: GearmanLimits
     package var timeouts: ConnectionTimeouts
 
     package init(
-        functions: [Function], clientID: [UInt8] = [], depth: Int = 1, limits: GearmanLimits = GearmanLimits(),
-        timeouts: ConnectionTimeouts = ConnectionTimeouts()
+        functions: [Function], clientID: [UInt8] = [], depth: Int = 1, heldSizeBytes: Int = .max,
+        limits: GearmanLimits = GearmanLimits(), timeouts: ConnectionTimeouts = ConnectionTimeouts()
     ) {
-        precondition(depth > 0, "depth must be positive")
+        precondition(depth > 0 && heldSizeBytes > 0, "depth and heldSizeBytes must be positive")
         precondition(
             functions.allSatisfy { limits.allowsFunction($0.name) }, "A function name is empty, too long or has a NUL")
         precondition(clientID.count <= limits.argumentSizeBytes, "The client ID is too long")
         self.functions = functions
         self.clientID = clientID
         self.depth = depth
+        self.heldSizeBytes = heldSizeBytes
         self.limits = limits
         self.timeouts = timeouts
     }

@@ -47,6 +47,11 @@ struct ConnectionLiveness: Equatable, Sendable {
         max(sentAt, self.lastWriteProgress).advanced(by: self.timeouts.requestTimeout)
     }
 
+    /// Whether an answer that has been due since `dueSince` is late.
+    func isLate(dueSince: GearmanInstant, now: GearmanInstant) -> Bool {
+        now >= dueSince.advanced(by: self.timeouts.slowAfter)
+    }
+
     /// The caller reports the timer, whichever it was; ``schedule(noLaterThan:)`` sets a new one.
     mutating func timerFired(now: GearmanInstant) -> Verdict {
         self.wakeAt = nil

@@ -40,6 +40,11 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         case asleep
     }
 
+    private struct Job: Equatable, Sendable {
+        var handle: [UInt8]
+        var sizeBytes: Int
+    }
+
     private let configuration: WorkerConnectionConfiguration
     private let depth: Int
     private var state = State.initial
@@ -52,8 +57,10 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     private var unansweredGrabs = 0
     /// Since when the oldest unanswered grab has been the oldest.
     private var grabsAwaitedSince = GearmanInstant(nanoseconds: 0)
-    /// The handles of the jobs in hand, by their numbers.
-    private var jobs: [UInt64: [UInt8]] = [:]
+    /// The jobs in hand, by their numbers.
+    private var jobs: [UInt64: Job] = [:]
+    /// The workloads in hand.
+    private var heldBytes = 0
     private var lastNumber: UInt64 = 0
     private var isGreeted = false
 
@@ -167,6 +174,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         self.unansweredGrabs = 0
         let forgotten = self.jobs.keys.sorted()
         self.jobs = [:]
+        self.heldBytes = 0
         return forgotten
     }
 
@@ -194,10 +202,11 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 
     private mutating func send(_ reply: WorkerReply, _ actions: inout WorkerActions) {
-        guard let handle = self.jobs[reply.job] else {
+        guard let job = self.jobs[reply.job] else {
             actions.droppedReplies += 1
             return
         }
+        let handle = job.handle
         do {
             switch reply.result {
             case .data(let bytes): try self.encoder.append(.request, .workData, handle, data: bytes)
@@ -214,11 +223,14 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
             actions.unsendableReplies.append(GearmanError(.invalidRequest, "\(error)"))
             if reply.result.isFinal { self.encode(.workFail, handle) }
         }
-        if reply.result.isFinal { self.jobs[reply.job] = nil }
+        guard reply.result.isFinal else { return }
+        self.jobs[reply.job] = nil
+        self.heldBytes -= job.sizeBytes
     }
 
     private var capacity: Int {
-        max(0, min(self.depth - self.jobs.count, self.window))
+        guard self.heldBytes < self.configuration.heldSizeBytes else { return 0 }
+        return max(0, min(self.depth - self.jobs.count, self.window))
     }
 
     /// Grabs or sleeps, whichever is its time.
@@ -244,6 +256,11 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 
     // MARK: Receiving
+
+    /// Whether the server is slow: the answer to a grab is late.
+    package func isLate(now: GearmanInstant) -> Bool {
+        self.unansweredGrabs > 0 && self.liveness.isLate(dueSince: self.grabsAwaitedSince, now: now)
+    }
 
     private var isListening: Bool {
         switch self.state {
@@ -300,7 +317,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     private mutating func take(_ packet: GearmanPacket, _ actions: inout WorkerActions) {
         self.lastNumber += 1
         let handle = packet.argumentBytes(0)
-        self.jobs[self.lastNumber] = handle
+        self.jobs[self.lastNumber] = Job(handle: handle, sizeBytes: packet.data.count)
+        self.heldBytes += packet.data.count
         let unique = packet.argumentCount > 2 ? packet.argumentBytes(2) : []
         actions.jobs.append(
             WorkerJob(

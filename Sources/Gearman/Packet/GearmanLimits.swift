@@ -18,24 +18,30 @@ public struct GearmanLimits: Hashable, Sendable {
     /// memory that a server which answers slowly can cost. Default 262,144.
     public var pendingRequests: Int
 
+    /// The bytes of one connection that wait to be sent. A client refuses further requests from here on; the one that
+    /// passes the limit is still taken. Default 256 MiB.
+    public var unsentSizeBytes: Int
+
     /// - Parameters:
     ///   - argumentSizeBytes: any one argument.
     ///   - payloadSizeBytes: a workload or result; at most 4,280,000,000, the protocol's size field has 32 bits.
     ///   - uniqueSizeBytes: a unique ID that a client sends.
     ///   - handleSizeBytes: a job handle that a client sends.
     ///   - pendingRequests: the requests of one connection that may wait for their answers.
+    ///   - unsentSizeBytes: the bytes of one connection that wait to be sent.
     public init(
         argumentSizeBytes: Int = 8_180, payloadSizeBytes: Int = 64 << 20, uniqueSizeBytes: Int = 63,
-        handleSizeBytes: Int = 63, pendingRequests: Int = 262_144
+        handleSizeBytes: Int = 63, pendingRequests: Int = 262_144, unsentSizeBytes: Int = 256 << 20
     ) {
         precondition((1...1 << 20).contains(argumentSizeBytes), "argumentSizeBytes must be 1 to 1,048,576")
         precondition((0...4_280_000_000).contains(payloadSizeBytes), "payloadSizeBytes must be 0 to 4,280,000,000")
         precondition(uniqueSizeBytes >= 0 && handleSizeBytes >= 0, "sizes must not be negative")
-        precondition(pendingRequests > 0, "pendingRequests must be positive")
+        precondition(pendingRequests > 0 && unsentSizeBytes > 0, "pendingRequests and unsentSizeBytes must be positive")
         self.argumentSizeBytes = argumentSizeBytes
         self.payloadSizeBytes = payloadSizeBytes
         self.uniqueSizeBytes = uniqueSizeBytes
         self.handleSizeBytes = handleSizeBytes
         self.pendingRequests = pendingRequests
+        self.unsentSizeBytes = unsentSizeBytes
     }
 }

@@ -10,17 +10,27 @@ public final class GearmanEventLoop: Sendable {
     public static let shared = GearmanEventLoop(label: "gearman.io")
 
     package let executor: any EventLoopExecutor
-    /// Opens the streams of this event loop.
+    /// How the connections of this event loop are made.
     package let transport: any StreamTransport
     /// Makes the chance by which connections are tried again.
     package let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
+    /// Nil where the executor is no dispatch queue.
+    private let addressResolver: AddressResolver?
 
     /// Makes a further event loop.
     ///
     /// - Parameter label: its name in a debugger.
     public convenience init(label: String) {
+        self.init(label: label, transport: SocketTransport())
+    }
+
+    /// Makes an event loop whose connections are made by this transport.
+    package init(label: String, transport: any StreamTransport) {
         let executor = DispatchQueueExecutor(label: label)
-        self.init(executor: executor, transport: SocketTransport(executor: executor)) { SystemRandomNumberGenerator() }
+        self.executor = executor
+        self.addressResolver = AddressResolver(executor: executor)
+        self.transport = transport
+        self.makeGenerator = { SystemRandomNumberGenerator() }
     }
 
     /// An event loop whose time, streams and chance are not the system's.
@@ -29,17 +39,19 @@ public final class GearmanEventLoop: Sendable {
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
     ) {
         self.executor = executor
+        self.addressResolver = nil
         self.transport = transport
         self.makeGenerator = makeGenerator
     }
 
-    /// The dispatch queue that sockets need. An event loop that was given another executor has no sockets.
-    package var queueExecutor: DispatchQueueExecutor {
-        guard let executor = self.executor as? DispatchQueueExecutor else {
-            preconditionFailure("This event loop does not run on a dispatch queue")
+    var resolver: AddressResolver {
+        guard let resolver = self.addressResolver else {
+            preconditionFailure("Only an event loop on a dispatch queue has sockets")
         }
-        return executor
+        return resolver
     }
 
+    /// What sockets need; only an event loop on a dispatch queue has it.
+    package var queueExecutor: DispatchQueueExecutor { self.resolver.executor }
     package var queue: DispatchQueue { self.queueExecutor.queue }
 }

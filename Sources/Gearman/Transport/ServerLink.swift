@@ -149,7 +149,9 @@ actor ServerLink {
         self.generation &+= 1
         let generation = self.generation
         self.closeReason = nil
-        let channel = self.eventLoop.transport.makeChannel(to: self.server, timeout: self.connectTimeout) { event in
+        let channel = self.eventLoop.transport.makeChannel(
+            to: self.server, timeout: self.connectTimeout, eventLoop: self.eventLoop
+        ) { event in
             self.assumeIsolated { $0.happened(event, generation: generation) }
         }
         self.channel = channel

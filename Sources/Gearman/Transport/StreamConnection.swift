@@ -65,14 +65,14 @@ package actor StreamConnection: StreamChannel {
     private var wasFull = false
 
     init(
-        server: GearmanServerAddress, timeout: Duration, executor: DispatchQueueExecutor, resolver: AddressResolver,
+        server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) {
-        self.peer = (server, resolver)
+        self.peer = (server, eventLoop.resolver)
         self.timeout = timeout
-        self.executor = executor
+        self.executor = eventLoop.queueExecutor
         self.onEvent = onEvent
-        self.timers = EventLoopTimers(executor: executor)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     /// A stream over a socket that a listener accepted; ``open()`` starts it.

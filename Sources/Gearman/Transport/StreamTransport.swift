@@ -1,5 +1,3 @@
-internal import DispatchExecutor
-
 /// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number
 /// of `received`, `progressed` and `drained`, `closed` exactly once and last.
 package enum StreamEvent: Equatable, Sendable {
@@ -34,8 +32,7 @@ package protocol StreamChannel: Sendable {
     func close()
 }
 
-/// Opens the streams of one event loop. Behind a protocol, so that tests put their own in its place and another
-/// implementation can follow.
+/// Opens streams. Behind a protocol, so that tests put their own in its place and another implementation can follow.
 package protocol StreamTransport: Sendable {
     /// Makes a stream to a server that waits for ``StreamChannel/open()``.
     ///
@@ -43,25 +40,20 @@ package protocol StreamTransport: Sendable {
     ///   - timeout: how long connecting may take, name lookup included.
     ///   - onEvent: called on the event loop's queue.
     func makeChannel(
-        to server: GearmanServerAddress, timeout: Duration, onEvent: @escaping @Sendable (StreamEvent) -> Void
+        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel
 }
 
 /// TCP by non-blocking sockets and dispatch sources.
-struct SocketTransport: StreamTransport {
-    private let executor: DispatchQueueExecutor
-    private let resolver: AddressResolver
+package struct SocketTransport: StreamTransport {
+    package init() {}
 
-    init(executor: DispatchQueueExecutor) {
-        self.executor = executor
-        self.resolver = AddressResolver(executor: executor)
-    }
-
-    func makeChannel(
-        to server: GearmanServerAddress, timeout: Duration, onEvent: @escaping @Sendable (StreamEvent) -> Void
+    package func makeChannel(
+        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel {
-        StreamConnection(
-            server: server, timeout: timeout, executor: self.executor, resolver: self.resolver, onEvent: onEvent)
+        StreamConnection(server: server, timeout: timeout, eventLoop: eventLoop, onEvent: onEvent)
     }
 }
 
@@ -72,8 +64,6 @@ package enum StreamLimits {
     package static let readBytes = 256 * 1024
     /// The write buffer is full from here on: whoever makes the bytes should pause until ``StreamEvent/drained``.
     package static let writeBufferHighBytes = 4 * 1024 * 1024
-    /// A client takes no further request while this much waits to be sent. The largest single packet may go beyond it.
-    package static let writeBufferFullBytes = 256 * 1024 * 1024
     /// How often a stream that waits for the other side to end looks whether it has: a stop should not feel it.
     static let finishLookInterval: Duration = .milliseconds(20)
     /// The write buffer keeps its memory for the next time up to this size.

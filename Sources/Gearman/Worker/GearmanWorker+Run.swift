@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import DispatchExecutor
 
@@ -21,7 +22,11 @@ extension GearmanWorker {
                     for job in jobs {
                         self.inbox.jobStarted(at: job.id.server)
                         let handler = self.handler(for: job.function)
-                        group.addTask { await self.ended(job, with: Self.run(job, handler)) }
+                        group.addTask {
+                            let start = self.executor.now
+                            let replies = await Self.run(job, handler)
+                            await self.ended(job, with: replies, after: start.duration(to: self.executor.now))
+                        }
                     }
                 }
                 // The connections are closed: whatever still runs has nobody to answer.
@@ -49,7 +54,8 @@ extension GearmanWorker {
         }
     }
 
-    private func ended(_ job: GearmanAssignedJob, with replies: [GearmanJobReply.Result]) {
+    private func ended(_ job: GearmanAssignedJob, with replies: [GearmanJobReply.Result], after time: Duration) {
+        self.jobTimes[job.function]?.recordNanoseconds(time.clampedNanoseconds)
         self.reply(replies.map { GearmanJobReply(job: job.id, result: $0) })
         if self.inbox.jobEnded(at: job.id.server, isGivenBack: replies.isEmpty) {
             self.abandonJobs(of: job.id.server)

@@ -1,3 +1,4 @@
+internal import CoreMetrics
 internal import Dispatch
 internal import DispatchExecutor
 public import Logging
@@ -13,11 +14,12 @@ public actor GearmanWorker {
     /// One server, and the connection to it.
     private struct Connection {
         let link: ServerLink
+        let metrics: ServerMetrics
         /// Nil while there is no connection.
         var machine: WorkerConnectionStateMachine?
         /// Counts the connections.
         var number: UInt64 = 0
-        var isReady = false
+        var health: GearmanServerHealth
         /// Replies wait for the server to take them; nothing is read from it meanwhile.
         var isPaused = false
         var spaceWaiters: [CheckedContinuation<Void, Never>] = []
@@ -43,6 +45,11 @@ public actor GearmanWorker {
     let configuration: GearmanWorkerConfiguration
     private let eventLoop: GearmanEventLoop
     let logger: Logger
+
+    private nonisolated let metricsFactory: any MetricsFactory
+    private let droppedReplies: Counter
+    /// How long handlers take, for each function.
+    private(set) var jobTimes: [[UInt8]: CoreMetrics.Timer] = [:]
 
     private var state = State.idle
     private(set) var functions: [Function]
@@ -85,7 +92,11 @@ public actor GearmanWorker {
         self.configuration = configuration
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
+        var logger = logger
+        logger[metadataKey: "role"] = "worker"
         self.logger = logger
+        self.metricsFactory = configuration.metrics ?? MetricsSystem.factory
+        self.droppedReplies = Counter(label: "gearman_worker_dropped_replies", factory: self.metricsFactory)
         self.onJobs = onJobs
         self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
@@ -110,6 +121,8 @@ public actor GearmanWorker {
         self.functions.removeAll { $0.name == name }
         self.functions.append(Function(name: name, timeout: timeout))
         self.handlers[name] = handler
+        self.jobTimes[name] = CoreMetrics.Timer(
+            label: "gearman_worker_job_time", dimensions: [("function", function)], factory: self.metricsFactory)
     }
 
     func handler(for function: [UInt8]) -> Handler? { self.handlers[function] }
@@ -122,12 +135,13 @@ public actor GearmanWorker {
         self.state = .running
         self.connections = self.servers.enumerated().map { index, server in
             let link = ServerLink(
-                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop,
-                logger: self.logger
+                server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
                 self.assumeIsolated { $0.happened(event, at: index) }
             }
-            return Connection(link: link)
+            return Connection(
+                link: link, metrics: ServerMetrics(.worker, server: "\(server)", factory: self.metricsFactory),
+                health: GearmanServerHealth(server: server))
         }
         self.openLinks = self.connections.count
         for connection in self.connections { connection.link.start() }
@@ -139,7 +153,9 @@ public actor GearmanWorker {
         var dropped = 0
         for reply in replies {
             let index = reply.job.server
-            if batches.indices.contains(index), self.connections[index].number == reply.job.connection {
+            if batches.indices.contains(index), self.connections[index].number == reply.job.connection,
+                self.connections[index].machine != nil
+            {
                 batches[index].append(WorkerReply(job: reply.job.number, result: reply.result))
             } else {
                 dropped += 1
@@ -147,6 +163,7 @@ public actor GearmanWorker {
         }
         self.log(droppedReplies: dropped)
         for (index, batch) in batches.enumerated() where !batch.isEmpty {
+            self.connections[index].metrics.replied(batch)
             self.transition(at: index) { $0.replied(batch, now: self.executor.now) }
             self.pauseIfFull(index)
         }
@@ -154,7 +171,19 @@ public actor GearmanWorker {
 
     /// At least one server answers.
     package var isConnected: Bool {
-        self.connections.contains(where: \.isReady)
+        self.connections.contains { $0.health.condition == .healthy }
+    }
+
+    /// What is known about each server at this moment, in the order in which they were named.
+    public var health: [GearmanServerHealth] {
+        guard !self.connections.isEmpty else { return self.servers.map { GearmanServerHealth(server: $0) } }
+        let now = self.executor.now
+        return self.connections.map { connection in
+            var health = connection.health
+            health.unsentSizeBytes = connection.link.pendingBytes
+            if connection.machine?.isLate(now: now) == true { health.condition = .slow }
+            return health
+        }
     }
 
     /// It takes jobs: it was started, and is neither draining nor closed.
@@ -177,24 +206,30 @@ public actor GearmanWorker {
             self.hasSpace(at: index)
         case .timerFired:
             self.transition(at: index) { $0.timerFired(now: self.executor.now) }
-        case .closed:
+        case .closed(let error, _):
+            self.failed(error, at: index)
             self.connectionClosed(at: index)
-        case .unreachable:
-            break
+        case .unreachable(let error):
+            self.failed(error, at: index)
         case .stopped:
             self.linkStopped()
         }
     }
 
+    private func failed(_ error: GearmanError?, at index: Int) {
+        self.connections[index].health.failed(error)
+        self.connections[index].metrics.connectionFailed(error)
+    }
+
     private func connectionClosed(at index: Int) {
         let forgotten = self.connections[index].machine.mutate { $0.connectionClosed() } ?? []
         if !forgotten.isEmpty {
+            self.connections[index].metrics.jobsEnded(forgotten.count, .lost)
             self.logger.debug(
                 "jobs of a lost connection are forgotten",
                 metadata: ["server": "\(self.servers[index])", "jobs": "\(forgotten.count)"])
         }
         self.connections[index].machine = nil
-        self.connections[index].isReady = false
         self.hasSpace(at: index)
         if self.state == .draining { self.connections[index].link.stop(afterFlush: false) }
     }
@@ -207,7 +242,8 @@ public actor GearmanWorker {
         if !actions.jobs.isEmpty { self.deliver(actions.jobs, at: index) }
         self.log(actions, at: index)
         if actions.becameReady {
-            self.connections[index].isReady = true
+            self.connections[index].health.answered()
+            self.connections[index].metrics.connectionBecameReady()
             link.becameReady()
         }
         if let instant = actions.wakeAt { link.wake(at: instant) }
@@ -221,6 +257,7 @@ public actor GearmanWorker {
     private func deliver(_ jobs: [WorkerJob], at index: Int) {
         let server = self.servers[index]
         let connection = self.connections[index].number
+        self.connections[index].metrics.jobsStarted(jobs.count)
         let assigned = jobs.map { job in
             GearmanAssignedJob(
                 id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
@@ -240,6 +277,7 @@ public actor GearmanWorker {
 
     private func log(droppedReplies count: Int) {
         guard count > 0 else { return }
+        self.droppedReplies.increment(by: count)
         self.logger.debug("replies to forgotten jobs are dropped", metadata: ["replies": "\(count)"])
     }
 

@@ -1,3 +1,5 @@
+public import CoreMetrics
+
 /// How a ``GearmanWorker`` behaves.
 public struct GearmanWorkerConfiguration: Sendable {
     /// What the job servers' `workers` command shows for this worker: up to 127 bytes, without white space and NUL.
@@ -7,6 +9,10 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// How many jobs the worker takes at once over each connection. A function with a timeout makes it one: job servers
     /// keep a single timer for each connection. Default 1.
     public var concurrency = 1
+
+    /// A connection asks for no further job while the workloads in hand amount to this much; those that it has asked
+    /// for may still come. Default 256 MiB.
+    public var heldSizeBytes = 256 << 20
 
     /// How long a drain waits for the jobs in hand before the connections are closed; the servers then give these jobs
     /// to other workers. Default 30 s.
@@ -30,9 +36,17 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// A server that does not answer that question in this time is given up. Default 5 s.
     public var heartbeatTimeout: Duration = .seconds(5)
 
+    /// A server that takes longer than this to answer the request for a job counts as slow in ``GearmanWorker/health``.
+    /// Default 1 s.
+    public var slowAfter: Duration = .seconds(1)
+
     /// A server that does not answer the request for a job (with a job, or that there is none) in this time is given
     /// up. Default 30 s.
     public var requestTimeout: Duration = .seconds(30)
+
+    /// Where counters and timers go. Default nil: to the factory that the program has given to `MetricsSystem`, if it
+    /// has. The article <doc:Observing> lists the names.
+    public var metrics: (any MetricsFactory)?
 
     /// The defaults.
     public init() {}
@@ -47,15 +61,18 @@ extension GearmanWorkerConfiguration {
 
     func connection(functions: [WorkerConnectionConfiguration.Function]) -> WorkerConnectionConfiguration {
         WorkerConnectionConfiguration(
-            functions: functions, clientID: Array(self.clientID.utf8), depth: self.concurrency, limits: self.limits,
+            functions: functions, clientID: Array(self.clientID.utf8), depth: self.concurrency,
+            heldSizeBytes: self.heldSizeBytes, limits: self.limits,
             timeouts: ConnectionTimeouts(
                 heartbeatInterval: self.heartbeatInterval, heartbeatTimeout: self.heartbeatTimeout,
-                requestTimeout: self.requestTimeout))
+                requestTimeout: self.requestTimeout, slowAfter: self.slowAfter))
     }
 
     /// - Throws: ``GearmanError`` (`invalidRequest`) for what no job server would take.
     func validate(functions: [WorkerConnectionConfiguration.Function]) throws(GearmanError) {
-        guard self.concurrency > 0 else { throw GearmanError(.invalidRequest, "concurrency must be positive") }
+        guard self.concurrency > 0, self.heldSizeBytes > 0 else {
+            throw GearmanError(.invalidRequest, "concurrency and heldSizeBytes must be positive")
+        }
         let isPlain = { (byte: UInt8) in byte > 0x20 && byte != 0x7f }
         guard self.clientID.utf8.count <= 127, self.clientID.utf8.allSatisfy(isPlain) else {
             throw GearmanError(.invalidRequest, "clientID must have at most 127 bytes and no white space")

@@ -57,16 +57,17 @@ struct DaemonWiring {
             var parts: [DaemonService.Part] = []
             for (index, cluster) in self.clusters.enumerated() {
                 let environment = self.environment("dispatcher", cluster)
-                let handOver = areTogether ? nil : self.handOver(cluster, environment)
+                let others = self.handOver(cluster, environment)
+                let handOver: any TaskHandOver =
+                    areTogether ? Self.nearby(controllers[index], elsewhere: others) : others
                 let dispatcher = DispatcherService(
-                    store: cluster.store, handOver: handOver ?? controllers[index], policy: policy,
-                    environment: environment)
+                    store: cluster.store, handOver: handOver, policy: policy, environment: environment)
                 lanes.append(dispatcher.expressLane)
                 parts.append(
                     DaemonService.Part(
                         {
                             await dispatcher.run()
-                            await handOver?.close()
+                            await others.close()
                         },
                         stop: { dispatcher.beginShutdown() }))
             }
@@ -93,6 +94,10 @@ struct DaemonWiring {
         GearmanHandOver(
             servers: self.servers, function: HandOverCodec.function(cluster: cluster.description.number),
             environment: environment)
+    }
+
+    private static func nearby(_ controller: ControllerService, elsewhere: GearmanHandOver) -> NearbyHandOver {
+        NearbyHandOver(controller, elsewhere: elsewhere) { await controller.mayStart($0) }
     }
 
     /// Whoever has a dispatcher of its own is reached by others nevertheless: a small limit may be another one's.

@@ -61,6 +61,53 @@ import Testing
         #expect(controller.accept(Sample.claimed(leaseUntil: 3)).answer == .accepted)
     }
 
+    @Test func `a task with an old claim is started only after the store has extended it`() {
+        var controller = ControllerFixture()
+        let (answer, actions) = controller.accept(Sample.claimed(leaseUntil: 8.9))
+        #expect(answer == .accepted)
+        #expect(actions.submitted.isEmpty)
+        #expect(actions.extended == [Sample.claimed().claim])
+        // However long the store took: it is not asked again.
+        #expect(controller.extended(.success([.done]), at: 3).submitted == [self.unique])
+    }
+
+    @Test func `a task with an old claim that somebody else has is not started`() {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
+        let actions = controller.extended(.success([.stale]), at: 1)
+        #expect(actions.submitted.isEmpty && actions.settlements.isEmpty)
+        #expect(controller.machine.inHand == 0)
+    }
+
+    @Test(arguments: [TaskStoreError.unavailable("away"), .conflict, .outcomeUnknown("lost")])
+    func `as long as the store does not say so it is not started, and in the end it is given back`(
+        error: TaskStoreError
+    ) {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
+        #expect(controller.extended(.failure(error), at: 1).submitted.isEmpty)
+        #expect(controller.timer(at: 3).extended == [Sample.claimed().claim])
+        _ = controller.extended(.success([.done]), at: 16)
+        #expect(controller.machine.inHand == 1)
+    }
+
+    @Test func `a newer claim that comes while the store is asked goes on at once`() {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
+        let (answer, actions) = controller.accept(Sample.claimed(attempt: 2, leaseUntil: 20), at: 5)
+        #expect(answer == .accepted)
+        #expect(actions.asked == [self.unique])
+        let late = controller.extended(.success([.stale]), at: 5.1)
+        #expect(late.submitted.isEmpty && controller.machine.inHand == 1)
+    }
+
+    @Test func `a stop gives back what waits for the store's word`() {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed(leaseUntil: 8.9))
+        let actions = controller.machine.shutdownRequested(now: Sample.now(1))
+        #expect(actions.changes == [.release(at: Sample.time(0))])
+    }
+
     @Test func `without a job server everything is deferred`() {
         var controller = ControllerFixture()
         controller.machine.connectivityChanged(isConnected: false)

@@ -17,6 +17,7 @@ struct ControllerFixture {
         _ settings: [FunctionSettings]? = nil, others: UInt64 = 0, _ change: (inout ControllerPolicy) -> Void = { _ in }
     ) {
         var policy = ControllerPolicy()
+        policy.lease = LeasePolicy(lease: .seconds(15), extendWhenLeft: .seconds(10))
         if settings == nil { policy.membership.interval = .seconds(100_000) }
         change(&policy)
         self.machine = ControllerStateMachine(owner: Self.owner, policy: policy)
@@ -59,8 +60,8 @@ struct ControllerFixture {
         self.machine.jobEnded(run, outcome, now: Sample.now(seconds), using: &self.random)
     }
 
-    mutating func checked(_ isKnown: Bool?, at seconds: Double = 5) -> [Action] {
-        self.machine.jobChecked(0, isKnown: isKnown, now: Sample.now(seconds), using: &self.random)
+    mutating func checked(_ place: ControllerStateMachine.JobPlace?, at seconds: Double = 5) -> [Action] {
+        self.machine.jobChecked(0, place, now: Sample.now(seconds), using: &self.random)
     }
 
     mutating func extended(

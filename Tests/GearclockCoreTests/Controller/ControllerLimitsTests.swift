@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func `controllers share a limit, and one without a share takes nothing`() {
-        for (limit, others, share) in [(5, 1, 3), (4, 1, 2), (2, 2, 1), (1, 0, 1)] as [(UInt32, UInt64, Int)] {
+        for (limit, others, share) in [(5, 1, 2), (4, 1, 2), (4, 2, 1), (1, 0, 1)] as [(UInt32, UInt64, Int)] {
             var controller = ControllerFixture(Self.settings(inFlight: limit), others: others)
             let (_, actions) = controller.machine.handedOver(Self.tasks(1...8), now: Sample.now())
             #expect(actions.submissions.count == share)
@@ -89,9 +89,19 @@ import Testing
         _ = last.machine.beatReplied(
             .success([first] + ControllerFixture.members(0)), now: Sample.now(1.1), using: &last.random)
         #expect(last.accept(Sample.claimed(), at: 1.2).answer == .deferredFunction)
-        #expect(last.machine.isElsewhere(Self.name), "others may start it")
-        _ = last.machine.settingsReplied(.success(Self.settings(isPaused: true)), now: Sample.now(1.2))
-        #expect(!last.machine.isElsewhere(Self.name), "nobody may")
+    }
+
+    @Test func `it takes hand-overs of the lanes of which it has a part, and of those that are no longer limited`() {
+        let (f, lane) = (Self.settings(inFlight: 1), Lane(of: Self.name))
+        var controller = ControllerFixture(f)
+        #expect(controller.machine.mayStart(lane))
+        // Of two controllers the other one has it.
+        #expect(controller.wants(f, others: 1, at: 1.1).contains(.serve([])))
+        #expect(!controller.machine.mayStart(lane))
+        #expect(controller.wants(Self.settings(inFlight: 2), others: 1, at: 2.2).contains(.serve([lane])))
+        let unlimited = controller.wants([], others: 1, at: 3.3)
+        #expect(!unlimited.contains { if case .serve = $0 { true } else { false } }, "some may be on their way")
+        #expect(controller.machine.mayStart(lane))
     }
 
     @Test func `a share that falls to nothing gives back what waits, once`() {

@@ -62,9 +62,10 @@ import Testing
 
     @Test func `a job that the server has forgotten without a word is lost`() {
         var controller = self.running()
-        #expect(controller.checked(true).settlements.isEmpty)
+        #expect(controller.checked(.worker).settlements.isEmpty)
+        #expect(controller.checked(.queue).settlements.isEmpty)
         #expect(controller.checked(nil).settlements.isEmpty)
-        #expect(controller.checked(false).settlements.count == 1)
+        #expect(controller.checked(.nowhere).settlements.count == 1)
     }
 
     @Test func `an attempt that takes too long is abandoned and has failed`() throws {
@@ -269,6 +270,26 @@ import Testing
         #expect(!controller.settled(.success([.done, .done])).contains(.leave))
         _ = controller.ended(.completed)
         #expect(controller.settled(.success([.done])).contains(.leave))
+    }
+
+    @Test func `what only waits at a job server is given back while what runs may end`() {
+        var controller = self.running()
+        #expect(controller.machine.shutdownRequested(now: Sample.now()).contains(.checkJobs([0])))
+        #expect(controller.checked(.worker, at: 0.1).settlements.isEmpty)
+        #expect(controller.checked(nil, at: 0.1).settlements.isEmpty)
+        // Its worker was lost.
+        let actions = controller.checked(.queue, at: 0.2)
+        #expect(actions.abandoned == [0])
+        #expect(actions.changes == [.release(at: Sample.time(0))])
+        #expect(controller.checked(.queue, at: 0.3).settlements.isEmpty)
+        #expect(controller.ended(.completed, at: 0.3).settlements.isEmpty, "a late word means nothing")
+        #expect(controller.settled(.success([.done]), at: 0.4).contains(.leave))
+    }
+
+    @Test func `a custom controller's job may wait in its queue`() {
+        var controller = self.running(Sample.definition(controller: "custom"))
+        _ = controller.machine.shutdownRequested(now: Sample.now())
+        #expect(controller.checked(.queue, at: 0.1).settlements.isEmpty)
     }
 
     @Test func `when its time is over, what runs is given back for another controller to adopt`() {

@@ -10,7 +10,7 @@ import Testing
         self.dispatcher.start()
         let claim = self.dispatcher.machine.expressClaim(now: Sample.now())
         #expect(
-            claim == ExpressClaim(owner: Sample.owner, dueBy: Sample.time(2), leaseUntil: Sample.time(17)))
+            claim == ExpressClaim(owner: Sample.owner, dueBy: Sample.time(2), leaseUntil: Sample.time(12)))
         let tasks = DispatcherFixture.tasks(1, dueIn: 0.05)
         #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now()).timer?.seconds == 0.05)
         #expect(self.dispatcher.machine.inHand == 1)

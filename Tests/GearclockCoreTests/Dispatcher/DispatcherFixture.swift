@@ -110,7 +110,7 @@ extension [DispatcherStateMachine.Action] {
     }
 
     var handOvers: [[ClaimedTask]] {
-        self.compactMap { if case .handOver(_, let tasks) = $0 { tasks } else { nil } }
+        self.compactMap { if case .handOver(_, let tasks, _) = $0 { tasks } else { nil } }
     }
 
     var settlements: [Settlement] {

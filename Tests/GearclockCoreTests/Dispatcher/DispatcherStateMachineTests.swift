@@ -29,7 +29,7 @@ import Testing
         self.dispatcher.start()
         let request = ClaimRequest(
             owner: Sample.owner, dueBy: Sample.time(2), limit: Limits.claimBatch, limitBytes: 64 << 20,
-            leaseUntil: Sample.time(17), lanes: [LaneShare(lane: DispatcherFixture.lane("f"), limit: 512)],
+            leaseUntil: Sample.time(12), lanes: [LaneShare(lane: DispatcherFixture.lane("f"), limit: 512)],
             buckets: .all)
         #expect(self.dispatcher.dueLanes(["f"], dueIn: 2).claim == request)
     }
@@ -99,12 +99,12 @@ import Testing
 
     // MARK: - Taking back leases
 
-    @Test mutating func `leases are looked for once a second, and again at once while there are many`() {
+    @Test mutating func `leases are looked for twice a second, and again at once while there are many`() {
         _ = self.dispatcher.machine.started(now: Sample.now())
         #expect(self.dispatcher.rescued(.success(Limits.settleBatch)).rescues)
         #expect(!self.dispatcher.rescued(.success(0)).rescues)
-        #expect(!self.dispatcher.timer(at: 0.9).rescues)
-        #expect(self.dispatcher.timer(at: 1).rescues)
+        #expect(!self.dispatcher.timer(at: 0.49).rescues)
+        #expect(self.dispatcher.timer(at: 0.5).rescues)
     }
 
     @Test mutating func `tasks that were taken back are asked for at once`() {

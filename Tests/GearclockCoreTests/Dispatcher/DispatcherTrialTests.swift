@@ -50,7 +50,7 @@ import Testing
         _ = self.dispatcher.timer(at: 6)
         _ = self.dispatcher.dueLanes(["f"], at: 6)
         let offer = self.dispatcher.claimed(.success(DispatcherFixture.tasks(1, first: 9)), at: 6)
-        let id = try #require(offer.compactMap { if case .handOver(let id, _) = $0 { id } else { nil } }.first)
+        let id = try #require(offer.compactMap { if case .handOver(let id, _, _) = $0 { id } else { nil } }.first)
         let actions = self.dispatcher.handedOver(.success([.accepted]), id: id, at: 6)
         #expect(actions.contains(.beat(Sample.owner)))
         #expect(actions.claim?.limit == Limits.claimBatch)
@@ -67,7 +67,7 @@ import Testing
         #expect(self.dispatcher.timer(at: 8).contains(.beat(Sample.owner)))
         #expect(self.dispatcher.dueLanes(["f"], at: 8).claim?.limit == Limits.claimBatch)
         let offer = self.dispatcher.claimed(.success(DispatcherFixture.tasks(2, first: 9)), at: 8)
-        let id = try #require(offer.compactMap { if case .handOver(let id, _) = $0 { id } else { nil } }.first)
+        let id = try #require(offer.compactMap { if case .handOver(let id, _, _) = $0 { id } else { nil } }.first)
         #expect(self.dispatcher.handedOver(.failure(.notDelivered), id: id, at: 8).settlements.count == 2)
     }
 

@@ -125,21 +125,37 @@ import Testing
 
     // MARK: - Shares of a limit
 
-    @Test mutating func `a limit is split over the members, the remainder to the first ones`() {
-        self.beat([1: 1, 9: 1], at: 0)
-        #expect([0, 1, 2, 3, 7, 8, 9].map { self.membership.share(of: $0) } == [0, 0, 1, 1, 2, 3, 3])
-        var first = MembershipStateMachine(id: OwnerID(value: 1), role: .dispatcher)
-        _ = first.started(now: Self.time(0))
-        _ = first.beatReplied(Self.reply([7: 1, 9: 1]), now: Self.time(0), using: &self.random)
-        #expect([0, 1, 2, 3, 7].map { first.share(of: $0) } == [0, 1, 1, 1, 3])
+    @Test func `a limit is split over the members, its remainder among others in each lane`() {
+        let ids = [1, 7, 9, 12] as [UInt64]
+        let members = ids.map { Self.member($0, of: ids) }
+        var first: [Int] = []
+        for lane in (0..<64).map({ Lane(of: FunctionName("f\($0)")!) }) {
+            for limit in [0, 1, 2, 4, 7, 9] {
+                let shares = members.map { $0.share(of: limit, in: lane) }
+                #expect(shares.reduce(0, +) == limit)
+                #expect(shares.allSatisfy { $0 == limit / 4 || $0 == limit / 4 + 1 })
+            }
+            first.append(members.firstIndex { $0.share(of: 1, in: lane) == 1 }!)
+        }
+        for index in ids.indices { #expect(first.count { $0 == index } >= 4, "the limits lie on all of them") }
+    }
+
+    @Test func `when a member goes, no part of a small limit moves but its own`() {
+        let ids = [1, 7, 9] as [UInt64]
+        for lane in (0..<64).map({ Lane(of: FunctionName("f\($0)")!) }) {
+            let before = Self.member(7, of: ids).share(of: 1, in: lane)
+            let after = Self.member(7, of: [1, 7]).share(of: 1, in: lane)
+            #expect(before <= after)
+            #expect(before == after || Self.member(9, of: ids).share(of: 1, in: lane) == 1)
+        }
     }
 
     @Test mutating func `nothing of a limit is used before it is known who else uses it`() {
-        #expect(self.membership.share(of: 10) == 0)
+        #expect(self.membership.share(of: 10, in: Lane(value: 0)) == 0)
         self.beat(.failure(.unavailable("away")), at: 0)
-        #expect(self.membership.share(of: 10) == 0)
+        #expect(self.membership.share(of: 10, in: Lane(value: 0)) == 0)
         self.beat([:], at: 1)
-        #expect(self.membership.share(of: 10) == 10)
+        #expect(self.membership.share(of: 10, in: Lane(value: 0)) == 10)
     }
 
     // MARK: - The end
@@ -164,6 +180,16 @@ import Testing
     // MARK: - Shorthand
 
     private struct MissingTimer: Error {}
+
+    /// One of several members that know each other.
+    private static func member(_ id: UInt64, of ids: [UInt64]) -> MembershipStateMachine {
+        var random = SeededGenerator(seed: 1)
+        var membership = MembershipStateMachine(id: OwnerID(value: id), role: .dispatcher)
+        _ = membership.started(now: Self.time(0))
+        let others = Dictionary(uniqueKeysWithValues: ids.map { ($0, UInt64(1)) })
+        _ = membership.beatReplied(Self.reply(others), now: Self.time(0), using: &random)
+        return membership
+    }
 
     private static func time(_ seconds: Double) -> MonotonicInstant {
         MonotonicInstant(microseconds: Int64(seconds * 1_000_000))

@@ -160,9 +160,13 @@ struct GearmanClientJobTests {
         #expect(try await peer.next() == nil)
     }
 
-    @Test func `unread events stop the reading, not the job`() async throws {
+    @Test(arguments: [(4, 64 << 20), (1_000, 50_000)])
+    func `unread events stop the reading, not the job, by number and by bytes`(events: Int, bytes limit: Int)
+        async throws
+    {
         var configuration = GearmanClientConfiguration.eager
-        configuration.bufferedEvents = 4
+        configuration.bufferedEvents = events
+        configuration.limits.payloadSizeBytes = limit
         let client = GearmanClient(
             servers: [self.server.address], configuration: configuration, logger: silentLogger)
         async let submitted = client.submit(GearmanJobRequest(function: "f"))

@@ -50,6 +50,53 @@ struct GearmanClientServerTests {
         await client.close()
     }
 
+    @Test func `the health of each server says what is known about it`() async throws {
+        let well = try await InProcessGearmanServer(greetsClients: true)
+        let port = try InProcessGearmanServer.freePort()
+        let away = GearmanServerAddress(host: "127.0.0.1", port: port)
+        var configuration = GearmanClientConfiguration.eager
+        configuration.slowAfter = .milliseconds(1)
+        let client = GearmanClient(
+            servers: [well.address, away], configuration: configuration, logger: silentLogger)
+        #expect(await client.health.map(\.condition) == [.unknown, .unknown])
+        await client.decided()
+        let peer = try await well.accept()
+        let before = await client.health
+        #expect(before.map(\.server) == [well.address, away])
+        #expect(before.map(\.condition) == [.healthy, .away])
+        #expect(before[0].failures == 0 && before[0].lastError == nil && before[0].responseTime != nil)
+        #expect(before[1].failures > 0 && before[1].lastError?.code == .notConnected)
+
+        async let lost = outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
+        try await peer.expect(.submitJobBackground)
+        while await client.health[0].condition != .slow { await Task.yield() }
+        await peer.close()
+        #expect(await lost.gearmanError?.code == .connectionLost)
+        #expect(await client.health[0].lastError?.code == .connectionLost)
+        await client.close()
+    }
+
+    @Test func `a job that never left goes to the next server`() async throws {
+        let servers = [try await InProcessGearmanServer(), try await InProcessGearmanServer()]
+        let client = self.client(servers[0], servers[1])
+        let order = ServerChoice(servers: servers.map(\.address)).order(of: bytes("u"))
+        async let decided: Void = client.decided()
+        let peers = [try await servers[0].accept(), try await servers[1].accept()]
+        for peer in peers { try await peer.greetClient() }
+        await decided
+        let (home, next) = (peers[order[0]], peers[order[1]])
+        await home.stopReading()
+        // More than sockets hold.
+        let large = GearmanJobRequest(
+            function: "f", unique: "u", workload: [UInt8](repeating: 1, count: 32 << 20))
+        async let handle = client.submitBackground(large)
+        while await client.health[order[0]].unsentSizeBytes == 0 { await Task.yield() }
+        await home.reset()
+        try await self.take(next, handle: "H:next:1")
+        #expect(try await handle.server == servers[order[1]].address)
+        await client.close()
+    }
+
     @Test func `jobs without a unique go to the servers in turn`() async throws {
         let servers = [try await InProcessGearmanServer(), try await InProcessGearmanServer()]
         let client = self.client(servers[0], servers[1])

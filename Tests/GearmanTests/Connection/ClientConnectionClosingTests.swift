@@ -89,6 +89,19 @@ import Testing
         }
     }
 
+    @Test func `an answer that takes longer than a second makes a server slow, until it comes`() throws {
+        var machine = try self.ready()
+        #expect(!machine.isLate(now: .ms(5_000)))
+        _ = machine.jobsSubmitted([.init(1), .init(2)], now: .ms(5_000))
+        #expect(!machine.isLate(now: .ms(5_999)))
+        #expect(machine.isLate(now: .ms(6_000)))
+        let answer = machine.packetsReceived([try response(.jobCreated, "H:1")], now: .ms(6_500))
+        #expect(answer.responseTime == .milliseconds(1_500))
+        // The second one is due from now on.
+        #expect(!machine.isLate(now: .ms(7_499)))
+        #expect(machine.isLate(now: .ms(7_500)))
+    }
+
     @Test func `a server that accepts and never answers is given up`() {
         var machine = ClientConnectionStateMachine(
             configuration: ClientConnectionConfiguration(server: GearmanServerAddress(host: "localhost")))

@@ -170,6 +170,18 @@ import Testing
             ])
     }
 
+    @Test func `requests beyond the room are refused, the one that passes its limit is sent`() throws {
+        var machine = try self.ready()
+        // Each of the submissions has 18 bytes.
+        let actions = machine.jobsSubmitted([.init(1), .init(2), .init(3)], room: 19, now: .ms(2))
+        #expect(try shown(actions.write) == ["SUBMIT_JOB f||w1", "SUBMIT_JOB f||w2"])
+        let error = GearmanError(.tooManyRequests, "Too much waits to be sent to the job server")
+        #expect(actions.updates == [.init(id: 3, event: .refused(error))])
+        let questions = machine.questionsAsked([.init(id: 7, subject: .unique([0x75]))], room: 0, now: .ms(3))
+        #expect(questions.write.isEmpty)
+        #expect(questions.answers == [.init(id: 7, result: .failed(error))])
+    }
+
     // MARK: Questions
 
     @Test func `questions are answered in their order, between submissions`() throws {

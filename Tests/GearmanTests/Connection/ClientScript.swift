@@ -76,7 +76,11 @@ struct ClientScript {
             isBackground: argument & 2 != 0)
         self.nextID += 1
         self.live[job.id] = job.isBackground
-        try self.check(self.machine.jobsSubmitted([job], now: self.now))
+        // A fuller buffer than it may be takes nothing; a job more is taken as long as there is any room.
+        let room = argument & 12 == 12 ? 0 : Int(argument / 16) + 1
+        let actions = self.machine.jobsSubmitted([job], room: room, now: self.now)
+        guard room > 0 || actions.write.isEmpty else { throw Violation(description: "it writes without room") }
+        try self.check(actions)
     }
 
     private mutating func ask(_ argument: UInt8) throws {

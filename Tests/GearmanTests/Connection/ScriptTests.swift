@@ -59,12 +59,15 @@ import Testing
     }
 
     @Test(arguments: 0..<4)
-    func `no random script finds a job without an end or a worker that breaks the rules`(shard: UInt64) throws {
+    func `no random script finds a job without an end, a worker that breaks the rules or a job gone astray`(
+        shard: UInt64
+    ) throws {
         for seed in shard * 10_000..<shard * 10_000 + 300 {
             var random = SeededRandom(seed: seed)
             let script = random.bytes(upTo: 200)
             try self.requireNoViolation(script) { try ClientScript.run($0) }
             try self.requireNoViolation(script) { try WorkerScript.run($0) }
+            try self.requireNoViolation(script) { try RouterScript.run($0) }
         }
     }
 }

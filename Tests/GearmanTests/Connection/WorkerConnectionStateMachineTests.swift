@@ -51,6 +51,33 @@ import Testing
             ])
     }
 
+    @Test func `while the workloads in hand are too large nothing is grabbed`() throws {
+        var machine = WorkerConnectionStateMachine(
+            configuration: WorkerConnectionConfiguration(
+                functions: [.init(name: [0x66])], depth: 8, heldSizeBytes: 3))
+        _ = machine.connected(now: .ms(0))
+        let first = machine.packetsReceived([try self.assignment(1)], now: .ms(1))
+        #expect(try shown(first.write) == self.grabs(2))
+        // Two of the grabs are on their way already; each workload has two bytes.
+        let rest = machine.packetsReceived([try self.assignment(2), try self.assignment(3)], now: .ms(2))
+        #expect(rest.jobs.count == 2 && rest.write.isEmpty)
+        #expect(machine.replied([.init(job: 1, result: .complete([]))], now: .ms(3)).write.count == 12 + 4)
+        #expect(
+            try shown(machine.replied([.init(job: 2, result: .fail)], now: .ms(4)).write).dropFirst().allSatisfy {
+                $0 == "GRAB_JOB_UNIQ"
+            })
+    }
+
+    @Test func `a grab that takes longer than a second to be answered makes a server slow`() throws {
+        var machine = self.machine()
+        _ = machine.connected(now: .ms(0))
+        #expect(!machine.isLate(now: .ms(999)))
+        #expect(machine.isLate(now: .ms(1_000)))
+        _ = machine.packetsReceived([try response(.noJob)], now: .ms(1_500))
+        // It sleeps: nothing is due.
+        #expect(!machine.isLate(now: .ms(9_000)))
+    }
+
     @Test func `a failure and an exception end a job too`() throws {
         var machine = self.machine(depth: 2)
         _ = machine.connected(now: .ms(0))

@@ -2,14 +2,17 @@ import Gearman
 
 /// Drives a worker's machine by bytes, as ``ClientScript`` does a client's, against a small model of a job server.
 ///
-/// Whatever happens, no more jobs are in hand or grabbed than the depth allows, PRE_SLEEP is sent only when all grabs
-/// are answered, and after a PRE_SLEEP nothing is grabbed before a NOOP.
+/// Whatever happens, no more jobs are in hand or grabbed than the depth allows, nothing is grabbed while their
+/// workloads are too large, PRE_SLEEP is sent only when all grabs are answered, and after a PRE_SLEEP nothing is
+/// grabbed before a NOOP.
 struct WorkerScript {
     private let depth: Int
     private var machine: WorkerConnectionStateMachine
     private var now = GearmanInstant(nanoseconds: 0)
     private var isConnected = false
+    private static let heldSizeBytes = 40
     private var jobs: [UInt64] = []
+    private var sizes: [UInt64: Int] = [:]
     private var unansweredGrabs = 0
     private var isAsleep = false
     /// The connection ends, or the model does not know what the machine makes of the bytes that it got.
@@ -21,6 +24,7 @@ struct WorkerScript {
         self.machine = WorkerConnectionStateMachine(
             configuration: WorkerConnectionConfiguration(
                 functions: [.init(name: [0x66])], clientID: [0x69], depth: depth,
+                heldSizeBytes: Self.heldSizeBytes,
                 limits: GearmanLimits(argumentSizeBytes: 16, payloadSizeBytes: 32)))
     }
 
@@ -69,7 +73,8 @@ struct WorkerScript {
         }
         if type == .noop || type == .jobAssignUnique { self.isAsleep = false }
         let arguments: [[UInt8]] = type == .jobAssignUnique ? [[0x30 + argument % 4], [0x66], []] : []
-        let packet = try GearmanPacket(.response, type, arguments: arguments)
+        let data = type == .jobAssignUnique ? [UInt8](repeating: 1, count: Int(argument % 33)) : []
+        let packet = try GearmanPacket(.response, type, arguments: arguments, data: data)
         try self.check(self.machine.bytesReceived(encoded(packet), now: self.now))
     }
 
@@ -93,10 +98,15 @@ struct WorkerScript {
 
     private mutating func check(_ actions: WorkerActions) throws {
         self.jobs += actions.jobs.map(\.number)
+        for job in actions.jobs { self.sizes[job.number] = job.workload.count }
+        let heldBytes = self.jobs.reduce(0) { $0 + (self.sizes[$1] ?? 0) }
         for text in try shown(actions.write) {
             if text == "GRAB_JOB_UNIQ" {
                 guard !self.isAsleep && !self.isDraining || self.isClosing else {
                     throw ClientScript.Violation(description: "it grabs in its sleep, or after a drain")
+                }
+                guard heldBytes < Self.heldSizeBytes || self.isClosing else {
+                    throw ClientScript.Violation(description: "it grabs with \(heldBytes) bytes in hand")
                 }
                 self.unansweredGrabs += 1
             } else if text == "PRE_SLEEP" {

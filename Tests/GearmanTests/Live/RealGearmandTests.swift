@@ -233,6 +233,35 @@ struct RealGearmandTests {
         await self.client.close()
     }
 
+    @Test func `a worker finds a frozen gearmand, works for the other, and comes back`() async throws {
+        let other = try await GearmandProcess()
+        var configuration = GearmanWorkerConfiguration.eager()
+        configuration.heartbeatInterval = .milliseconds(500)
+        configuration.heartbeatTimeout = .seconds(1)
+        let worker = GearmanWorker(
+            servers: [self.server.address, other.address], configuration: configuration, logger: silentLogger)
+        let ran = Signals<GearmanServerAddress>()
+        await worker.register("f") { job in
+            ran.send(job.handle.server)
+            return []
+        }
+        let otherClient = GearmanClient(servers: [other.address], configuration: .eager, logger: silentLogger)
+        try await self.with(worker) {
+            _ = try await self.client.perform(GearmanJobRequest(function: "f"))
+            #expect(await ran.next() == self.server.address)
+            self.server.freeze()
+            while await worker.health[0].condition != .away { await Task.yield() }
+            #expect(await worker.health[0].lastError?.code == .timedOut)
+            #expect(await worker.health[1].condition == .healthy)
+            _ = try await otherClient.perform(GearmanJobRequest(function: "f"))
+            #expect(await ran.next() == other.address)
+            self.server.thaw()
+            _ = try await self.client.perform(GearmanJobRequest(function: "f"))
+            #expect(await ran.next() == self.server.address)
+        }
+        await otherClient.close()
+    }
+
     @Test func `a frozen gearmand is found, and its jobs go to the next`() async throws {
         let other = try await GearmandProcess()
         var configuration = GearmanClientConfiguration.eager

@@ -14,7 +14,7 @@ struct StreamConnectionTests {
         init(to server: GearmanServerAddress, timeout: Duration = .seconds(10)) {
             let events = Signals<StreamEvent>()
             self.events = events
-            self.channel = self.eventLoop.transport.makeChannel(to: server, timeout: timeout) {
+            self.channel = SocketTransport().makeChannel(to: server, timeout: timeout, eventLoop: .shared) {
                 events.send($0)
             }
         }

@@ -12,8 +12,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
         subcommands: [
             Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self,
-            DrainCommand.self,
-            TakeoverCommand.self,
+            DrainCommand.self, ExchangeCommand.self, TakeoverCommand.self,
         ])
 
     struct Codec: ParsableCommand {

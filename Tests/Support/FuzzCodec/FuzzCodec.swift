@@ -7,10 +7,11 @@ public func fuzzCodec(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let choice = input.first else { return 0 }
     let bytes = input.dropFirst()
     do {
-        switch choice % 4 {
+        switch choice % 5 {
         case 0: try requireConsistency(of: Array(bytes.dropFirst()), cutAt: Int(bytes.first ?? 0))
         case 1: try ClientScript.run(bytes)
         case 2: try WorkerScript.run(bytes)
+        case 3: try RouterScript.run(bytes)
         case _: try GearmanServerAddress(String(decoding: bytes, as: UTF8.self)).map(requireReadable)
         }
     } catch {

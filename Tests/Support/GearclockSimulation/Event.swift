@@ -63,6 +63,8 @@ enum LocalReport {
 enum Function: Hashable {
     case submit
     case handOver
+    /// To controllers that have a part of the limit in this lane.
+    case handOverIn(Lane)
     case target(Int)
     case custom
 }
@@ -103,7 +105,7 @@ enum EndpointMessage {
     case ended(Token, JobResult)
     case assigned(Handle, Function, Workload)
     case statusOfUnique(run: ControllerStateMachine.RunID, ControllerStateMachine.JobStatus)
-    case statusOfHandle(run: ControllerStateMachine.RunID, isKnown: Bool)
+    case statusOfHandle(run: ControllerStateMachine.RunID, ControllerStateMachine.JobPlace)
 }
 
 enum JobResult {
@@ -123,7 +125,7 @@ extension Function {
     var kind: Kind {
         switch self {
         case .submit: .submit
-        case .handOver: .handOver
+        case .handOver, .handOverIn: .handOver
         case .target, .custom: .target
         }
     }

@@ -34,10 +34,10 @@ final class Node {
 
     // The dispatcher's service
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]
-    /// What the controller of this process answered, and which tasks it handed on.
-    var handedOn: [DispatcherStateMachine.HandOverID: (answers: [HandOverAnswer], tasks: [Int])] = [:]
 
     // The controller's service
+    /// For which lanes it takes hand-overs.
+    var served: [Lane] = []
     /// Jobs that it submitted, and how many of them it measured.
     var submittedJobs: UInt64 = 0
     var measuredJobs: UInt64 = 0

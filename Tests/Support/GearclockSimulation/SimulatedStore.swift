@@ -153,8 +153,18 @@ struct SimulatedStore {
         return .done
     }
 
+    mutating func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) -> [FunctionSettings] {
+        self.model.changeFunctions(functions, change)
+    }
+
     private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
-        self.model.setFunctionSettings(settings)
+        for wanted in settings {
+            let limit = { (value: UInt32?) in value.map(FunctionChange.Limit.set) ?? .removed }
+            let change = FunctionChange(
+                isPaused: wanted.isPaused, inFlight: limit(wanted.inFlight),
+                perThousandSeconds: limit(wanted.perThousandSeconds), queueWatermark: limit(wanted.queueWatermark))
+            _ = self.changeFunctions([wanted.function], change)
+        }
         return .done
     }
 }

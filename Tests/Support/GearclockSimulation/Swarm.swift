@@ -119,10 +119,11 @@ extension Swarm {
         self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000, 1_000_000...20_000_000])
     }
 
-    /// It costs more, so only some worlds have it; not those in which a job server keeps jobs back.
+    /// It costs more, so only some worlds have it; not those in which a job server keeps jobs back, or functions have
+    /// limits.
     mutating func drawWires(seed: UInt64) {
         var dice = Dice(seed: seed, .wires, 0)
-        self.isWired = dice.chance(0.25) && self.stalledFunction == nil
+        self.isWired = dice.chance(0.3) && self.stalledFunction == nil && self.operations.isEmpty
     }
 
     private mutating func drawPolicies(_ dice: inout Dice) {
@@ -143,7 +144,7 @@ extension Swarm {
         self.controller.lease = lease
         self.dispatcher.pollInterval = dice.pick([.milliseconds(300), .seconds(1), .seconds(2)])
         self.dispatcher.rescueInterval = dice.pick([.milliseconds(700), .seconds(2)])
-        self.dispatcher.lookAhead = dice.pick([.zero, .milliseconds(500), .seconds(2)])
+        self.dispatcher.lookAhead = min(dice.pick([.zero, .milliseconds(500), .seconds(2)]), lease.lease / 4)
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }

@@ -89,6 +89,7 @@ extension Function {
         switch self {
         case .submit: Array("submit".utf8)
         case .handOver: Array("hand-over".utf8)
+        case .handOverIn: preconditionFailure("Where functions have limits, nobody speaks by bytes")
         case .custom: Array("custom".utf8)
         case .target(let number): World.functionName(number).bytes
         }

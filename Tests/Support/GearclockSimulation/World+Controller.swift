@@ -50,9 +50,17 @@ extension World {
             case .leave: self.ask(.controllerLeave, .leave(self.nodes[node].controller!.owner), node)
             case .readSettings: self.ask(.settings, .functionSettings, node)
             case .askServers: self.askServers(node)
+            case .serve(let lanes): self.serve(lanes, node)
             case .setTimer(let instant): self.setTimer(.controller, instant, node)
             case .stopped: self.machineStopped(.controller, node)
             }
+        }
+    }
+
+    private mutating func serve(_ lanes: [Lane], _ node: Int) {
+        self.nodes[node].served = lanes
+        for server in self.servers.indices where self.servers[server].isUp {
+            for lane in lanes { self.giveOut(server, .handOverIn(lane)) }
         }
     }
 
@@ -168,9 +176,11 @@ extension World {
         self.perform(self.nodes[node].controller!.jobEnded(run, outcome, now: now, using: &self.dice), node)
     }
 
-    mutating func jobChecked(_ run: ControllerStateMachine.RunID, isKnown: Bool?, _ node: Int) {
+    mutating func jobChecked(
+        _ run: ControllerStateMachine.RunID, _ place: ControllerStateMachine.JobPlace?, _ node: Int
+    ) {
         let now = self.dueNow(node)
-        let actions = self.nodes[node].controller!.jobChecked(run, isKnown: isKnown, now: now, using: &self.dice)
+        let actions = self.nodes[node].controller!.jobChecked(run, place, now: now, using: &self.dice)
         self.perform(actions, node)
     }
 

@@ -11,7 +11,7 @@ extension World {
                 self.ask(.claim, .claimDue(request), node)
             case .rescueExpired(let endedBefore, let limit):
                 self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
-            case .handOver(let id, let tasks): self.handOver(id, tasks, node)
+            case .handOver(let id, let tasks, let lane): self.handOver(id, tasks, in: lane, node)
             case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
             case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
             case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)
@@ -23,22 +23,16 @@ extension World {
         }
     }
 
-    private mutating func handOver(_ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], _ node: Int) {
+    private mutating func handOver(
+        _ id: DispatcherStateMachine.HandOverID, _ tasks: [ClaimedTask], in lane: Lane?, _ node: Int
+    ) {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
             self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
-        var tasks = tasks
-        if self.swarm.handsOverDirectly, self.nodes[node].controller != nil {
-            let answers = self.handedOver(tasks, node)
-            let elsewhere = tasks.indices.filter {
-                answers[$0] == .deferredFunction
-                    && self.nodes[node].controller?.isElsewhere(tasks[$0].definition.function) == true
-            }
-            if elsewhere.isEmpty || self.open(self.nodes[node].clientEndpoint).isEmpty {
-                return self.report(.handOver(id, .success(answers)), node)
-            }
-            self.nodes[node].handedOn[id] = (answers, elsewhere)
-            tasks = elsewhere.map { tasks[$0] }
+        if self.swarm.handsOverDirectly, let controller = self.nodes[node].controller,
+            lane.map({ controller.mayStart($0) }) ?? true
+        {
+            return self.report(.handOver(id, .success(self.handedOver(tasks, node))), node)
         }
         let connections = self.open(self.nodes[node].clientEndpoint)
         guard !connections.isEmpty else { return self.report(.handOver(id, .failure(.notDelivered)), node) }
@@ -47,7 +41,8 @@ extension World {
         // A unique of its own: hand-overs are never joined.
         let owner = "\(node)-\(self.nodes[node].incarnation)-\(id)"
         let job = SubmittedJob(
-            function: .handOver, unique: Array(owner.utf8), priority: .normal, isBackground: false,
+            function: lane.map { .handOverIn($0) } ?? .handOver,
+            unique: Array(owner.utf8), priority: .normal, isBackground: false,
             workload: .handOver(tasks))
         self.send(.submit(job, .handOver(id)), on: connection)
     }
@@ -70,24 +65,8 @@ extension World {
         _ id: DispatcherStateMachine.HandOverID,
         _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>, _ node: Int
     ) {
-        let reply = self.withOwnAnswers(reply, of: id, node)
         self.note("hand-over \(id): \(reply.story)", by: .process(node, .dispatcher))
         let now = self.dueNow(node)
         self.perform(self.nodes[node].dispatcher!.handOverReplied(id, reply, now: now, using: &self.dice), node)
-    }
-
-    /// What the controller of this process accepted, and what others said about the rest.
-    private func withOwnAnswers(
-        _ reply: Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure>,
-        of id: DispatcherStateMachine.HandOverID, _ node: Int
-    ) -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
-        guard let (own, tasks) = self.nodes[node].handedOn.removeValue(forKey: id) else { return reply }
-        var answers = own
-        switch reply {
-        case .success(let others): for (index, answer) in zip(tasks, others) { answers[index] = answer }
-        case .failure(.unknown): for index in tasks { answers[index] = .stale }
-        case .failure(.notDelivered): break
-        }
-        return .success(answers)
     }
 }

@@ -28,7 +28,9 @@ extension World {
                 isKnown: job != nil, isRunning: job?.worker != nil, clients: UInt64(job?.clients.count ?? 0))
             self.send(.statusOfUnique(run: run, status), on: connection)
         case .statusOfHandle(let handle, let run):
-            self.send(.statusOfHandle(run: run, isKnown: self.servers[server][handle] != nil), on: connection)
+            let job = self.servers[server][handle]
+            let place = job.map { $0.worker == nil ? ControllerStateMachine.JobPlace.queue : .worker } ?? .nowhere
+            self.send(.statusOfHandle(run: run, place), on: connection)
         }
     }
 
@@ -49,7 +51,8 @@ extension World {
     func functions(of kind: Function.Kind) -> [Function] {
         switch kind {
         case .submit: [.submit]
-        case .handOver: [.handOver]
+        case .handOver:
+            [.handOver] + Set(self.nodes.flatMap(\.served)).sorted().map { .handOverIn($0) }
         case .target: (0..<self.swarm.functions).map { .target($0) } + [.custom]
         }
     }
@@ -59,9 +62,10 @@ extension World {
         if self.phase == .faults, let stalled = self.swarm.stalledFunction, function == .target(stalled) { return }
         let kind = function.kind.rawValue
         while self.servers[server].hasWaiting(function) {
-            let workers = self.endpoints.compactMap { $0.worker(at: server) }.filter {
-                self.connections[$0].isOpenAtServer && self.connections[$0].wanted[kind] > 0
-            }
+            let workers = self.endpoints.filter { self.serves($0, function) }.compactMap { $0.worker(at: server) }
+                .filter {
+                    self.connections[$0].isOpenAtServer && self.connections[$0].wanted[kind] > 0
+                }
             guard !workers.isEmpty, let handle = self.servers[server].next(of: function) else { return }
             let worker = self.dice.pick(workers)
             self.connections[worker].wanted[kind] -= 1
@@ -74,6 +78,13 @@ extension World {
             }
             self.send(.assigned(handle, function, job.workload), on: worker)
         }
+    }
+
+    /// Whether its worker has said that it can do the function. The kinds of functions are looked at elsewhere.
+    private func serves(_ endpoint: Endpoint, _ function: Function) -> Bool {
+        guard case .handOverIn(let lane) = function else { return true }
+        guard case .worker(let node) = endpoint.owner else { return false }
+        return self.nodes[node].served.contains(lane)
     }
 
     /// Whether two jobs of one task may never run at once: with several servers, a controller that cannot reach the one

@@ -123,7 +123,7 @@ extension Function {
         switch self {
         case .target(let index): FunctionName([UInt8(97 + index)])!
         case .custom: TaskTemplate.customController
-        case .submit, .handOver: preconditionFailure("No target's function")
+        case .submit, .handOver, .handOverIn: preconditionFailure("No target's function")
         }
     }
 }

@@ -198,7 +198,7 @@ extension World {
         case .ended(.run(let run), let result): self.jobEnded(run, result, on: connection, node)
         case .ended(.handOver(let id), let result): self.handOverEnded(id, result, node)
         case .statusOfUnique(let run, let status): self.statusReplied(run, status, on: connection, node)
-        case .statusOfHandle(let run, let isKnown): self.jobChecked(run, isKnown: isKnown, node)
+        case .statusOfHandle(let run, let place): self.jobChecked(run, place, node)
         case .created, .ended, .assigned: break
         }
     }
@@ -222,7 +222,7 @@ extension World {
         case .handOver(let id, let reply): self.handOverReplied(id, reply, node)
         case .refused(let run): self.runRefused(run, node)
         case .status(let run): self.questionAnswered(run, nil, node)
-        case .checked(let run): self.jobChecked(run, isKnown: nil, node)
+        case .checked(let run): self.jobChecked(run, nil, node)
         case .servers: self.serversReplied(node)
         }
     }

@@ -67,14 +67,14 @@ extension World {
             function: job.function.wireName, unique: job.unique, workload: self.wireValues.bytes(of: job.workload),
             priority: job.priority.ofJobs)
         let pipelined = GearmanPipelinedJob(id: id, request: request, isBackground: job.isBackground)
-        self.perform(self.wires[wire].client!.jobsSubmitted([pipelined], now: self.instant), wire)
+        self.perform(self.wires[wire].client!.jobsSubmitted([pipelined], room: .max, now: self.instant), wire)
     }
 
     private mutating func ask(_ subject: ClientQuestion.Subject, _ run: ControllerStateMachine.RunID, _ wire: Int) {
         let id = self.wires[wire].makeID()
         self.wires[wire].questions[id] = run
         let question = ClientQuestion(id: id, subject: subject)
-        self.perform(self.wires[wire].client!.questionsAsked([question], now: self.instant), wire)
+        self.perform(self.wires[wire].client!.questionsAsked([question], room: .max, now: self.instant), wire)
     }
 
     // MARK: - What the machines at their ends do
@@ -122,7 +122,7 @@ extension World {
                 isKnown: status.isKnown, isRunning: status.isRunning, clients: clients)
             message = .statusOfUnique(run: run, known)
         } else {
-            message = .statusOfHandle(run: run, isKnown: status.isKnown)
+            message = .statusOfHandle(run: run, status.isRunning ? .worker : status.isKnown ? .queue : .nowhere)
         }
         self.schedule(.toEndpoint(self.wires[wire].connection, message), after: 0)
     }

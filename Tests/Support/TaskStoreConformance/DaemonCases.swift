@@ -42,26 +42,46 @@ extension TaskStoreConformance {
     ]
 
     static let functionCases = [
-        TaskStoreConformanceCase("settings of functions are read back, replaced and removed") { store in
+        TaskStoreConformanceCase("settings of functions are changed, read back and removed") { store in
             try expect(try await store.functionSettings(), is: [], "without any")
-            let full = FunctionSettings(
-                function: Sample.function("b"), isPaused: true, inFlight: .max, perThousandSeconds: 1, queueWatermark: 0
-            )
-            let others = ["ü", "a"].map { FunctionSettings(function: Sample.function($0), inFlight: 7) }
-            try await store.setFunctionSettings([full] + others)
-            try expect(try await store.functionSettings(), is: [others[1], full, others[0]], "in their order")
-            let changed = FunctionSettings(function: full.function, perThousandSeconds: 500)
-            try await store.setFunctionSettings([changed, FunctionSettings(function: others[0].function)])
+            let (a, b, c) = (Sample.function("a"), Sample.function("b"), Sample.function("ü"))
+            let full = FunctionChange(
+                isPaused: true, inFlight: .set(.max), perThousandSeconds: .set(1), queueWatermark: .set(0))
+            let fullB = FunctionSettings(
+                function: b, isPaused: true, inFlight: .max, perThousandSeconds: 1, queueWatermark: 0)
+            try expect(try await store.changeFunctions([b], full), is: [fullB], "the first")
+            let others = [c, a].map { FunctionSettings(function: $0, inFlight: 7) }
+            // A function that is named twice is no mistake.
+            try expect(
+                try await store.changeFunctions([c, a, c], FunctionChange(inFlight: .set(7))),
+                is: others + [others[0]], "two others")
+            try expect(try await store.functionSettings(), is: [others[1], fullB, others[0]], "in their order")
+            let less = FunctionChange(
+                isPaused: false, inFlight: .removed, perThousandSeconds: .set(500), queueWatermark: .removed)
+            _ = try await store.changeFunctions([b], less)
+            let removed = try await store.changeFunctions([c], FunctionChange(inFlight: .removed))
+            try expect(removed, is: [FunctionSettings(function: c)], "what is left of one")
+            let changed = FunctionSettings(function: b, perThousandSeconds: 500)
             try expect(try await store.functionSettings(), is: [others[1], changed], "after a change and a removal")
-            try await store.setFunctionSettings([FunctionSettings(function: Sample.function("none"))])
-            try await store.setFunctionSettings([])
+            _ = try await store.changeFunctions([Sample.function("none")], FunctionChange(isPaused: false))
+            try expect(try await store.changeFunctions([], full), is: [], "no function")
             try expect(try await store.functionSettings(), is: [others[1], changed], "after nothing")
+        },
+        TaskStoreConformanceCase("a change of a setting leaves the others as they are") { store in
+            let function = Sample.function("f")
+            _ = try await store.changeFunctions([function], FunctionChange(isPaused: true, queueWatermark: .set(3)))
+            let limited = try await store.changeFunctions([function], FunctionChange(inFlight: .set(2)))
+            try expect(
+                limited, is: [FunctionSettings(function: function, isPaused: true, inFlight: 2, queueWatermark: 3)],
+                "paused and limited")
+            _ = try await store.changeFunctions([function], FunctionChange(isPaused: false, queueWatermark: .removed))
+            try expect(
+                try await store.functionSettings(), is: [FunctionSettings(function: function, inFlight: 2)],
+                "one limit is left")
         },
         TaskStoreConformanceCase("settings concern no task", connections: 2) { stores in
             try await stores[0].insert(Sample.task(1))
-            try await stores[0].setFunctionSettings([
-                FunctionSettings(function: Sample.task(1).function, isPaused: true)
-            ])
+            _ = try await stores[0].changeFunctions([Sample.task(1).function], FunctionChange(isPaused: true))
             try expect(try await stores[1].functionSettings().count, is: 1, "what another connection reads")
             // Dispatchers do not ask for the lanes of paused functions; a store gives what it is asked for.
             try expect(try await stores[1].claim().map(\.id), is: [Sample.id(1)], "the claim")

@@ -56,6 +56,26 @@ extension TaskStoreConformance {
                 try expect(state, is: first ? nil : .scheduled, "the state that the winner made")
             }
         },
+        TaskStoreConformanceCase("operators who change one function at once do not undo each other", connections: 2) {
+            stores in
+            let function = Sample.function("f")
+            for round in UInt32(1)...30 {
+                // Both make the settings, then both change them, then both remove them.
+                let isPaused = round % 3 == 1
+                let inFlight = round % 3 == 0 ? nil : round
+                let both = [
+                    FunctionChange(isPaused: isPaused),
+                    FunctionChange(inFlight: inFlight.map { .set($0) } ?? .removed),
+                ]
+                _ = try await Self.both(stores) { store, number in
+                    try await Self.persistently { try await store.changeFunctions([function], both[number]) }
+                }
+                let wanted = FunctionSettings(function: function, isPaused: isPaused, inFlight: inFlight)
+                try expect(
+                    try await stores[0].functionSettings(), is: wanted.isEmpty ? [] : [wanted],
+                    "what both wanted in round \(round)")
+            }
+        },
         TaskStoreConformanceCase("of racing insertions of one id one is stored", connections: 2) { stores in
             let count: UInt64 = 30
             let outcomes = try await Self.both(stores) { store, number in

@@ -61,9 +61,11 @@ struct ForgetfulHandOver: TaskHandOver {
         self.world = world
     }
 
-    func handOver(_ tasks: [ClaimedTask]) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+    func handOver(
+        _ tasks: [ClaimedTask], in lane: Lane?
+    ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
         let isForgotten = self.world.canary == .dropsHandOver && self.world.enter { $0.dice.chance(0.25) }
         if isForgotten { return .success(tasks.map { _ in .accepted }) }
-        return await self.way.handOver(tasks)
+        return await self.way.handOver(tasks, in: lane)
     }
 }

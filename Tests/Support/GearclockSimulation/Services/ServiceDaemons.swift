@@ -67,20 +67,18 @@ struct ServiceDaemons: Sendable {
         let swarm = self.world.swarm
         var policy = swarm.dispatcher
         policy.isExpressOnly = !roles.contains(.dispatcher)
-        let isDirect = swarm.handsOverDirectly && roles.isSuperset(of: [.dispatcher, .controller])
-        let handOver =
-            isDirect
-            ? nil
-            : GearmanHandOver(
-                servers: self.servers, function: Self.handOverFunction, environment: environment,
-                eventLoop: self.eventLoop)
-        let way: any TaskHandOver = handOver ?? controller!
+        let others = GearmanHandOver(
+            servers: self.servers, function: Self.handOverFunction, environment: environment, eventLoop: self.eventLoop)
+        var way: any TaskHandOver = others
+        if let controller, swarm.handsOverDirectly, roles.contains(.dispatcher) {
+            way = NearbyHandOver(controller, elsewhere: others) { await controller.mayStart($0) }
+        }
         let dispatcher = DispatcherService(
             store: self.store(.dispatcher), handOver: ForgetfulHandOver(way, self.world), policy: policy,
             environment: environment, eventLoop: self.eventLoop)
         let run: @Sendable @concurrent () async -> Void = {
             await dispatcher.run()
-            await handOver?.close()
+            await others.close()
         }
         self.parts.append(Part(run: run, stop: { dispatcher.beginShutdown() }))
         return dispatcher.expressLane

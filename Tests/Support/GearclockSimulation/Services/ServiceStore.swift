@@ -63,8 +63,10 @@ struct ServiceStore: TaskStore {
         return try await self.ask(question, .functionSettings, .epoch).settings
     }
 
-    func setFunctionSettings(_ settings: [FunctionSettings]) async throws(TaskStoreError) {
-        _ = try await self.ask(.client, .setFunctionSettings(settings), .epoch)
+    func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.call(.client) { $0.store.changeFunctions(functions, change) }
     }
 
     func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {

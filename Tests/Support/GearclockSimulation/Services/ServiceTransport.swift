@@ -9,7 +9,8 @@ struct ServiceTransport: StreamTransport {
     let machine: Int
 
     func makeChannel(
-        to server: GearmanServerAddress, timeout: Duration, onEvent: @escaping @Sendable (StreamEvent) -> Void
+        to server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel {
         let number = self.world.enter { world in
             world.addStream(

@@ -1,16 +1,10 @@
 /// Chooses the job server for a job. Every process that knows the same servers comes to the same choice, in whatever
 /// order they are configured.
+///
+/// The weight of a server for a unique ID is the 64-bit FNV-1a hash of the text `host:port` followed by the unique ID,
+/// mixed by the finalizer of MurmurHash3; the greatest weight comes first. This is a promise to other processes and
+/// other versions, and must stay.
 package struct ServerChoice: Sendable {
-    /// How much is known about a server at the moment.
-    package enum Condition: Equatable, Sendable {
-        /// It was not tried yet, or the first attempt is under way.
-        case unknown
-        /// It answers.
-        case usable
-        /// It could not be reached, or was lost and is being tried again.
-        case away
-    }
-
     /// What to do with a job.
     package enum Choice: Equatable {
         case server(Int)
@@ -28,7 +22,7 @@ package struct ServerChoice: Sendable {
     }
 
     /// The server for a job: by the unique's order, or in turn if it has none.
-    package mutating func choose(unique: [UInt8], among conditions: [Condition]) -> Choice {
+    package mutating func choose(unique: [UInt8], among conditions: [GearmanServerHealth.Condition]) -> Choice {
         unique.isEmpty ? self.nextInTurn(conditions) : self.first(of: self.order(of: unique), conditions)
     }
 
@@ -40,10 +34,10 @@ package struct ServerChoice: Sendable {
         return self.seeds.indices.sorted { (weights[$0], $0) > (weights[$1], $1) }
     }
 
-    private func first(of order: [Int], _ conditions: [Condition]) -> Choice {
+    private func first(of order: [Int], _ conditions: [GearmanServerHealth.Condition]) -> Choice {
         for index in order {
             switch conditions[index] {
-            case .usable: return .server(index)
+            case .healthy, .slow: return .server(index)
             case .unknown: return .wait
             case .away: continue
             }
@@ -51,10 +45,11 @@ package struct ServerChoice: Sendable {
         return .none
     }
 
-    private mutating func nextInTurn(_ conditions: [Condition]) -> Choice {
+    private mutating func nextInTurn(_ conditions: [GearmanServerHealth.Condition]) -> Choice {
+        let wanted = conditions.contains(.healthy) ? GearmanServerHealth.Condition.healthy : .slow
         for _ in conditions.indices {
             self.nextTurn = (self.nextTurn + 1) % conditions.count
-            if conditions[self.nextTurn] == .usable { return .server(self.nextTurn) }
+            if conditions[self.nextTurn] == wanted { return .server(self.nextTurn) }
         }
         return conditions.contains(.unknown) ? .wait : .none
     }
