@@ -175,7 +175,9 @@ public actor GearmanClient {
         for (index, batch) in actions.batches.enumerated() where !batch.isEmpty {
             let room = self.room(at: index)
             self.connections[index].metrics.jobsStarted(batch.count)
-            guard let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: self.executor.now) else {
+            guard
+                let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: self.executor.now)
+            else {
                 continue
             }
             self.perform(actions, at: index, isCallback: false)
