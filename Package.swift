@@ -98,8 +98,12 @@ let package = Package(
             name: "MariaDBServer", dependencies: ["GearclockMariaDB"], path: "Tests/Support/MariaDBServer",
             swiftSettings: settings),
         .target(
-            name: "GearclockSimulation", dependencies: ["GearclockCore"], path: "Tests/Support/GearclockSimulation",
-            swiftSettings: settings),
+            name: "GearclockSimulation",
+            dependencies: [
+                "DispatchExecutor", "GearclockController", "GearclockCore", "GearclockDispatcher",
+                "GearclockEnvironment", "GearclockWorker", "Gearman", "GearmanServer", log,
+            ],
+            path: "Tests/Support/GearclockSimulation", swiftSettings: settings),
         .executableTarget(
             name: "gearclock-simulate",
             dependencies: [

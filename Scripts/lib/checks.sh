@@ -51,6 +51,7 @@ swift_tests_of() {
 }
 
 simulation() { Scripts/simulate --seeds "${GEARCLOCK_SEEDS:-2000}"; }
+service_simulation() { Scripts/simulate --tier b --seeds "$((${GEARCLOCK_SEEDS:-2000} / 4))"; }
 
 shell_syntax() {
     local script status=0
@@ -69,5 +70,6 @@ everything() {
     swift_tests
     galera_tests
     step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
+    step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
     GEARCLOCK=$(binaries debug)/gearclock counted "End to end" Scripts/e2e
 }

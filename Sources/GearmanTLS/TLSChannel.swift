@@ -15,7 +15,7 @@ struct TLSTransport: StreamTransport {
 
 /// A stream whose bytes are encrypted on their way through another one. It counts as connected after the handshake.
 actor TLSChannel: StreamChannel {
-    private nonisolated let executor: DispatchQueueExecutor
+    private nonisolated let executor: any EventLoopExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private let server: GearmanServerAddress

@@ -36,6 +36,7 @@ import Testing
         #expect(counts.conflicts > 0)
         #expect(counts.cuts > 0)
         #expect(counts.proofs > 0)
+        #expect(counts.expressClaims > 0)
     }
 
     @Test(arguments: ClusterCanary.allCases)

@@ -12,7 +12,7 @@ public actor GearmanAdmin {
         let deadline: GearmanInstant
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -47,7 +47,7 @@ public actor GearmanAdmin {
         self.executor = eventLoop.executor
         self.eventLoop = eventLoop
         self.logger = logger
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     /// Closes the connection. Commands under way fail.
@@ -62,7 +62,7 @@ public actor GearmanAdmin {
     /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `unsupportedReply`.
     func ask(_ command: String, answer form: AdminReplyReader.Form) async throws -> [String] {
         let lines = try await withCheckedThrowingContinuation { continuation in
-            let deadline = GearmanInstant.now.advanced(by: self.timeout)
+            let deadline = self.executor.now.advanced(by: self.timeout)
             self.commands.append(Command(continuation: continuation, deadline: deadline))
             self.reader.commandSent(answeredBy: form)
             self.send(Array("\(command)\r\n".utf8))
@@ -139,7 +139,7 @@ public actor GearmanAdmin {
 
     private func timerFired() {
         guard let command = self.commands.first else { return }
-        guard GearmanInstant.now >= command.deadline else { return self.scheduleTimeout() }
+        guard self.executor.now >= command.deadline else { return self.scheduleTimeout() }
         self.fail(GearmanError(.timedOut, "\(self.server) did not answer an administrative command in time"))
     }
 

@@ -76,12 +76,12 @@ extension GearmanClient {
                 if self.jobs.hasRoom(for: id, limits: self.configuration) { self.jobWasRead(id, on: server) }
             }
         } onCancel: {
-            self.executor.queue.async { self.assumeIsolated { $0.jobs.cancelRead(id) } }
+            self.executor.execute { self.assumeIsolated { $0.jobs.cancelRead(id) } }
         }
     }
 
     private nonisolated func forgetSoon(_ id: UInt64) {
-        self.executor.queue.async { self.assumeIsolated { $0.forget(id, on: nil) } }
+        self.executor.execute { self.assumeIsolated { $0.forget(id, on: nil) } }
     }
 
     /// Nobody wants to hear of the job any more.

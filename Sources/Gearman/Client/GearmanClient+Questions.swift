@@ -96,7 +96,9 @@ extension GearmanClient {
             self.questions.answered(unanswerable)
             for (index, batch) in batches.enumerated() where !batch.isEmpty {
                 let room = self.room(at: index)
-                guard let actions = self.connections[index].machine?.questionsAsked(batch, room: room, now: .now)
+                guard
+                    let actions = self.connections[index].machine?.questionsAsked(
+                        batch, room: room, now: self.executor.now)
                 else { continue }
                 self.perform(actions, at: index, isCallback: false)
             }

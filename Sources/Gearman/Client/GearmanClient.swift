@@ -36,7 +36,7 @@ public actor GearmanClient {
         case closed
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue: whoever is on it may call the client without waiting.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -140,7 +140,7 @@ public actor GearmanClient {
 
     /// The servers that are connected and owe an answer for too long.
     private func lateServers() -> Set<Int> {
-        let now = GearmanInstant.now
+        let now = self.executor.now
         return Set(self.connections.indices.filter { self.connections[$0].machine?.isLate(now: now) == true })
     }
 
@@ -159,7 +159,7 @@ public actor GearmanClient {
                 self.connectionWaiters[id] = ConnectionWaiter(server: server, continuation: continuation)
             }
         } onCancel: {
-            self.executor.queue.async {
+            self.executor.execute {
                 self.assumeIsolated { $0.connectionWaiters.removeValue(forKey: id)?.continuation.resume() }
             }
         }
@@ -175,7 +175,9 @@ public actor GearmanClient {
         for (index, batch) in actions.batches.enumerated() where !batch.isEmpty {
             let room = self.room(at: index)
             self.connections[index].metrics.jobsStarted(batch.count)
-            guard let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: .now) else {
+            guard
+                let actions = self.connections[index].machine?.jobsSubmitted(batch, room: room, now: self.executor.now)
+            else {
                 continue
             }
             self.perform(actions, at: index, isCallback: false)
@@ -222,18 +224,18 @@ public actor GearmanClient {
             let server = self.connections[index].link.server
             self.connections[index].machine = ClientConnectionStateMachine(
                 configuration: self.configuration.connection(to: server))
-            self.transition(at: index) { $0.connected(now: .now) }
+            self.transition(at: index) { $0.connected(now: self.executor.now) }
         case .received(let bytes):
-            self.transition(at: index) { $0.bytesReceived(bytes, now: .now) }
+            self.transition(at: index) { $0.bytesReceived(bytes, now: self.executor.now) }
         case .progressed:
-            self.connections[index].machine?.writeProgressed(now: .now)
+            self.connections[index].machine?.writeProgressed(now: self.executor.now)
         case .drained:
             break
         case .timerFired:
             guard self.connections[index].unreadJobs.isEmpty else {
                 return self.connections[index].hasMissedTimer = true
             }
-            self.transition(at: index) { $0.timerFired(now: .now) }
+            self.transition(at: index) { $0.timerFired(now: self.executor.now) }
         case .closed(let error, let unsentBytes):
             self.failed(error, at: index)
             self.connections[index].unreadJobs = []
@@ -328,7 +330,7 @@ public actor GearmanClient {
         let isScheduled = !self.undelivered.isEmpty
         self.undelivered += updates
         guard !isScheduled else { return }
-        self.executor.queue.async {
+        self.executor.execute {
             self.assumeIsolated { client in
                 let updates = client.undelivered
                 client.undelivered = []
@@ -355,7 +357,7 @@ public actor GearmanClient {
         guard self.connections[index].hasMissedTimer else { return }
         self.connections[index].hasMissedTimer = false
         // What the server sent meanwhile is read first.
-        self.connections[index].link.wake(at: .now.advanced(by: .seconds(1)))
+        self.connections[index].link.wake(at: self.executor.now.advanced(by: .seconds(1)))
     }
 
     // MARK: Closing

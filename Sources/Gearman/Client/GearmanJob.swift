@@ -35,7 +35,7 @@ public struct GearmanJobEvents: AsyncSequence, Sendable {
 
         deinit {
             let (client, id, server) = (self.client, self.id, self.server)
-            client.executor.queue.async { client.assumeIsolated { $0.forget(id, on: server) } }
+            client.executor.execute { client.assumeIsolated { $0.forget(id, on: server) } }
         }
     }
 

@@ -9,7 +9,7 @@ internal import DispatchExecutor
 actor AddressResolver {
     typealias Answer = Result<[SocketAddress], TransportError>
 
-    private nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: DispatchQueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Where `getaddrinfo` blocks.

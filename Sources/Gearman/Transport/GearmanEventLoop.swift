@@ -9,10 +9,13 @@ public final class GearmanEventLoop: Sendable {
     /// The event loop that everything uses unless it is given another one.
     public static let shared = GearmanEventLoop(label: "gearman.io")
 
-    package let executor: DispatchQueueExecutor
-    let resolver: AddressResolver
+    package let executor: any EventLoopExecutor
     /// How the connections of this event loop are made.
-    let transport: any StreamTransport
+    package let transport: any StreamTransport
+    /// Makes the chance by which connections are tried again.
+    package let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
+    /// Nil where the executor is no dispatch queue.
+    private let addressResolver: AddressResolver?
 
     /// Makes a further event loop.
     ///
@@ -23,10 +26,32 @@ public final class GearmanEventLoop: Sendable {
 
     /// Makes an event loop whose connections are made by this transport.
     package init(label: String, transport: any StreamTransport) {
-        self.executor = DispatchQueueExecutor(label: label)
-        self.resolver = AddressResolver(executor: self.executor)
+        let executor = DispatchQueueExecutor(label: label)
+        self.executor = executor
+        self.addressResolver = AddressResolver(executor: executor)
         self.transport = transport
+        self.makeGenerator = { SystemRandomNumberGenerator() }
     }
 
-    package var queue: DispatchQueue { self.executor.queue }
+    /// An event loop whose time, streams and chance are not the system's.
+    package init(
+        executor: any EventLoopExecutor, transport: any StreamTransport,
+        makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
+    ) {
+        self.executor = executor
+        self.addressResolver = nil
+        self.transport = transport
+        self.makeGenerator = makeGenerator
+    }
+
+    var resolver: AddressResolver {
+        guard let resolver = self.addressResolver else {
+            preconditionFailure("Only an event loop on a dispatch queue has sockets")
+        }
+        return resolver
+    }
+
+    /// What sockets need; only an event loop on a dispatch queue has it.
+    package var queueExecutor: DispatchQueueExecutor { self.resolver.executor }
+    package var queue: DispatchQueue { self.queueExecutor.queue }
 }

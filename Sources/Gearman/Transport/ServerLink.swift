@@ -26,7 +26,7 @@ enum ServerLinkEvent: Sendable {
 actor ServerLink {
     private enum TimerID { case reconnect, connection }
 
-    private nonisolated let executor: DispatchQueueExecutor
+    private nonisolated let executor: any EventLoopExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     nonisolated let server: GearmanServerAddress
@@ -36,7 +36,7 @@ actor ServerLink {
     private let onEvent: @Sendable (ServerLinkEvent) -> Void
 
     private var reconnect: ReconnectStateMachine
-    private var random = SystemRandomNumberGenerator()
+    private var random: any RandomNumberGenerator & Sendable
     private var timers: EventLoopTimers<TimerID>
     private var channel: (any StreamChannel)?
     /// Tells the events of the present channel from those of an abandoned one.
@@ -56,23 +56,26 @@ actor ServerLink {
         self.eventLoop = eventLoop
         self.connectTimeout = reconnect.connectTimeout
         self.reconnect = ReconnectStateMachine(configuration: reconnect)
+        self.random = eventLoop.makeGenerator()
         var logger = logger
         logger[metadataKey: "server"] = "\(server)"
         self.logger = logger
         self.onEvent = onEvent
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     // MARK: What the owner asks for, on the event loop's queue
 
     /// The server is needed from now on.
-    nonisolated func start() { self.assumeIsolated { $0.perform($0.reconnect.started(now: .now)) } }
+    nonisolated func start() { self.assumeIsolated { $0.perform($0.reconnect.started(now: self.executor.now)) } }
     nonisolated func write(_ bytes: [UInt8]) { self.assumeIsolated { $0.channel?.write(bytes) } }
     nonisolated var pendingBytes: Int { self.assumeIsolated { $0.channel?.pendingBytes ?? 0 } }
     nonisolated func pauseReading() { self.assumeIsolated { $0.channel?.pauseReading() } }
     nonisolated func resumeReading() { self.assumeIsolated { $0.channel?.resumeReading() } }
     /// The server answered: the connection counts as a success.
-    nonisolated func becameReady() { self.assumeIsolated { $0.perform($0.reconnect.becameReady(now: .now)) } }
+    nonisolated func becameReady() {
+        self.assumeIsolated { $0.perform($0.reconnect.becameReady(now: self.executor.now)) }
+    }
     /// Report ``ServerLinkEvent/timerFired`` then, in place of an earlier wish.
     nonisolated func wake(at instant: GearmanInstant) { self.assumeIsolated { $0.scheduleWake(at: instant) } }
     /// Close the connection because of this; it is opened again later.
@@ -97,7 +100,7 @@ actor ServerLink {
         }
         guard let channel = self.channel else {
             // Not from inside the owner's call, which may still be going through its links.
-            return self.executor.queue.async { self.assumeIsolated { $0.reportStopped() } }
+            return self.executor.execute { self.assumeIsolated { $0.reportStopped() } }
         }
         if self.isOpen && afterFlush { channel.finish() } else { channel.close() }
     }
@@ -134,7 +137,7 @@ actor ServerLink {
     }
 
     private func reconnectTimerFired() {
-        self.perform(self.reconnect.timerFired(now: .now, using: &self.random))
+        self.perform(self.reconnect.timerFired(now: self.executor.now, using: &self.random))
     }
 
     private func connectionTimerFired() {
@@ -162,7 +165,7 @@ actor ServerLink {
         case .connected:
             self.isOpen = true
             self.logger.debug("connected to job server")
-            self.perform(self.reconnect.connected(now: .now))
+            self.perform(self.reconnect.connected(now: self.executor.now))
             self.onEvent(.connected)
         case .received(let bytes):
             self.onEvent(.received(bytes))
@@ -190,8 +193,8 @@ actor ServerLink {
         if self.isStopping { return self.reportStopped() }
         let action =
             wasOpen
-            ? self.reconnect.connectionClosed(now: .now, using: &self.random)
-            : self.reconnect.connectFailed(now: .now, using: &self.random)
+            ? self.reconnect.connectionClosed(now: self.executor.now, using: &self.random)
+            : self.reconnect.connectFailed(now: self.executor.now, using: &self.random)
         self.perform(action)
         if !wasOpen { self.report(unreachable: error?.description ?? "It closed the connection") }
     }

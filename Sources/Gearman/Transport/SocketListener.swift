@@ -94,11 +94,11 @@ package actor SocketListener {
         _ descriptor: consuming Descriptor, port: Int, keepAlive: KeepAliveTimes, eventLoop: GearmanEventLoop,
         onAccept: @escaping @Sendable (Int32, String) -> Void
     ) {
-        self.executor = eventLoop.executor
+        self.executor = eventLoop.queueExecutor
         self.port = port == 0 ? descriptor.localPort : port
         self.keepAlive = keepAlive
         self.onAccept = onAccept
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
         let source = DispatchSource.makeReadSource(fileDescriptor: descriptor.number, queue: eventLoop.queue)
         self.source = source
         self.descriptor = consume descriptor
@@ -166,7 +166,7 @@ package actor SocketListener {
             case .shortage:
                 // The connection stays in the queue, and the source would call again at once, for ever.
                 self.pause()
-                self.timers.schedule(true, at: .now.advanced(by: Self.shortagePause)) {
+                self.timers.schedule(true, at: self.executor.now.advanced(by: Self.shortagePause)) {
                     self.assumeIsolated { $0.resume() }
                 }
                 return

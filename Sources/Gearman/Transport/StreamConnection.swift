@@ -32,10 +32,9 @@ package actor StreamConnection: StreamChannel {
     nonisolated let executor: DispatchQueueExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
-    /// Nil for a socket that was accepted.
-    private let server: GearmanServerAddress?
+    /// Whom to connect to, and who looks up the address. Nil for a socket that was accepted.
+    private let peer: (server: GearmanServerAddress, resolver: AddressResolver)?
     private let timeout: Duration
-    private let resolver: AddressResolver
     private let onEvent: @Sendable (StreamEvent) -> Void
 
     private var state = State.idle
@@ -69,12 +68,11 @@ package actor StreamConnection: StreamChannel {
         server: GearmanServerAddress, timeout: Duration, eventLoop: GearmanEventLoop,
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) {
-        self.server = server
+        self.peer = (server, eventLoop.resolver)
         self.timeout = timeout
-        self.executor = eventLoop.executor
-        self.resolver = eventLoop.resolver
+        self.executor = eventLoop.queueExecutor
         self.onEvent = onEvent
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     /// A stream over a socket that a listener accepted; ``open()`` starts it.
@@ -82,12 +80,11 @@ package actor StreamConnection: StreamChannel {
         accepted descriptor: consuming Descriptor, eventLoop: GearmanEventLoop,
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) {
-        self.server = nil
+        self.peer = nil
         self.timeout = .zero
-        self.executor = eventLoop.executor
-        self.resolver = eventLoop.resolver
+        self.executor = eventLoop.queueExecutor
         self.onEvent = onEvent
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
         self.descriptor = consume descriptor
     }
 
@@ -106,12 +103,12 @@ package actor StreamConnection: StreamChannel {
     private func start() {
         switch self.state {
         case .idle:
-            guard let server = self.server else { return self.startAccepted() }
+            guard let (server, resolver) = self.peer else { return self.startAccepted() }
             self.state = .resolving
-            self.timers.schedule(.attempt, at: .now.advanced(by: self.timeout)) {
+            self.timers.schedule(.attempt, at: self.executor.now.advanced(by: self.timeout)) {
                 self.assumeIsolated { $0.attemptTimedOut() }
             }
-            self.resolver.assumeIsolated { resolver in
+            resolver.assumeIsolated { resolver in
                 resolver.resolve(server) { answer in self.assumeIsolated { $0.resolved(answer) } }
             }
         case .resolving, .connecting, .abandoning, .open, .finishing, .closing, .closed:
@@ -153,7 +150,7 @@ package actor StreamConnection: StreamChannel {
                 try descriptor.connect(to: address)
                 let writeDescriptor = try descriptor.duplicate()
                 let share = self.timeout / (self.candidates.count + 1)
-                self.timers.schedule(.attempt, at: .now.advanced(by: share)) {
+                self.timers.schedule(.attempt, at: self.executor.now.advanced(by: share)) {
                     self.assumeIsolated { $0.attemptTimedOut() }
                 }
                 self.state = .connecting
@@ -240,7 +237,7 @@ package actor StreamConnection: StreamChannel {
             if self.pending.count - self.pendingStart >= StreamLimits.writeBufferHighBytes { self.wasFull = true }
             guard self.isWriteSuspended, !self.isFlushScheduled else { return }
             self.isFlushScheduled = true
-            self.executor.queue.async { self.assumeIsolated { $0.scheduledFlush() } }
+            self.executor.execute { self.assumeIsolated { $0.scheduledFlush() } }
         case .idle, .resolving, .connecting, .abandoning, .finishing, .closing, .closed:
             break
         }
@@ -305,7 +302,7 @@ package actor StreamConnection: StreamChannel {
     /// A socket that ends on both sides while data waits in it is taken out of epoll, and sometimes its source hears
     /// nothing any more. So a stream that only waits for its end looks for it.
     private func scheduleLook() {
-        self.timers.schedule(.finish, at: .now.advanced(by: StreamLimits.finishLookInterval)) {
+        self.timers.schedule(.finish, at: self.executor.now.advanced(by: StreamLimits.finishLookInterval)) {
             self.assumeIsolated { $0.lookForTheEnd() }
         }
     }
@@ -327,7 +324,7 @@ package actor StreamConnection: StreamChannel {
             self.state = .closing
             if self.liveSources == 0 {
                 // Nothing holds the descriptor; still not reported from inside the caller's own call.
-                self.executor.queue.async { self.assumeIsolated { $0.closed() } }
+                self.executor.execute { self.assumeIsolated { $0.closed() } }
             } else if !wasAbandoning {
                 self.cancelSources()
             }

@@ -23,9 +23,9 @@ extension GearmanWorker {
                         self.inbox.jobStarted(at: job.id.server)
                         let handler = self.handler(for: job.function)
                         group.addTask {
-                            let start = GearmanInstant.now
+                            let start = self.executor.now
                             let replies = await Self.run(job, handler)
-                            await self.ended(job, with: replies, after: start.duration(to: .now))
+                            await self.ended(job, with: replies, after: start.duration(to: self.executor.now))
                         }
                     }
                 }
@@ -33,7 +33,7 @@ extension GearmanWorker {
                 group.cancelAll()
             }
         } onCancel: {
-            self.executor.queue.async { self.assumeIsolated { $0.startDraining() } }
+            self.executor.execute { self.assumeIsolated { $0.startDraining() } }
         }
     }
 

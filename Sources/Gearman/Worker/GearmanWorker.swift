@@ -37,7 +37,7 @@ public actor GearmanWorker {
         case closed
     }
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: any EventLoopExecutor
     /// The event loop's queue: whoever is on it may call the worker without waiting.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -98,7 +98,7 @@ public actor GearmanWorker {
         self.metricsFactory = configuration.metrics ?? MetricsSystem.factory
         self.droppedReplies = Counter(label: "gearman_worker_dropped_replies", factory: self.metricsFactory)
         self.onJobs = onJobs
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
 
     // MARK: Functions
@@ -164,7 +164,7 @@ public actor GearmanWorker {
         self.log(droppedReplies: dropped)
         for (index, batch) in batches.enumerated() where !batch.isEmpty {
             self.connections[index].metrics.replied(batch)
-            self.transition(at: index) { $0.replied(batch, now: .now) }
+            self.transition(at: index) { $0.replied(batch, now: self.executor.now) }
             self.pauseIfFull(index)
         }
     }
@@ -177,7 +177,7 @@ public actor GearmanWorker {
     /// What is known about each server at this moment, in the order in which they were named.
     public var health: [GearmanServerHealth] {
         guard !self.connections.isEmpty else { return self.servers.map { GearmanServerHealth(server: $0) } }
-        let now = GearmanInstant.now
+        let now = self.executor.now
         return self.connections.map { connection in
             var health = connection.health
             health.unsentSizeBytes = connection.link.pendingBytes
@@ -197,15 +197,15 @@ public actor GearmanWorker {
             self.connections[index].number += 1
             self.connections[index].machine = WorkerConnectionStateMachine(
                 configuration: self.configuration.connection(functions: self.functions))
-            self.transition(at: index) { $0.connected(now: .now) }
+            self.transition(at: index) { $0.connected(now: self.executor.now) }
         case .received(let bytes):
-            self.transition(at: index) { $0.bytesReceived(bytes, now: .now) }
+            self.transition(at: index) { $0.bytesReceived(bytes, now: self.executor.now) }
         case .progressed:
-            self.connections[index].machine?.writeProgressed(now: .now)
+            self.connections[index].machine?.writeProgressed(now: self.executor.now)
         case .drained:
             self.hasSpace(at: index)
         case .timerFired:
-            self.transition(at: index) { $0.timerFired(now: .now) }
+            self.transition(at: index) { $0.timerFired(now: self.executor.now) }
         case .closed(let error, _):
             self.failed(error, at: index)
             self.connectionClosed(at: index)
@@ -322,14 +322,14 @@ public actor GearmanWorker {
             self.state = .closed
         case .running:
             self.state = .draining
-            self.timers.schedule(true, at: .now.advanced(by: self.configuration.drainTimeout)) {
+            self.timers.schedule(true, at: self.executor.now.advanced(by: self.configuration.drainTimeout)) {
                 self.assumeIsolated { $0.startClosing() }
             }
             for index in self.connections.indices {
                 if self.connections[index].machine == nil {
                     self.connections[index].link.stop(afterFlush: false)
                 } else {
-                    self.transition(at: index) { $0.drainRequested(now: .now) }
+                    self.transition(at: index) { $0.drainRequested(now: self.executor.now) }
                 }
             }
             if self.openLinks == 0 { self.allStopped() }

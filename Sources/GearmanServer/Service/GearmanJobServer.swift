@@ -61,11 +61,13 @@ public actor GearmanJobServer {
         configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
         self.machine = JobServerStateMachine(configuration: configuration, processID: getpid())
         self.keepAlive = keepAlive
-        self.executor = eventLoop.executor
+        self.executor = eventLoop.queueExecutor
         self.eventLoop = eventLoop
         self.logger = logger
-        self.timers = EventLoopTimers(queue: eventLoop.queue)
+        self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
+
+    private var now: JobServerTime { JobServerTime(monotonic: self.executor.now) }
 
     private static var machineName: String {
         var name = [CChar](repeating: 0, count: 64)
@@ -117,14 +119,14 @@ public actor GearmanJobServer {
 
     /// Ends the server, and returns when all its connections are closed. Its jobs are lost.
     public func stop() async {
-        self.perform(self.machine.shutdownRequested(isGraceful: false, now: .now))
+        self.perform(self.machine.shutdownRequested(isGraceful: false, now: self.now))
         await self.waitUntilStopped()
     }
 
     /// Accepts no more connections, and ends when the last job has: it still gives out what is queued. ``stop()`` ends
     /// it sooner. It returns at once.
     public func beginGracefulShutdown() {
-        self.perform(self.machine.shutdownRequested(isGraceful: true, now: .now))
+        self.perform(self.machine.shutdownRequested(isGraceful: true, now: self.now))
     }
 
     /// Returns when the server has stopped, whoever wanted it.
@@ -140,7 +142,7 @@ public actor GearmanJobServer {
         switch self.state {
         case .idle, .starting, .running:
             self.state = .stopping
-            self.timers.schedule(.end, at: .now.advanced(by: Self.farewell)) {
+            self.timers.schedule(.end, at: self.executor.now.advanced(by: Self.farewell)) {
                 self.assumeIsolated { $0.closeChannels() }
             }
             for channel in self.channels.values { channel.finish() }
@@ -198,16 +200,16 @@ public actor GearmanJobServer {
         switch event {
         case .connected, .progressed: break
         case .received(let bytes):
-            self.perform(self.machine.bytesReceived(bytes, from: connection, now: .now))
+            self.perform(self.machine.bytesReceived(bytes, from: connection, now: self.now))
         case .drained:
             self.channels[connection]?.resumeReading()
-            self.perform(self.machine.connectionCaughtUp(connection, now: .now))
+            self.perform(self.machine.connectionCaughtUp(connection, now: self.now))
         case .closed(let error, _):
             self.channels[connection] = nil
             if let error {
                 self.logger.debug("A connection ended", metadata: ["error": "\(error)"])
             }
-            self.perform(self.machine.connectionClosed(connection, now: .now))
+            self.perform(self.machine.connectionClosed(connection, now: self.now))
             if self.machine.hasRoom { self.setAccepting(true) }
             self.lookForTheEnd()
         }
@@ -233,11 +235,11 @@ public actor GearmanJobServer {
         if actions.isFinished { self.finish() }
         // Only now: what follows from it must be written after what was to be written here.
         for (connection, unsentBytes) in behind where self.channels[connection] != nil {
-            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: .now))
+            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
         }
     }
 
     private func timerFired() {
-        self.perform(self.machine.timerFired(now: .now))
+        self.perform(self.machine.timerFired(now: self.now))
     }
 }

@@ -3,10 +3,12 @@ internal import Gearman
 
 extension JobServerTime {
     /// This moment.
-    static var now: JobServerTime {
+    ///
+    /// - Parameter monotonic: by the event loop's clock.
+    init(monotonic: GearmanInstant) {
         var wall = timespec()
         clock_gettime(CLOCK_REALTIME, &wall)
-        return JobServerTime(
-            monotonic: .now, wallNanoseconds: Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec))
+        self.init(
+            monotonic: monotonic, wallNanoseconds: Int64(wall.tv_sec) * 1_000_000_000 + Int64(wall.tv_nsec))
     }
 }

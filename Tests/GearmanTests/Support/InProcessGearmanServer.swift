@@ -37,7 +37,7 @@ actor InProcessGearmanServer {
         await withTaskCancellationHandler {
             await withCheckedContinuation { self.waiters.append($0) }
         } onCancel: {
-            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+            self.eventLoop.executor.execute { self.assumeIsolated { $0.wakeAll() } }
         }
         try Task.checkCancellation()
     }
@@ -68,7 +68,7 @@ actor InProcessGearmanServer {
     }
 
     private func listen(_ number: Int32) {
-        let source = DispatchSource.makeReadSource(fileDescriptor: number, queue: self.eventLoop.executor.queue)
+        let source = DispatchSource.makeReadSource(fileDescriptor: number, queue: self.eventLoop.queue)
         source.setEventHandler { self.assumeIsolated { $0.arrived(on: number) } }
         self.source = source
         source.activate()
@@ -185,7 +185,7 @@ actor ServerSideConnection {
         await withTaskCancellationHandler {
             await withCheckedContinuation { self.waiters.append($0) }
         } onCancel: {
-            self.eventLoop.executor.queue.async { self.assumeIsolated { $0.wakeAll() } }
+            self.eventLoop.executor.execute { self.assumeIsolated { $0.wakeAll() } }
         }
         try Task.checkCancellation()
     }

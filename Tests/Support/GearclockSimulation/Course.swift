@@ -33,6 +33,8 @@ package enum Plainness: String, CaseIterable, Sendable {
     case processes
     /// One job server.
     case servers
+    /// Endpoints and job servers exchange values, not bytes.
+    case wires
     /// One worker of the users' functions.
     case targets
     /// One function.
@@ -63,6 +65,7 @@ extension Swarm {
             for roles in self.nodes where !seen.contains(roles) { seen.append(roles) }
             self.nodes = seen
         case .servers: self.servers = 1
+        case .wires: self.isWired = false
         case .targets: self.targets = 1
         case .functions: self.functions = 1
         case .clients: self.clients = 1

@@ -10,6 +10,10 @@ enum Event {
     case connect(endpoint: Int, incarnation: Int, server: Int)
     case toServer(ConnectionID, ServerMessage)
     case toEndpoint(ConnectionID, EndpointMessage)
+    case wireToServer(Int, [UInt8])
+    case wireToEndpoint(Int, [UInt8])
+    case wireTimer(Int)
+    case wireEnds(Int)
     case serverNotices(ConnectionID)
     case endpointNotices(ConnectionID)
 

@@ -1,5 +1,5 @@
 /// What will happen, earliest first; of two things at one moment, what was planned first.
-struct EventQueue {
+struct EventQueue<Event> {
     private struct Entry {
         let time: Int64
         let number: UInt64

@@ -92,10 +92,20 @@ struct SimulatedStore {
     /// Every call takes this much longer until then.
     var slowUntil: Int64 = 0
     var slowness: Int64 = 0
+    /// How far the clocks of its nodes are ahead of the truth, in microseconds.
+    private let clockOffsets: [Int64]
+
+    init(seed: UInt64, clockLimit: Int64) {
+        var dice = Dice(seed: seed, .clocks, 0)
+        self.clockOffsets = (0..<dice.below(4)).map { _ in dice.between(-clockLimit, clockLimit) }
+    }
 
     func isAway(at time: Int64) -> Bool { time < self.awayUntil }
 
-    mutating func perform(_ request: StoreRequest, now: Timestamp) -> StoreReply {
+    /// - Parameters:
+    ///   - now: the clock of whoever asks, when he asked.
+    ///   - trueNow: when the question arrives.
+    mutating func perform(_ request: StoreRequest, now: Timestamp, trueNow: Timestamp) -> StoreReply {
         switch request {
         case .insert(let tasks, let express): .inserted(self.model.insert(tasks, express: express))
         case .claimDue(let request): .claimed(self.model.claimDue(request))
@@ -110,7 +120,14 @@ struct SimulatedStore {
         case .leave(let id): self.leave(id)
         case .functionSettings: .settings(self.model.functionSettings())
         case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
-        case .nodeClocks: .clocks([])
+        case .nodeClocks: .clocks(self.clocks(now: now, trueNow: trueNow))
+        }
+    }
+
+    private func clocks(now: Timestamp, trueNow: Timestamp) -> [NodeClock] {
+        self.clockOffsets.enumerated().map { index, offset in
+            let difference = now.duration(to: trueNow) + .microseconds(offset)
+            return NodeClock(node: "n\(index)", offset: difference, uncertainty: .milliseconds(1))
         }
     }
 
@@ -138,13 +155,17 @@ struct SimulatedStore {
         return .done
     }
 
+    mutating func changeFunctions(_ functions: [FunctionName], _ change: FunctionChange) -> [FunctionSettings] {
+        self.model.changeFunctions(functions, change)
+    }
+
     private mutating func setFunctionSettings(_ settings: [FunctionSettings]) -> StoreReply {
         for wanted in settings {
             let limit = { (value: UInt32?) in value.map(FunctionChange.Limit.set) ?? .removed }
             let change = FunctionChange(
                 isPaused: wanted.isPaused, inFlight: limit(wanted.inFlight),
                 perThousandSeconds: limit(wanted.perThousandSeconds), queueWatermark: limit(wanted.queueWatermark))
-            _ = self.model.changeFunctions([wanted.function], change)
+            _ = self.changeFunctions([wanted.function], change)
         }
         return .done
     }

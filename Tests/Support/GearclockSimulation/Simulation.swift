@@ -66,17 +66,8 @@ package enum Simulation {
         let failure = report.failure?.description ?? "nothing"
         let tasks = StoryLine.tasks(in: failure)
         let story = tasks.isEmpty ? lines : lines.filter { $0.concerns(tasks) }
-        let command = self.command(seed: seed, canary: canary, course: course)
+        let command = Simulator.machines(canary).command(seed: seed, course: course)
         return (story.suffix(count).map(\.description) + ["FAILED: \(failure)", command]).joined(separator: "\n")
-    }
-
-    /// The command that repeats a run.
-    package static func command(seed: UInt64, canary: Canary?, course: Course) -> String {
-        "Scripts/simulate " + self.arguments(seed: seed, canary: canary, course: course).joined(separator: " ")
-    }
-
-    package static func arguments(seed: UInt64, canary: Canary?, course: Course) -> [String] {
-        ["--seed", "\(seed)"] + (canary.map { ["--canary", $0.rawValue] } ?? []) + course.arguments
     }
 }
 

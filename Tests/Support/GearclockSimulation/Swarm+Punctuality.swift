@@ -38,7 +38,8 @@ extension Swarm {
     /// due and stored, in microseconds; `nil` in other worlds.
     var latenessBound: Int64? {
         guard self.isCalm else { return nil }
-        let clocks = 2 * self.clockLimit
+        // Ours and those of the database's nodes, of which the slowest decides; it was measured a while ago.
+        let clocks = 4 * self.clockLimit
         if self.faults[Fault.killNode.rawValue] > 0 { return clocks + 2 * self.wayToJob + self.takeover }
         // Who stops gives back what it has not started. Controllers that are going defer, and dispatchers pause then.
         if self.faults[Fault.stopNode.rawValue] > 0 {
@@ -66,7 +67,9 @@ extension Swarm {
         let dispatchers = self.nodes.count { !$0.isDisjoint(with: [.dispatcher, .intake]) }
         let handOvers = dispatchers * self.dispatcher.handOversAtOnce
         let rounds = 1 + handOvers / (2 * self.nodes.count { $0.contains(.controller) })
-        return 3 * store + self.longestPoll + Int64(2 * rounds + 6) * network
+        // By bytes a worker is woken before it asks for a job.
+        let hops = Int64(2 * rounds + 6) * (self.isWired ? 3 : 1)
+        return 3 * store + self.longestPoll + hops * network
     }
 
     /// How long a dispatcher rests between two polls: longer where they take long.

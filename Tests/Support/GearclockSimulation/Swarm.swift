@@ -32,6 +32,9 @@ struct Swarm {
     var horizon: Int64 = 20_000_000
     /// A job server that takes the mark "ignored" back when somebody joins the job; gearmand does not.
     var joinsRevive = false
+    /// Endpoints and job servers speak by bytes, with the machines of Gearman's clients and workers and of the job
+    /// server that users may run, which takes that mark back.
+    var isWired = false
 
     /// Nothing goes wrong, or one thing once; what is due must start in time.
     var isCalm = false
@@ -116,6 +119,13 @@ extension Swarm {
         self.network = dice.pick([50...500, 50...500, 100...20_000, 1000...300_000])
         self.store = dice.pick([200...2000, 200...2000, 1000...50_000, 10_000...1_000_000])
         self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000, 1_000_000...20_000_000])
+    }
+
+    /// It costs more, so only some worlds have it; not those in which a job server keeps jobs back, or functions have
+    /// limits.
+    mutating func drawWires(seed: UInt64) {
+        var dice = Dice(seed: seed, .wires, 0)
+        self.isWired = dice.chance(0.3) && self.stalledFunction == nil && self.operations.isEmpty
     }
 
     private mutating func drawPolicies(_ dice: inout Dice) {

@@ -61,53 +61,17 @@ extension World {
     private mutating func drawTemplate(
         _ number: Int, hasOwnIDs: Bool, isMade: Bool, _ dice: inout Dice
     ) -> TaskTemplate {
-        let isCustom =
-            dice.chance(self.swarm.customs) && isMade && self.strikes(FaultName(.custom, number))
-        let isCancelled =
-            dice.chance(self.swarm.cancels) && isMade && self.strikes(FaultName(.cancel, number))
-        if isCancelled { self.note("will cancel T\(number)", FaultName(.cancel, number)) }
-        if isCustom { self.note("T\(number) is for a custom controller", FaultName(.custom, number)) }
-        return TaskTemplate(
-            number: number,
-            ownID: hasOwnIDs ? TaskID(high: dice.next(), low: dice.next()) : nil,
-            function: World.functionName(dice.below(self.swarm.functions)), priority: dice.pick(TaskPriority.allCases),
-            after: dice.chance(0.4) ? .zero : .microseconds(dice.between(0, 10_000_000)),
-            expiresAfter: dice.chance(0.1) ? .microseconds(dice.between(1000, 10_000_000)) : nil,
-            timeout: dice.chance(0.15) ? .microseconds(dice.between(10_000, 5_000_000)) : nil,
-            retry: self.drawOutcomes(self.drawRetry(isCustom: isCustom, &dice), &dice),
-            retain: hasOwnIDs ? .seconds(3600) : dice.pick([.zero, .seconds(2)]),
-            isCustom: isCustom, isCancelled: isCancelled)
+        let task = TaskTemplate(number: number, hasOwnID: hasOwnIDs, swarm: self.swarm, &dice) {
+            isMade && self.strikes($0)
+        }
+        if task.isCancelled { self.note("will cancel T\(number)", FaultName(.cancel, number)) }
+        if task.isCustom { self.note("T\(number) is for a custom controller", FaultName(.custom, number)) }
+        return task
     }
 
     /// Functions are named by one letter.
     static func functionName(_ number: Int) -> FunctionName {
         FunctionName([UInt8(97 + number)])!
-    }
-
-    private func drawRetry(isCustom: Bool, _ dice: inout Dice) -> RetryPolicy {
-        let attempts: UInt32? = dice.chance(0.3) ? nil : UInt32(1 + dice.below(5))
-        if isCustom {
-            return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 0, pause: .seconds(3)))
-        }
-        switch dice.below(5) {
-        case 0: return RetryPolicy(maxAttempts: attempts, backoff: .list([.zero]))
-        case 1:
-            return RetryPolicy(maxAttempts: attempts, backoff: .list([.milliseconds(100), .seconds(3)]), jitter: 0.5)
-        case 2: return RetryPolicy(maxAttempts: attempts, backoff: .linear(initial: .seconds(1), longest: .seconds(3)))
-        case 3: return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 2, pause: .seconds(2)))
-        default:
-            let backoff = RetryPolicy.Backoff.exponential(initial: .milliseconds(50), factor: 3, longest: .seconds(10))
-            return RetryPolicy(maxAttempts: attempts, backoff: backoff, jitter: 0.1)
-        }
-    }
-
-    private func drawOutcomes(_ policy: RetryPolicy, _ dice: inout Dice) -> RetryPolicy {
-        var policy = policy
-        guard dice.chance(0.2) else { return policy }
-        for kind in OutcomePolicy.Kind.allCases where dice.chance(0.4) {
-            policy.outcomes[kind] = dice.pick(OutcomePolicy.Treatment.allCases)
-        }
-        return policy
     }
 
     // MARK: - Events
@@ -159,5 +123,51 @@ extension World {
 
     mutating func clientCancels(_ index: Int) {
         self.ask(.cancel([self.ledger[index].id], removeAt: self.trueNow.advanced(by: .seconds(86_400))))
+    }
+}
+
+extension TaskTemplate {
+    /// - Parameter strikes: whether a fault that is drawn strikes.
+    init(
+        number: Int, hasOwnID: Bool, swarm: Swarm, _ dice: inout Dice, strikes: (FaultName) -> Bool
+    ) {
+        let isCustom = dice.chance(swarm.customs) && strikes(FaultName(.custom, number))
+        let isCancelled = dice.chance(swarm.cancels) && strikes(FaultName(.cancel, number))
+        self.init(
+            number: number,
+            ownID: hasOwnID ? TaskID(high: dice.next(), low: dice.next()) : nil,
+            function: World.functionName(dice.below(swarm.functions)), priority: dice.pick(TaskPriority.allCases),
+            after: dice.chance(0.4) ? .zero : .microseconds(dice.between(0, 10_000_000)),
+            expiresAfter: dice.chance(0.1) ? .microseconds(dice.between(1000, 10_000_000)) : nil,
+            timeout: dice.chance(0.15) ? .microseconds(dice.between(10_000, 5_000_000)) : nil,
+            retry: Self.drawOutcomes(Self.drawRetry(isCustom: isCustom, &dice), &dice),
+            retain: hasOwnID ? .seconds(3600) : dice.pick([.zero, .seconds(2)]),
+            isCustom: isCustom, isCancelled: isCancelled)
+    }
+
+    private static func drawRetry(isCustom: Bool, _ dice: inout Dice) -> RetryPolicy {
+        let attempts: UInt32? = dice.chance(0.3) ? nil : UInt32(1 + dice.below(5))
+        if isCustom {
+            return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 0, pause: .seconds(3)))
+        }
+        switch dice.below(5) {
+        case 0: return RetryPolicy(maxAttempts: attempts, backoff: .list([.zero]))
+        case 1:
+            return RetryPolicy(maxAttempts: attempts, backoff: .list([.milliseconds(100), .seconds(3)]), jitter: 0.5)
+        case 2: return RetryPolicy(maxAttempts: attempts, backoff: .linear(initial: .seconds(1), longest: .seconds(3)))
+        case 3: return RetryPolicy(maxAttempts: attempts, backoff: .rounds(immediate: 2, pause: .seconds(2)))
+        default:
+            let backoff = RetryPolicy.Backoff.exponential(initial: .milliseconds(50), factor: 3, longest: .seconds(10))
+            return RetryPolicy(maxAttempts: attempts, backoff: backoff, jitter: 0.1)
+        }
+    }
+
+    private static func drawOutcomes(_ policy: RetryPolicy, _ dice: inout Dice) -> RetryPolicy {
+        var policy = policy
+        guard dice.chance(0.2) else { return policy }
+        for kind in OutcomePolicy.Kind.allCases where dice.chance(0.4) {
+            policy.outcomes[kind] = dice.pick(OutcomePolicy.Treatment.allCases)
+        }
+        return policy
     }
 }

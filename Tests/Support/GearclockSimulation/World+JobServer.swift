@@ -89,7 +89,7 @@ extension World {
 
     /// Whether two jobs of one task may never run at once: with several servers, a controller that cannot reach the one
     /// where the job runs can do no better than to try another.
-    private var isStrict: Bool {
+    var isStrict: Bool {
         self.swarm.servers == 1 || !self.swarm.separatesServers
     }
 
@@ -99,6 +99,7 @@ extension World {
         let server = self.connections[connection].server
         guard self.servers[server].isUp else { return }
         self.note("loses connection \(connection)", by: .server(server))
+        if self.swarm.isWired { return self.connections[connection].wires.forEach { self.serverLostWire($0) } }
         let stopped = self.servers[server].lost(connection)
         for (handle, job) in stopped {
             if case .task(let index) = job.workload { self.ledger.stopped(index, server: server, handle: handle) }
@@ -115,6 +116,7 @@ extension World {
             }
         }
         self.servers[server].die()
+        if self.swarm.isWired { self.killWiredServer(server) }
         for connection in self.connections.indices where self.connections[connection].server == server {
             guard self.connections[connection].isOpenAtServer else { continue }
             self.connections[connection].isOpenAtServer = false

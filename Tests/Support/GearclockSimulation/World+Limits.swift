@@ -27,7 +27,7 @@ extension World {
         }
         var functions: [FunctionName: ControllerStateMachine.ServerReport.Function] = [:]
         for function in self.functions(of: .target) {
-            let queued = answering.map { self.servers[$0].queued(function) }.max() ?? 0
+            let queued = answering.map { self.queued(function, at: $0) }.max() ?? 0
             let workers = answering.reduce(0) { $0 + self.workers(at: $1) }
             functions[function.name] = .init(queued: queued, workers: workers)
         }
@@ -37,6 +37,11 @@ extension World {
         let actions = self.nodes[node].controller!.serversReplied(
             answering.isEmpty ? nil : report, now: now, using: &self.dice)
         self.perform(actions, node)
+    }
+
+    private func queued(_ function: Function, at server: Int) -> Int {
+        self.swarm.isWired
+            ? self.wiredServers[server].queued(function.wireName) : self.servers[server].queued(function)
     }
 
     /// All of them offer all target functions.

@@ -45,6 +45,8 @@ struct Connection {
     var lastToEndpoint: Int64 = 0
     /// How many jobs of each kind of function its worker asked for and has not got.
     var wanted = [0, 0, 0]
+    /// The streams that it consists of, where endpoints and servers speak by bytes.
+    var wires: [Int] = []
 }
 
 extension World {
@@ -86,6 +88,7 @@ extension World {
         let connection = self.connections.count
         self.connections.append(Connection(endpoint: endpoint, server: server))
         self.endpoints[endpoint].current[server] = connection
+        if self.swarm.isWired { self.wireConnected(connection) }
         self.note("connects to server \(server), connection \(connection)", by: self.endpoints[endpoint].owner.actor)
         switch self.endpoints[endpoint].owner {
         case .worker(let node): self.workerConnected(node, connection)
@@ -105,22 +108,31 @@ extension World {
     /// - Precondition: the connection is open at its endpoint.
     mutating func send(_ message: ServerMessage, on connection: ConnectionID) {
         precondition(self.connections[connection].isOpenAtEndpoint)
+        if self.swarm.isWired { return self.sendByWire(message, on: connection) }
+        self.queue.insert(.toServer(connection, message), at: self.arrivalAtServer(connection))
+    }
+
+    mutating func arrivalAtServer(_ connection: ConnectionID) -> Int64 {
         let endpoint = self.connections[connection].endpoint
         let arrival = max(
             self.time + self.latency, self.connections[connection].lastToServer,
             self.endpoints[endpoint].blockedUntil[self.connections[connection].server])
         self.connections[connection].lastToServer = arrival
-        self.queue.insert(.toServer(connection, message), at: arrival)
+        return arrival
     }
 
     mutating func send(_ message: EndpointMessage, on connection: ConnectionID) {
         guard self.connections[connection].isOpenAtServer else { return }
+        self.queue.insert(.toEndpoint(connection, message), at: self.arrivalAtEndpoint(connection))
+    }
+
+    mutating func arrivalAtEndpoint(_ connection: ConnectionID) -> Int64 {
         let endpoint = self.connections[connection].endpoint
         let arrival = max(
             self.time + self.latency, self.connections[connection].lastToEndpoint,
             self.endpoints[endpoint].blockedUntil[self.connections[connection].server])
         self.connections[connection].lastToEndpoint = arrival
-        self.queue.insert(.toEndpoint(connection, message), at: arrival)
+        return arrival
     }
 
     mutating func endpointReceived(_ message: EndpointMessage, on connection: ConnectionID) {

@@ -6,7 +6,8 @@ extension World {
         guard let function = self.swarm.pausedFunction else { return }
         self.heldBack = function
         _ = self.store.perform(
-            .setFunctionSettings([FunctionSettings(function: function, isPaused: true)]), now: self.trueNow)
+            .setFunctionSettings([FunctionSettings(function: function, isPaused: true)]), now: self.trueNow,
+            trueNow: self.trueNow)
     }
 
     /// Once healed: resumes the function when nothing else is left to do.
@@ -15,7 +16,9 @@ extension World {
         self.note("function \(function) is resumed")
         self.heldBack = nil
         self.endBy = self.time + self.timeToEnd
-        _ = self.store.perform(.setFunctionSettings([FunctionSettings(function: function)]), now: self.trueNow)
+        _ = self.store.perform(
+            .setFunctionSettings([FunctionSettings(function: function)]), now: self.trueNow,
+            trueNow: self.trueNow)
     }
 
     mutating func checkPause(_ request: StoreRequest, _ reply: StoreReply) {

@@ -83,7 +83,7 @@ extension World {
             }
         }
         if self.canary == .storeRevives, case .rescueExpired = request { self.store.revive() }
-        let reply = self.store.perform(request, now: call.now)
+        let reply = self.store.perform(request, now: call.now, trueNow: self.trueNow)
         if case .claimDue(let request) = request { self.checkBuckets(request) }
         self.checkPause(request, reply)
         if case .setFunctionSettings(let settings) = request {
@@ -150,47 +150,47 @@ extension World {
 }
 
 extension StoreReply {
-    fileprivate var inserted: [InsertOutcome] {
+    var inserted: [InsertOutcome] {
         guard case .inserted(let outcomes) = self else { preconditionFailure("Another answer was expected") }
         return outcomes
     }
 
-    fileprivate var claimed: [ClaimedTask] {
+    var claimed: [ClaimedTask] {
         guard case .claimed(let tasks) = self else { preconditionFailure("Another answer was expected") }
         return tasks
     }
 
-    fileprivate var fenced: [FencedOutcome] {
+    var fenced: [FencedOutcome] {
         guard case .fenced(let outcomes) = self else { preconditionFailure("Another answer was expected") }
         return outcomes
     }
 
-    fileprivate var rescued: Int {
+    var rescued: Int {
         guard case .rescued(let count) = self else { preconditionFailure("Another answer was expected") }
         return count
     }
 
-    fileprivate var dueLanes: [LaneDue] {
+    var dueLanes: [LaneDue] {
         guard case .dueLanes(let lanes) = self else { preconditionFailure("Another answer was expected") }
         return lanes
     }
 
-    fileprivate var members: [Member] {
+    var members: [Member] {
         guard case .members(let members) = self else { preconditionFailure("Another answer was expected") }
         return members
     }
 
-    fileprivate var settings: [FunctionSettings] {
+    var settings: [FunctionSettings] {
         guard case .settings(let settings) = self else { preconditionFailure("Another answer was expected") }
         return settings
     }
 
-    fileprivate var clocks: [NodeClock] {
+    var clocks: [NodeClock] {
         guard case .clocks(let clocks) = self else { preconditionFailure("Another answer was expected") }
         return clocks
     }
 
-    fileprivate func text(_ ledger: Ledger) -> String {
+    func text(_ ledger: Ledger) -> String {
         switch self {
         case .inserted(let outcomes): outcomes.story
         case .claimed(let tasks): ledger.names(tasks.map(\.id))
@@ -208,7 +208,7 @@ extension StoreReply {
 }
 
 extension StoreRequest {
-    fileprivate func text(_ ledger: Ledger) -> String {
+    func text(_ ledger: Ledger) -> String {
         switch self {
         case .insert(let tasks, express: nil): "insert \(ledger.names(tasks.map(\.id)))"
         case .insert(let tasks, let express?):

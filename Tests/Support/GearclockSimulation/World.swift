@@ -23,11 +23,15 @@ struct World {
     /// True time, in microseconds since the start.
     var time: Int64 = 0
     var phase = Phase.faults
-    var queue = EventQueue()
+    var queue = EventQueue<Event>()
     var ledger: Ledger
-    var store = SimulatedStore()
+    var store: SimulatedStore
     var nodes: [Node] = []
     var servers: [SimulatedJobServer] = []
+    /// In their place where endpoints and servers speak by bytes.
+    var wiredServers: [ServiceJobServer] = []
+    var wires: [Wire] = []
+    var wireValues = WireValues()
     var targets: [Target] = []
     var requests: [ClientRequest] = []
     var endpoints: [Endpoint] = []
@@ -52,6 +56,7 @@ struct World {
     init(seed: UInt64, canary: Canary?, course: Course, trace: ((StoryLine) -> Void)?) {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
+        swarm.drawWires(seed: seed)
         for part in Plainness.allCases where course.plain.contains(part) { swarm.simplify(part) }
         if canary == .shortLease {
             let lease = LeasePolicy(
@@ -62,6 +67,7 @@ struct World {
         self.seed = seed
         self.course = course
         self.swarm = swarm
+        self.store = SimulatedStore(seed: seed, clockLimit: swarm.clockLimit)
         self.canary = canary
         self.dice = dice
         self.trace = trace
@@ -76,6 +82,7 @@ struct World {
 
     private mutating func build() {
         self.servers = (0..<self.swarm.servers).map { _ in SimulatedJobServer(joinsRevive: self.swarm.joinsRevive) }
+        self.wiredServers = (0..<self.swarm.servers).map { _ in ServiceJobServer() }
         for (index, roles) in self.swarm.nodes.enumerated() {
             let clock = SimulatedClock(
                 limit: self.swarm.clockLimit, driftPerMillion: self.swarm.driftPerMillion, &self.dice)
@@ -165,6 +172,10 @@ struct World {
         case .connect(let endpoint, let incarnation, let server): self.connect(endpoint, incarnation, server)
         case .toServer(let connection, let message): self.serverReceived(message, on: connection)
         case .toEndpoint(let connection, let message): self.endpointReceived(message, on: connection)
+        case .wireToServer(let wire, let bytes): self.serverReceived(bytes, wire)
+        case .wireToEndpoint(let wire, let bytes): self.endpointReceived(bytes, wire)
+        case .wireTimer(let wire): self.wireTimerFired(wire)
+        case .wireEnds(let wire): self.serverLostWire(wire)
         case .serverNotices(let connection): self.serverLost(connection)
         case .endpointNotices(let connection): self.endpointLost(connection)
         case .storeReached(let call, let fate): self.storeReached(call, fate)
@@ -194,9 +205,12 @@ struct World {
         case .connect(let endpoint, _, _): self.endpoints[endpoint].node
         case .toEndpoint(let connection, _), .endpointNotices(let connection):
             self.endpoints[self.connections[connection].endpoint].node
+        case .wireToEndpoint(let wire, _), .wireTimer(let wire):
+            self.endpoints[self.connections[self.wires[wire].connection].endpoint].node
         case .storeReplied(let caller, _): caller.node >= 0 ? caller.node : nil
         case .timer(let node, _, _), .local(let node, _, _), .drainDeadline(let node, _): node
-        case .toServer, .serverNotices, .storeReached, .thaw, .startNode, .startServer, .startTarget, .jobDone,
+        case .toServer, .wireToServer, .wireEnds, .serverNotices, .storeReached, .thaw, .startNode, .startServer,
+            .startTarget, .jobDone,
             .customControllerActs, .clientSubmits, .clientCancels, .operatorSets, .strike, .housekeeping, .heal:
             nil
         }

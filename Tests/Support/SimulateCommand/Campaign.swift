@@ -6,7 +6,7 @@ struct Campaign {
     let first: UInt64
     let seeds: UInt64
     let jobs: Int
-    let canary: Canary?
+    let simulator: Simulator
     let keepGoing: Bool
     let shrinks: Bool
 
@@ -42,7 +42,7 @@ struct Campaign {
     }
 
     private func runKnownSeeds(in directory: URL) throws -> Int {
-        guard self.canary == nil else { return 0 }
+        guard !self.simulator.hasPlantedBug else { return 0 }
         let text = try String(contentsOf: Self.knownSeeds, encoding: .utf8)
         let seeds = text.split(separator: "\n").compactMap { UInt64($0.prefix { $0.isNumber }) }
         var (failures, totals) = (0, Totals())
@@ -67,7 +67,7 @@ struct Campaign {
     private func process(_ arguments: [String]) throws -> Process {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        process.arguments = arguments + (self.canary.map { ["--canary", $0.rawValue] } ?? [])
+        process.arguments = arguments + self.simulator.arguments
         return process
     }
 

@@ -7,17 +7,17 @@ import GearclockSimulation
 struct SeedRange {
     let first: UInt64
     let count: UInt64
-    let canary: Canary?
+    let simulator: Simulator
     let keepGoing: Bool
 
-    func run(noting path: String) throws {
+    func run(noting path: String) async throws {
         guard FileManager.default.createFile(atPath: path, contents: nil), let note = FileHandle(forWritingAtPath: path)
         else { throw ValidationError("Cannot write to \(path).") }
         var totals = Totals()
         for seed in self.first..<self.first + self.count {
             try note.seek(toOffset: 0)
             try note.write(contentsOf: Data("\(seed)\n".utf8))
-            let report = Simulation.run(seed: seed, canary: self.canary)
+            let report = await self.simulator.run(seed: seed)
             totals.add(report)
             guard let failure = report.failure else { continue }
             print("FAILED \(seed) \(failure)")

@@ -4,7 +4,7 @@ import GearclockSimulation
 
 /// Runs simulated installations and ends with 1 if one of them broke a promise.
 @main
-struct SimulateCommand: ParsableCommand {
+struct SimulateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-simulate",
         abstract: "Run simulated installations, one for each seed, and look for broken promises.",
@@ -16,6 +16,9 @@ struct SimulateCommand: ParsableCommand {
             fails in the same way. What is printed in the end repeats the small run: --only names the faults that may \
             strike, --requests the requests that are made, --plain what is as simple as it can be \
             (\(Plainness.allCases.map(\.rawValue).joined(separator: ", "))).
+
+            --tier b runs the real services on simulated executors, clocks and streams: fewer seeds a second, and the \
+            glue between the state machines is in it. It has planted bugs of its own.
 
             --story prints what happens: the time in seconds, "!" where a fault strikes, who, and what. T1, T2 … are \
             the tasks.
@@ -54,8 +57,14 @@ struct SimulateCommand: ParsableCommand {
     @Flag(help: "Do not stop at the first failure.")
     var keepGoing = false
 
-    @Option(help: "Plant a bug: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")).")
-    var canary: Canary?
+    @Option(help: "What is simulated: the state machines (a), or the services around them (b).")
+    var tier = Tier.a
+
+    @Option(
+        help: ArgumentHelp(
+            "Plant a bug: \(Canary.allCases.map(\.rawValue).joined(separator: ", ")); in tier b: "
+                + "\(ServiceCanary.allCases.map(\.rawValue).joined(separator: ", "))."))
+    var canary: String?
 
     @Flag(help: "Simulate a Galera cluster and the calls on it, instead of a whole installation.")
     var cluster = false
@@ -77,21 +86,36 @@ struct SimulateCommand: ParsableCommand {
                 "--story, --task, --only, --requests and --plain are about one seed: name it by --seed.")
         }
         _ = try self.course()
+        _ = try self.simulator()
     }
 
-    func run() throws {
+    func run() async throws {
         if self.cluster { return try self.runClusters() }
+        let simulator = try self.simulator()
         if let seed = self.seed {
-            try self.runOne(seed)
+            try await self.runOne(seed, simulator)
         } else if let seedFile = self.seedFile {
-            try SeedRange(first: self.first, count: self.seeds, canary: self.canary, keepGoing: self.keepGoing)
+            try await SeedRange(first: self.first, count: self.seeds, simulator: simulator, keepGoing: self.keepGoing)
                 .run(noting: seedFile)
         } else {
             let campaign = Campaign(
-                first: self.first, seeds: self.seeds, jobs: self.jobs, canary: self.canary, keepGoing: self.keepGoing,
+                first: self.first, seeds: self.seeds, jobs: self.jobs, simulator: simulator, keepGoing: self.keepGoing,
                 shrinks: self.shrink)
             if try campaign.run() > 0 { throw ExitCode.failure }
         }
+    }
+
+    private func simulator() throws -> Simulator {
+        switch self.tier {
+        case .a: .machines(try self.planted(Canary.self))
+        case .b: .services(try self.planted(ServiceCanary.self))
+        }
+    }
+
+    private func planted<Bug: RawRepresentable<String>>(_: Bug.Type) throws -> Bug? {
+        guard let name = self.canary else { return nil }
+        guard let bug = Bug(rawValue: name) else { throw ValidationError("There is no planted bug \(name) here.") }
+        return bug
     }
 
     /// What of the seed's world is wanted.
@@ -132,33 +156,39 @@ struct SimulateCommand: ParsableCommand {
         if failures > 0 { throw ExitCode.failure }
     }
 
-    private func runOne(_ seed: UInt64) throws {
+    private func runOne(_ seed: UInt64, _ simulator: Simulator) async throws {
         let course = try self.course()
-        let probe = Probe(seed: seed, canary: self.canary)
-        if let path = self.probe { return try probe.write(to: path, course) }
-        if self.story { return try self.tell(seed, course) }
-        let shrinker: Shrinker?
-        let text: String
-        if try probe.run(course).kind != nil {
-            shrinker = self.shrink ? try Shrinker(course, run: probe.run) : nil
-            let command = Simulation.command(seed: seed, canary: self.canary, course: shrinker?.course ?? course)
-            text = "FAILED: trapped\n\(command)"
-        } else {
-            let report = Simulation.run(seed: seed, canary: self.canary, course: course)
-            guard report.failure != nil else {
-                return print("passed: \(report.events) events, digest \(report.digest)")
-            }
-            shrinker = self.shrink ? Shrinker(seed: seed, canary: self.canary, course: course) : nil
-            text = Simulation.explain(seed: seed, canary: self.canary, course: shrinker?.course ?? course)
+        let probe = Probe(seed: seed, simulator: simulator)
+        if let path = self.probe { return try await probe.write(to: path, course) }
+        if self.story { return try await self.tell(seed, simulator, course) }
+        let trial = try probe.run(course)
+        guard let kind = trial.kind else {
+            let report = await simulator.run(seed: seed, course: course)
+            return print("passed: \(report.events) events, digest \(report.digest)")
         }
-        print(text)
+        let shrinker = self.shrink ? try self.shrinker(seed, simulator, course, kind, probe) : nil
+        let rest = shrinker?.course ?? course
+        print(
+            kind == Probe.trap
+                ? "FAILED: \(kind)\n\(simulator.command(seed: seed, course: rest))"
+                : await simulator.explain(seed: seed, course: rest))
         if let shrinker { print(shrinker.summary) }
         throw ExitCode.failure
     }
 
-    private func tell(_ seed: UInt64, _ course: Course) throws {
+    /// In this process where that is possible: it is faster.
+    private func shrinker(
+        _ seed: UInt64, _ simulator: Simulator, _ course: Course, _ kind: String, _ probe: Probe
+    ) throws -> Shrinker? {
+        switch simulator {
+        case .machines(let canary) where kind != Probe.trap: Shrinker(seed: seed, canary: canary, course: course)
+        case .machines, .services: try Shrinker(course, run: probe.run)
+        }
+    }
+
+    private func tell(_ seed: UInt64, _ simulator: Simulator, _ course: Course) async throws {
         let tasks = self.task.map { Set($0.split(separator: ",").map(String.init)) }
-        let report = Simulation.run(seed: seed, canary: self.canary, course: course) { line in
+        let report = await simulator.run(seed: seed, course: course) { line in
             guard tasks.map(line.concerns) ?? true else { return }
             print(line)
             // It may trap before its next line.
@@ -170,4 +200,7 @@ struct SimulateCommand: ParsableCommand {
     }
 }
 
-extension Canary: ExpressibleByArgument {}
+/// What is simulated.
+enum Tier: String, ExpressibleByArgument, CaseIterable {
+    case a, b
+}

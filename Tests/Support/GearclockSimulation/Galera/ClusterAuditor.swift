@@ -23,6 +23,8 @@ struct ClusterAuditor {
     private var claimants: [Attempt: OwnerID] = [:]
     /// Claims that somebody was told of.
     private var reported: Set<Attempt> = []
+    /// Tasks that were stored again after their end: they count their attempts anew.
+    private var revived: Set<TaskID> = []
     /// Settlements that were made, by call.
     private var settled: Set<Place> = []
     private var ordered = 0
@@ -43,20 +45,22 @@ struct ClusterAuditor {
         case .failure(.outcomeUnknown)?, .success?: self.counts.late += 1
         }
         switch (writeSet.request, writeSet.answer) {
-        case (.insert(let tasks, _), .inserted(let outcomes)):
+        case (.insert(let tasks, let express, _), .inserted(let outcomes)):
             for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted {
                 if truth.records[task.id] != nil { self.fail("Task \(task.id.short) is stored twice") }
                 if self.firstInsert[task.id] == nil {
                     self.firstInsert[task.id] = self.ordered
                 } else {
                     self.counts.resurrections += 1
+                    self.revived.insert(task.id)
                     if !calls[writeSet.call].wasDoubtful { self.fail("Task \(task.id.short) is stored again") }
                 }
+                if let express, express.takes(task) { self.storedClaimed(task, express) }
             }
         case (_, .claimed(let tasks)):
             for task in tasks {
                 let attempt = Attempt(id: task.id, attempt: task.claim.attempt)
-                if truth.records[task.id]?.state != .scheduled || self.claimants[attempt] != nil {
+                if truth.records[task.id]?.state != .scheduled || self.isTaken(attempt) {
                     self.fail("Task \(task.id.short) is claimed by two")
                 }
                 self.claimants[attempt] = task.claim.owner
@@ -67,7 +71,9 @@ struct ClusterAuditor {
                 self.settled.insert(Place(call: writeSet.call, claim: settlement.claim))
             }
         case (.extend(let claims, _), .fenced(let outcomes)):
-            for (claim, outcome) in zip(claims, outcomes) where outcome == .done {
+            // A lease that is longer already is left as it is, and collides with nobody.
+            let changed = Set(writeSet.changes.map(\.id))
+            for (claim, outcome) in zip(claims, outcomes) where outcome == .done && changed.contains(claim.id) {
                 if !truth.isHeld(claim) { self.fail("A stale claim extends \(claim.id.short)") }
             }
         default:
@@ -100,16 +106,19 @@ struct ClusterAuditor {
         _ swarm: ClusterSwarm
     ) {
         switch (call.request, answer) {
-        case (.insert(let tasks, let demand), .inserted):
+        case (.insert(let tasks, let express, let demand), .inserted(let outcomes)):
             self.check(tasks, on: nodes, needed: swarm.copies.needed(demand), galera)
+            for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted {
+                if let express, express.takes(task) { self.check(number, task, express) }
+            }
         case (.claim, .claimed(let tasks)):
             for task in tasks {
                 let attempt = Attempt(id: task.id, attempt: task.claim.attempt)
                 // An earlier claim of this owner, given up as unknown, may have been committed late.
-                if self.claimants[attempt] != task.claim.owner {
+                if !self.isClaimed(attempt, by: task.claim.owner) {
                     self.fail("Call \(number) has a claim of \(task.id.short) that its owner did not make")
                 }
-                if !self.reported.insert(attempt).inserted {
+                if !self.isNews(attempt) {
                     self.fail("A claim of \(task.id.short) is reported twice")
                 }
             }
@@ -142,6 +151,36 @@ struct ClusterAuditor {
             }
         default:
             break
+        }
+    }
+
+    private func isTaken(_ attempt: Attempt) -> Bool {
+        self.claimants[attempt] != nil && !self.revived.contains(attempt.id)
+    }
+
+    /// - Returns: whether nobody was told of it before, as far as that can be known.
+    private mutating func isNews(_ attempt: Attempt) -> Bool {
+        self.reported.insert(attempt).inserted || self.revived.contains(attempt.id)
+    }
+
+    private func isClaimed(_ attempt: Attempt, by owner: OwnerID) -> Bool {
+        self.claimants[attempt] == owner || self.revived.contains(attempt.id)
+    }
+
+    /// A task was stored by the express lane, as its owner's.
+    private mutating func storedClaimed(_ task: TaskDefinition, _ express: ExpressClaim) {
+        self.counts.expressClaims += 1
+        self.claimants[Attempt(id: task.id, attempt: 1)] = express.owner
+    }
+
+    /// Whoever is told that his task was inserted runs it.
+    private mutating func check(_ call: Int, _ task: TaskDefinition, _ express: ExpressClaim) {
+        let attempt = Attempt(id: task.id, attempt: 1)
+        if !self.isClaimed(attempt, by: express.owner) {
+            self.fail("Call \(call) has a task of the express lane, \(task.id.short), that it does not hold")
+        }
+        if !self.isNews(attempt) {
+            self.fail("Call \(call) is told that \(task.id.short) is its own, and so was another")
         }
     }
 

@@ -2,7 +2,7 @@ internal import GearclockCore
 
 /// What a simulated process asks of its store on a cluster.
 enum ClusterRequest: Equatable {
-    case insert([TaskDefinition], copies: CopiesDemand)
+    case insert([TaskDefinition], express: ExpressClaim?, copies: CopiesDemand)
     case claim(ClaimRequest)
     case extend([Claim], leaseUntil: Timestamp)
     case settle([Settlement])
@@ -59,7 +59,7 @@ enum ClusterWork: ClusterOperation {
     init(_ request: ClusterRequest) {
         self =
             switch request {
-            case .insert(let tasks, _): .insert(InsertOperation(tasks))
+            case .insert(let tasks, let express, _): .insert(InsertOperation(tasks, express: express))
             case .claim(let request): .claim(ClaimOperation(request))
             case .settle(let settlements): .settle(SettleOperation(settlements))
             case .cancel(let ids, _): .cancel(CancelOperation(ids))
@@ -128,7 +128,8 @@ enum ClusterWork: ClusterOperation {
     /// The request for what is still open.
     func open(of request: ClusterRequest) -> ClusterRequest {
         switch (self, request) {
-        case (.insert(let operation), .insert(_, let copies)): .insert(operation.openTasks, copies: copies)
+        case (.insert(let operation), .insert(_, let express, let copies)):
+            .insert(operation.openTasks, express: express, copies: copies)
         case (.settle(let operation), .settle): .settle(operation.openSettlements)
         default: request
         }
@@ -163,7 +164,7 @@ extension TaskStoreModel {
     /// Does what is asked, as a transaction of a real store does.
     mutating func perform(_ request: ClusterRequest, now: Timestamp) -> ClusterAnswer {
         switch request {
-        case .insert(let tasks, _): .inserted(self.insert(tasks))
+        case .insert(let tasks, let express, _): .inserted(self.insert(tasks, express: express))
         case .claim(let request): .claimed(self.claimDue(request))
         case .extend(let claims, let leaseUntil): .fenced(self.extend(claims, leaseUntil: leaseUntil))
         case .settle(let settlements): .fenced(self.settle(settlements, now: now))

@@ -41,6 +41,8 @@ package enum ClusterSimulation {
         package var conflicts = 0
         package var cuts = 0
         package var proofs = 0
+        /// Tasks that were stored claimed.
+        package var expressClaims = 0
         package var resurrections = 0
 
         package init() {}
@@ -55,6 +57,7 @@ package enum ClusterSimulation {
             left.conflicts += right.conflicts
             left.cuts += right.cuts
             left.proofs += right.proofs
+            left.expressClaims += right.expressClaims
             left.resurrections += right.resurrections
         }
     }

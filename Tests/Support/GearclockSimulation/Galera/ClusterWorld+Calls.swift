@@ -47,7 +47,7 @@ extension ClusterWorld {
     }
 
     private mutating func prepare(_ call: Int) {
-        if case .insert(_, let demand) = self.calls[call].request {
+        if case .insert(_, _, let demand) = self.calls[call].request {
             let process = self.calls[call].process
             let needed = self.swarm.copies.needed(demand)
             switch self.processes[process].cluster.readiness(forCopies: needed, now: self.now) {
@@ -89,7 +89,8 @@ extension ClusterWorld {
     private mutating func conclude(
         _ call: Int, _ result: Result<ClusterAnswer, TaskStoreError>, seenOn node: NodeIndex?
     ) {
-        guard case .insert(let tasks, let demand) = self.calls[call].request, case .success(let answer) = result else {
+        guard case .insert(let tasks, _, let demand) = self.calls[call].request, case .success(let answer) = result
+        else {
             return self.finish(call, result, nodes: node.map { [$0] } ?? [])
         }
         self.calls[call].answer = answer
@@ -114,7 +115,7 @@ extension ClusterWorld {
         case .finish(.proven(let nodes)):
             self.finish(call, .success(self.calls[call].answer!), nodes: nodes)
         case .finish(.tooFew(let nodes, let text)):
-            guard case .insert(_, let demand) = self.calls[call].request else { preconditionFailure() }
+            guard case .insert(_, _, let demand) = self.calls[call].request else { preconditionFailure() }
             let isEnough = nodes.count >= self.swarm.copies.needed(demand)
             self.finish(
                 call, isEnough ? .success(self.calls[call].answer!) : .failure(.outcomeUnknown(text)), nodes: nodes)
@@ -224,7 +225,7 @@ extension ClusterWorld {
             self.perform(self.calls[call].machine.looked(.failure(failure), now: self.now, using: &self.dice), call)
         case .proof(let call):
             self.statementFailed(process, node, failure)
-            if self.canary == .proofWithoutSight, case .insert(let tasks, _) = self.calls[call].request {
+            if self.canary == .proofWithoutSight, case .insert(let tasks, _, _) = self.calls[call].request {
                 return self.seen(call, .success(Set(tasks.map(\.id))))
             }
             self.seen(call, .failure(failure))

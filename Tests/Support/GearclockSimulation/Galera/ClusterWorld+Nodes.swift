@@ -134,7 +134,8 @@ extension ClusterWorld {
 extension ClusterRequest {
     var text: String {
         switch self {
-        case .insert(let tasks, _): "insert \(tasks.map(\.id.short))"
+        case .insert(let tasks, let express, _):
+            "insert \(tasks.map(\.id.short))" + (express.map { ", for p\($0.owner.value - 1)" } ?? "")
         case .claim(let request): "claim by \(request.owner)"
         case .extend(let claims, _): "extend \(claims.map(\.id.short))"
         case .settle(let settlements): "settle \(settlements.map { "\($0.claim.id.short)/\($0.claim.attempt)" })"

@@ -10,7 +10,7 @@ extension ClusterWorld {
         self.schedule(.act(process: process), after: self.dice.between(0, 2 * self.swarm.pace))
         guard self.processes[process].openCalls < 4, self.phase == .faults else { return }
         switch self.dice.below(10) {
-        case 0...2: self.start(.insert(self.newTasks(1 + self.dice.below(3)), copies: self.drawnCopies()), process)
+        case 0...2: self.insert(process)
         case 3...4: self.claim(process, limit: 1 + self.dice.below(4))
         case 5...6: self.settleSome(process)
         case 7: self.extendSome(process)
@@ -23,7 +23,7 @@ extension ClusterWorld {
     private mutating func actCalmly(_ process: Int) {
         guard self.processes[process].openCalls == 0 else { return }
         if self.auditor.calmCalls[process, default: 0] == 0 {
-            self.start(.insert(self.newTasks(1), copies: .configured), process)
+            self.start(.insert(self.newTasks(1), express: nil, copies: .configured), process)
         } else if !self.processes[process].held.isEmpty {
             let settlements = self.processes[process].held.map { Settlement($0, .complete(keepUntil: nil)) }
             self.processes[process].held = []
@@ -34,6 +34,16 @@ extension ClusterWorld {
             self.claim(process, limit: 10)
         }
         self.auditor.calmCalls[process, default: 0] += 1
+    }
+
+    /// Every third time what is due soon is stored as its own.
+    private mutating func insert(_ process: Int) {
+        let tasks = self.newTasks(1 + self.dice.below(3))
+        let express = ExpressClaim(
+            owner: OwnerID(value: UInt64(process + 1)), dueBy: self.wall.advanced(by: .seconds(2)),
+            leaseUntil: self.wall.advanced(by: .microseconds(self.dice.between(500_000, 8_000_000))))
+        let isExpress = self.dice.chance(0.3)
+        self.start(.insert(tasks, express: isExpress ? express : nil, copies: self.drawnCopies()), process)
     }
 
     private mutating func newTasks(_ count: Int) -> [TaskDefinition] {
@@ -101,6 +111,10 @@ extension ClusterWorld {
         switch (call.request, result) {
         case (.claim, .success(.claimed(let tasks))):
             self.processes[call.process].held += tasks.map(\.claim)
+        case (.insert(let tasks, let express?, _), .success(.inserted(let outcomes))):
+            for (task, outcome) in zip(tasks, outcomes) where outcome == .inserted && express.takes(task) {
+                self.processes[call.process].held.append(Claim(id: task.id, owner: express.owner, attempt: 1))
+            }
         case (.settle(let settlements), .failure):
             self.processes[call.process].doubtful += settlements
         default:

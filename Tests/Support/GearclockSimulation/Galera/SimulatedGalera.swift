@@ -127,7 +127,7 @@ extension TaskStoreModel {
     ) -> [WriteSet.Change] {
         let candidates: [TaskID] =
             switch request {
-            case .insert(let tasks, _): tasks.map(\.id)
+            case .insert(let tasks, _, _): tasks.map(\.id)
             case .claim: answer.claimed.map(\.id)
             case .extend(let claims, _): claims.map(\.id)
             case .settle(let settlements): settlements.map(\.claim.id)

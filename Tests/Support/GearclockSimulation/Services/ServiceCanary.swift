@@ -1,0 +1,71 @@
+internal import GearclockCore
+internal import GearclockEnvironment
+
+/// A bug of a service planted on purpose: what the service would do if it had it, it does, because what it is given
+/// does it. A simulation of services that does not find it within some seeds finds nothing else either.
+package enum ServiceCanary: String, CaseIterable, Sendable {
+    /// One settlement in ten that its machine asks for is never performed.
+    case dropsSettlement = "drops-settlement"
+    /// An insert that fails is taken for one that succeeded.
+    case swallowsError = "swallows-error"
+    /// One sleeper in fifty is never woken.
+    case forgetsTimer = "forgets-timer"
+    /// One hand-over in four is reported as accepted, and nobody got it.
+    case dropsHandOver = "drops-hand-over"
+    /// Daemons believe that it is a second later than it is.
+    case earlyClock = "early-clock"
+    /// A process does not hear that it is to stop.
+    case deafToStop = "deaf-to-stop"
+
+    /// The promise that it breaks.
+    package var promise: Promise {
+        switch self {
+        case .dropsSettlement, .forgetsTimer: .heals
+        case .swallowsError: .stored
+        case .dropsHandOver: .punctual
+        case .earlyClock: .neverEarly
+        case .deafToStop: .stops
+        }
+    }
+}
+
+/// The clock of a process, and what a planted bug makes of it.
+struct MistakenClock: GearclockClock {
+    private let clock: ProcessClock
+    private let world: ServiceWorld
+
+    init(_ clock: ProcessClock, _ world: ServiceWorld) {
+        self.clock = clock
+        self.world = world
+    }
+
+    var now: Now {
+        var now = self.clock.now
+        if self.world.canary == .earlyClock { now.wall = now.wall.advanced(by: .seconds(1)) }
+        return now
+    }
+
+    func sleep(until deadline: MonotonicInstant) async throws {
+        let isForgotten = self.world.canary == .forgetsTimer && self.world.enter { $0.dice.chance(0.02) }
+        try await self.clock.sleep(until: isForgotten ? deadline.advanced(by: .seconds(86_400)) : deadline)
+    }
+}
+
+/// A hand-over, and what a planted bug makes of it: some are forgotten.
+struct ForgetfulHandOver: TaskHandOver {
+    private let way: any TaskHandOver
+    private let world: ServiceWorld
+
+    init(_ way: any TaskHandOver, _ world: ServiceWorld) {
+        self.way = way
+        self.world = world
+    }
+
+    func handOver(
+        _ tasks: [ClaimedTask], in lane: Lane?
+    ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        let isForgotten = self.world.canary == .dropsHandOver && self.world.enter { $0.dice.chance(0.25) }
+        if isForgotten { return .success(tasks.map { _ in .accepted }) }
+        return await self.way.handOver(tasks, in: lane)
+    }
+}

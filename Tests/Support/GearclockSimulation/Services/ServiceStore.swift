@@ -1,0 +1,127 @@
+internal import GearclockCore
+
+/// The store as one simulated process reaches it: calls take their time, fail, or are answered by nobody.
+struct ServiceStore: TaskStore {
+    let world: ServiceWorld
+    let process: ProcessName
+    let role: Machine
+
+    func insert(
+        _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, now: Timestamp
+    ) async throws(TaskStoreError) -> InsertReply {
+        try copies.requireOneCopy()
+        self.world.enter { $0.takenIn(tasks, by: self.process) }
+        let outcomes = try await self.ask(.intake, .insert(tasks, express: express), now).inserted
+        return InsertReply(outcomes, nodes: ["simulated"])
+    }
+
+    func claimDue(_ request: ClaimRequest, now: Timestamp) async throws(TaskStoreError) -> [ClaimedTask] {
+        try await self.ask(.claim, .claimDue(request), now).claimed
+    }
+
+    func extend(
+        _ claims: [Claim], leaseUntil: Timestamp, now: Timestamp
+    ) async throws(TaskStoreError) -> [FencedOutcome] {
+        try await self.ask(.extend, .extend(claims, leaseUntil: leaseUntil), now).fenced
+    }
+
+    func settle(_ settlements: [Settlement], now: Timestamp) async throws(TaskStoreError) -> [FencedOutcome] {
+        let question: StoreCaller.Question = self.role == .controller ? .controllerSettle : .dispatcherSettle
+        return try await self.ask(question, .settle(settlements), now).fenced
+    }
+
+    func rescueExpired(endedBefore: Timestamp, limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {
+        try await self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), now).rescued
+    }
+
+    func dueLanes() async throws(TaskStoreError) -> [LaneDue] {
+        try await self.ask(.dueLanes, .dueLanes, .epoch).dueLanes
+    }
+
+    func cancel(
+        _ ids: [TaskID], removeAt: Timestamp, now: Timestamp
+    ) async throws(TaskStoreError) -> [CancelOutcome] {
+        try await self.ask(.client, .cancel(ids, removeAt: removeAt), now).cancelled
+    }
+
+    func eject(_ ids: [TaskID], now: Timestamp) async throws(TaskStoreError) {
+        _ = try await self.ask(.client, .eject(ids), now)
+    }
+
+    func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
+        let question: StoreCaller.Question = role == .controller ? .controllerBeat : .dispatcherBeat
+        return try await self.ask(question, .beat(id, role), now).members
+    }
+
+    func leave(_ id: OwnerID) async throws(TaskStoreError) {
+        let question: StoreCaller.Question = self.role == .controller ? .controllerLeave : .dispatcherLeave
+        _ = try await self.ask(question, .leave(id), .epoch)
+    }
+
+    func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
+        let question: StoreCaller.Question = self.role == .controller ? .settings : .dispatcherSettings
+        return try await self.ask(question, .functionSettings, .epoch).settings
+    }
+
+    func changeFunctions(
+        _ functions: [FunctionName], _ change: FunctionChange
+    ) async throws(TaskStoreError) -> [FunctionSettings] {
+        try await self.call(.client) { $0.store.changeFunctions(functions, change) }
+    }
+
+    func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {
+        let now = self.world.enter { $0.wallClock(of: self.process) }
+        return try await self.ask(.dispatcherClocks, .nodeClocks, now).clocks
+    }
+
+    // MARK: - What the audit has nothing to say about
+
+    func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
+        try await self.call(.client) { $0.store.model.records(of: ids) }
+    }
+
+    func list(_ filter: ListFilter) async throws(TaskStoreError) -> [TaskRecord] {
+        try await self.call(.client) { $0.store.model.list(filter) }
+    }
+
+    func counts(now: Timestamp) async throws(TaskStoreError) -> TaskCounts {
+        try await self.call(.client) { $0.store.model.counts(now: now) }
+    }
+
+    func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {
+        try await self.call(.client) { $0.prune(limit: limit, now: now) }
+    }
+
+    // MARK: - The way there and back
+
+    private func ask(
+        _ question: StoreCaller.Question, _ request: StoreRequest, _ now: Timestamp
+    ) async throws(TaskStoreError) -> StoreReply {
+        let canary = self.world.canary
+        if canary == .dropsSettlement, question == .controllerSettle, self.world.enter({ $0.dice.chance(0.1) }) {
+            await self.world.silence(self.process)
+            throw .unavailable("a planted bug")
+        }
+        do throws(TaskStoreError) {
+            return try await self.call(question) { $0.apply(request, now: now) }
+        } catch {
+            guard canary == .swallowsError, case .insert(let tasks, _) = request else { throw error }
+            return .inserted(tasks.map { _ in .inserted })
+        }
+    }
+
+    private func call<Reply: Sendable>(
+        _ question: StoreCaller.Question, _ body: @escaping @Sendable (isolated ServiceWorld) -> Reply
+    ) async throws(TaskStoreError) -> Reply {
+        try await withCheckedContinuation { continuation in
+            self.world.enter { $0.call(question, self.process, continuation, body) }
+        }.get()
+    }
+}
+
+extension StoreReply {
+    fileprivate var cancelled: [CancelOutcome] {
+        guard case .cancelled(let outcomes) = self else { preconditionFailure("Another answer was expected") }
+        return outcomes
+    }
+}
