@@ -5,7 +5,7 @@
  *
  * There are as many connections of clients as of workers. All clients together keep 256 jobs in flight, or four each,
  * and the workers grab as many at once. Foreground: prints jobs/s from submission to result. Background: all jobs are
- * submitted first, each with a unique of its own, then worked off: prints both rates.
+ * submitted first, each with a unique of its own, also among runs, then worked off: prints both rates.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -56,7 +56,7 @@ static void packet(struct connection *c, uint32_t type, const void *first, size_
 static void submit(struct connection *c) {
     if (submitted == jobs) return;
     char arguments[64];
-    int size = snprintf(arguments, sizeof arguments, "load%cu%ld%c", 0, submitted++, 0);
+    int size = snprintf(arguments, sizeof arguments, "load%cu%d.%ld%c", 0, getpid(), submitted++, 0);
     packet(c, is_background ? SUBMIT_BG : SUBMIT, arguments, (size_t)size, payload, payload_size);
 }
 
