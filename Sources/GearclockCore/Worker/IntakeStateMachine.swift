@@ -261,13 +261,15 @@ package struct IntakeStateMachine: Equatable, Sendable {
         var (batch, rest): ([Submission], [Submission]) = ([], [])
         var (tasks, bytes) = (0, 0)
         var isExpress: Bool?
-        var waitsForRoom = false
+        var waitingForRoom = 0
         for (index, submission) in self.waiting.enumerated() {
             let admission = offer?.admission(of: submission.tasks)
             if admission == .soon, isPatient {
-                waitsForRoom = true
+                waitingForRoom += submission.tasks.count
                 rest.append(submission)
-                continue
+                if waitingForRoom < self.policy.passedBy { continue }
+                rest += self.waiting[(index + 1)...]
+                break
             }
             let isTaken = admission.map { $0 == .now }
             guard submission.copies == copies, isTaken == nil || isExpress == nil || isTaken == isExpress else {
@@ -285,7 +287,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
         }
         self.waiting = rest
         if isExpress == true { self.hasWaitedInVain = false }
-        if waitsForRoom {
+        if waitingForRoom > 0 {
             self.roomAwaitedSince = self.roomAwaitedSince ?? now
         } else {
             if self.roomAwaitedSince != nil, !isPatient { self.hasWaitedInVain = true }
@@ -336,6 +338,9 @@ package struct IntakePolicy: Equatable, Sendable {
     package var roomPatience: Duration = .milliseconds(50)
     /// How often it is looked for. Default 2 ms.
     package var roomInterval: Duration = .milliseconds(2)
+    /// So many tasks that wait for room are passed by for what came after them; what stands behind more waits as well.
+    /// Default 1024: some inserts, and each look goes through as many.
+    package var passedBy = 1024
 
     package init() {}
 }

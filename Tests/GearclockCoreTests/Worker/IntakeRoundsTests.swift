@@ -92,6 +92,15 @@ import Testing
         #expect(self.submit([self.first], offer: .no) == [.insert([self.first], express: nil, copies: .configured)])
     }
 
+    @Test mutating func `not many that wait for room are passed by`() {
+        var policy = IntakePolicy()
+        policy.passedBy = 2
+        self.intake = IntakeStateMachine(policy: policy)
+        let later = Sample.definition(3, dueIn: 3)
+        #expect(self.submit([self.first, self.second, later], offer: .soon).inserts.isEmpty)
+        #expect(self.timer(at: 0.002, offer: .now).inserts == [[self.first, self.second, later]])
+    }
+
     // MARK: - Shorthand
 
     private static let claim = ExpressClaim(
