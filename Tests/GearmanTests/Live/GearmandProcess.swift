@@ -73,8 +73,22 @@ final class GearmandProcess: Sendable {
     }
 
     /// Stops it where it is: its connections stay, and nothing answers.
-    func freeze() { kill(self.number, SIGSTOP) }
+    func freeze() {
+        kill(self.number, SIGSTOP)
+        // The signal is only on its way: a thread that runs on the other core may still answer.
+        while self.threadStates.contains(where: { $0 != "T" }) { sched_yield() }
+    }
     func thaw() { kill(self.number, SIGCONT) }
+
+    /// One letter for each thread (proc(5)); none if the process is gone.
+    private var threadStates: [Substring] {
+        let tasks = "/proc/\(self.number)/task"
+        return ((try? FileManager.default.contentsOfDirectory(atPath: tasks)) ?? []).compactMap { thread in
+            let stat = try? String(contentsOfFile: "\(tasks)/\(thread)/stat", encoding: .utf8)
+            // The name in parentheses before it may have anything inside.
+            return stat.flatMap { $0.split(separator: ")").last?.split(separator: " ").first }
+        }
+    }
 }
 
 /// The log up to the line that a test waits for.
