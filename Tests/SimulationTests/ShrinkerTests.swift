@@ -21,14 +21,22 @@ import Testing
         let course = shrinker.course
         #expect(shrinker.trial.kind == whole.failure?.kind)
         #expect(Shrinker.Trial(Simulation.run(seed: seed, canary: Self.canary, course: course)) == shrinker.trial)
-        #expect(course.requests?.count == 1)
-        let faults = try #require(course.only)
+        let (faults, requests) = (try #require(course.only), try #require(course.requests))
         #expect(!faults.isEmpty && faults.count < whole.struck.count)
-        for fault in faults {
+        #expect(!requests.isEmpty && requests.count < whole.requests.count)
+        var smaller: [Course] = faults.map { fault in
             var fewer = course
             fewer.only?.remove(fault)
+            return fewer
+        }
+        smaller += requests.map { request in
+            var fewer = course
+            fewer.requests?.remove(request)
+            return fewer
+        }
+        for fewer in smaller {
             let report = Simulation.run(seed: seed, canary: Self.canary, course: fewer)
-            #expect(report.failure?.kind != whole.failure?.kind, "\(fault) can be missed")
+            #expect(report.failure?.kind != whole.failure?.kind, "\(fewer.arguments) is enough")
         }
         #expect(try #require(Shrinker(seed: seed, canary: Self.canary)).course == course, "it is deterministic")
     }
