@@ -13,6 +13,11 @@ package struct FunctionName: Hashable, Sendable, CustomStringConvertible {
         self.init(text.utf8)
     }
 
+    /// As one piece: an array is hashed byte by byte, and names are looked up for each task again and again.
+    package func hash(into hasher: inout Hasher) {
+        self.bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
+    }
+
     /// The name as text; bytes that are not UTF-8 are shown as replacement characters.
     package var description: String {
         String(decoding: self.bytes, as: UTF8.self)
