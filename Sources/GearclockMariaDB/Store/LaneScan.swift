@@ -29,8 +29,15 @@ struct LaneScan {
                 .map { LaneDue(lane: $0.lane, dueAt: $0.dueAt) }.sorted { $0.lane < $1.lane }
         }
         var lanes: [LaneDue] = []
-        try self.connection.statement(SQL.dueLanes).forEachRow { row in
-            lanes.append(LaneDue(lane: Lane(indexed: row.integer(0)), dueAt: row.timestamp(1)))
+        let next = try self.connection.statement(SQL.nextLane)
+        var last: Int64? = (1 << 32) - 1
+        while let lane = last {
+            last = nil
+            next.bind(1, lane)
+            try next.forEachRow { row in
+                last = row.integer(0)
+                lanes.append(LaneDue(lane: Lane(indexed: row.integer(0)), dueAt: row.timestamp(1)))
+            }
         }
         let ended = self.clock.now.monotonic
         try self.connection.noteLanes(lanes, present: present, took: began.duration(to: ended), now: ended)
