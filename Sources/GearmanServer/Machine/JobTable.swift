@@ -33,7 +33,8 @@ enum UniqueKey: Hashable, Sendable {
 
 /// All jobs of a server: by place, by the number of the handle, and by unique.
 struct JobTable: Equatable, Sendable {
-    private var jobs: [ServedJob?] = []
+    /// A free place holds a job without a number. Optionals would be copied whenever a part of one is read.
+    private var jobs: [ServedJob] = []
     private var free: [JobSlot] = []
     private var slots: [UInt64: JobSlot] = [:]
     /// The newest job of each unique; older ones of other functions follow it.
@@ -46,12 +47,12 @@ struct JobTable: Equatable, Sendable {
 
     subscript(slot: JobSlot) -> ServedJob {
         _read {
-            guard self.jobs[Int(slot)] != nil else { preconditionFailure("There is no job at \(slot)") }
-            yield self.jobs[Int(slot)]!
+            precondition(self.jobs[Int(slot)].isThere, "There is no job at \(slot)")
+            yield self.jobs[Int(slot)]
         }
         _modify {
-            guard self.jobs[Int(slot)] != nil else { preconditionFailure("There is no job at \(slot)") }
-            yield &self.jobs[Int(slot)]!
+            precondition(self.jobs[Int(slot)].isThere, "There is no job at \(slot)")
+            yield &self.jobs[Int(slot)]
         }
     }
 
@@ -61,7 +62,7 @@ struct JobTable: Equatable, Sendable {
 
     /// Whether the job of this number is still the one that lies there.
     private func holds(_ slot: JobSlot, number: UInt64) -> Bool {
-        self.jobs[Int(slot)]?.number == number
+        self.jobs[Int(slot)].number == number
     }
 
     func isScheduled(_ entry: JobTimers.Entry) -> Bool {
@@ -127,7 +128,7 @@ struct JobTable: Equatable, Sendable {
         self.removeUnique(slot)
         self.sizeBytes -= self[slot].sizeBytes
         self.slots[self[slot].number] = nil
-        self.jobs[Int(slot)] = nil
+        self.jobs[Int(slot)] = .none
         self.free.append(slot)
     }
 

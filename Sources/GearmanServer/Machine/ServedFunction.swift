@@ -65,22 +65,24 @@ struct ServedFunction: Equatable, Sendable {
 
 /// The functions of a server, by place and by name.
 struct FunctionTable: Equatable, Sendable {
-    private var functions: [ServedFunction?] = []
+    /// A free place holds a function that means nothing. Optionals would be copied whenever a part of one is read.
+    private var functions: [ServedFunction] = []
+    private var isThere: [Bool] = []
     private var free: [Int] = []
     private var indices: [BytesKey: Int] = [:]
 
     var count: Int { self.indices.count }
     /// In the order of their places.
-    var all: [Int] { self.functions.indices.filter { self.functions[$0] != nil } }
+    var all: [Int] { self.functions.indices.filter { self.isThere[$0] } }
 
     subscript(index: Int) -> ServedFunction {
         _read {
-            guard self.functions[index] != nil else { preconditionFailure("There is no function at \(index)") }
-            yield self.functions[index]!
+            precondition(self.isThere[index], "There is no function at \(index)")
+            yield self.functions[index]
         }
         _modify {
-            guard self.functions[index] != nil else { preconditionFailure("There is no function at \(index)") }
-            yield &self.functions[index]!
+            precondition(self.isThere[index], "There is no function at \(index)")
+            yield &self.functions[index]
         }
     }
 
@@ -90,7 +92,8 @@ struct FunctionTable: Equatable, Sendable {
 
     /// Whether the function at a place, if there is any, has this name.
     func isNamed(_ name: ArraySlice<UInt8>, at index: Int) -> Bool {
-        self.functions.indices.contains(index) && self.functions[index]?.name.elementsEqual(name) == true
+        self.functions.indices.contains(index) && self.isThere[index]
+            && self.functions[index].name.elementsEqual(name)
     }
 
     mutating func insert(name: [UInt8]) -> Int {
@@ -98,9 +101,11 @@ struct FunctionTable: Equatable, Sendable {
         if let last = self.free.popLast() {
             index = last
             self.functions[index] = ServedFunction(name: name)
+            self.isThere[index] = true
         } else {
             index = self.functions.count
             self.functions.append(ServedFunction(name: name))
+            self.isThere.append(true)
         }
         self.indices[BytesKey(name)] = index
         return index
@@ -108,7 +113,8 @@ struct FunctionTable: Equatable, Sendable {
 
     mutating func remove(_ index: Int) {
         self.indices[BytesKey(self[index].name)] = nil
-        self.functions[index] = nil
+        self.functions[index] = ServedFunction(name: [])
+        self.isThere[index] = false
         self.free.append(index)
     }
 

@@ -29,7 +29,7 @@ struct ServedJob: Equatable, Sendable {
         case running(on: ConnectionID)
     }
 
-    /// The number in its handle.
+    /// The number in its handle, from 1.
     let number: UInt64
     let function: Int
     let priority: JobPriority
@@ -55,6 +55,13 @@ struct ServedJob: Equatable, Sendable {
     var next: JobSlot = -1
     /// Another job of the same unique and another function.
     var nextOfUnique: JobSlot = -1
+
+    /// What stands where there is no job.
+    static let none = ServedJob(
+        number: 0, function: 0, priority: .normal, unique: [], reducer: [], workload: [], place: .queued,
+        isBackground: false)
+
+    var isThere: Bool { self.number != 0 }
 
     /// What it costs, in the account of `GearmanJobServerLimits.queuedBytes`. Small parts are rounded up.
     var sizeBytes: Int {
