@@ -1,11 +1,14 @@
 /*
  * The load of Scripts/bench gearman: clients and workers in one process, which do nothing but what the protocol asks for.
  *
- *   load PORT foreground|background CONNECTIONS PAYLOAD-BYTES JOBS
+ *   load PORT foreground|background|queued CONNECTIONS PAYLOAD-BYTES JOBS
+ *   load PORT idle CONNECTIONS
  *
  * There are as many connections of clients as of workers. All clients together keep 256 jobs in flight, or four each,
  * and the workers grab as many at once. Foreground: prints jobs/s from submission to result. Background: all jobs are
- * submitted first, each with a unique of its own, also among runs, then worked off: prints both rates.
+ * submitted first, each with a unique of its own, also among runs, then worked off: prints both rates. Queued: they are
+ * submitted only, and stay. Idle: so many workers of a function without jobs fall asleep; prints a line when the server
+ * has answered all of them, and stays until its standard input ends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -16,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,6 +140,25 @@ static struct connection *opened(int port) {
     return c;
 }
 
+/* Workers that nobody needs; each is done when its grab was answered. */
+static void rest(int port, int count) {
+    uint8_t answer[12];
+    for (int i = 0; i < count; i++) {
+        struct connection *c = opened(port);
+        packet(c, CAN_DO, "idle", 4, NULL, 0);
+        packet(c, GRAB_UNIQ, NULL, 0, NULL, 0);
+        packet(c, PRE_SLEEP, NULL, 0, NULL, 0);
+        flush(c);
+        struct epoll_event event;
+        if (epoll_wait(epoll, &event, 1, 20000) != 1 || recv(c->fd, answer, sizeof answer, 0) != sizeof answer) fail("idle");
+        free(c->out);
+        c->out = NULL;
+    }
+    printf("idle %d\n", count);
+    fflush(stdout);
+    while (read(STDIN_FILENO, answer, sizeof answer) > 0) {}
+}
+
 static void begin(int port, int count, int is_worker) {
     for (int i = 0; i < count; i++) {
         struct connection *c = opened(port);
@@ -168,17 +191,23 @@ static void run(const char *name, const long *counter) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 6) { fprintf(stderr, "usage: load PORT foreground|background CONNECTIONS PAYLOAD-BYTES JOBS\n"); return 2; }
+    int is_idle = count == 4 && !strcmp(arguments[2], "idle");
+    if (count != 6 && !is_idle) { fprintf(stderr, "usage: load PORT KIND CONNECTIONS [PAYLOAD-BYTES JOBS]\n"); return 2; }
     int port = atoi(arguments[1]), connections = atoi(arguments[3]);
-    is_background = !strcmp(arguments[2], "background");
+    epoll = epoll_create1(0);
+    struct rlimit files;
+    if (!getrlimit(RLIMIT_NOFILE, &files)) { files.rlim_cur = files.rlim_max; setrlimit(RLIMIT_NOFILE, &files); }
+    if (is_idle) { rest(port, connections); return 0; }
+    int is_queued = !strcmp(arguments[2], "queued");
+    is_background = is_queued || !strcmp(arguments[2], "background");
     payload_size = (size_t)atol(arguments[4]);
     jobs = atol(arguments[5]);
     payload = calloc(1, payload_size + 1);
     depth = 256 / connections > 4 ? 256 / connections : 4;
-    epoll = epoll_create1(0);
     if (is_background) {
         begin(port, connections, 0);
         run("submitted", &created);
+        if (is_queued) return 0;
         begin(port, connections, 1);
         run("worked-off", &finished);
     } else {
