@@ -36,13 +36,14 @@ let package = Package(
         .target(name: "DispatchExecutor", swiftSettings: settings),
 
         // The protocol
-        .target(name: "Gearman", dependencies: ["DispatchExecutor", log, metrics], swiftSettings: settings),
+        .systemLibrary(name: "CEpoll"),
+        .target(name: "Gearman", dependencies: ["CEpoll", log, metrics], swiftSettings: settings),
         .systemLibrary(name: "COpenSSL"),
         .target(
-            name: "GearmanTLS", dependencies: ["COpenSSL", "DispatchExecutor", "Gearman"], swiftSettings: settings),
+            name: "GearmanTLS", dependencies: ["COpenSSL", "Gearman"], swiftSettings: settings),
 
         // A job server
-        .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .target(name: "GearmanServer", dependencies: ["Gearman", log], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -65,15 +66,15 @@ let package = Package(
         .target(name: "GearclockEnvironment", dependencies: ["GearclockCore", log], swiftSettings: settings),
         .target(
             name: "GearclockWorker",
-            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockDispatcher",
-            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
         .target(
             name: "GearclockController",
-            dependencies: ["DispatchExecutor", "GearclockCore", "GearclockEnvironment", "Gearman", log],
+            dependencies: ["GearclockCore", "GearclockEnvironment", "Gearman", log],
             swiftSettings: settings),
 
         // The front door

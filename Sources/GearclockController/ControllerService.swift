@@ -1,4 +1,3 @@
-internal import DispatchExecutor
 package import GearclockCore
 package import GearclockEnvironment
 package import Gearman

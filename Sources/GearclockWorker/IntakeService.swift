@@ -1,4 +1,3 @@
-internal import DispatchExecutor
 internal import GearclockCore
 package import GearclockEnvironment
 package import Gearman

@@ -1,4 +1,3 @@
-internal import DispatchExecutor
 internal import Gearman
 
 /// TLS over TCP.

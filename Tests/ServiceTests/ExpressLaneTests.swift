@@ -1,4 +1,3 @@
-import DispatchExecutor
 import GearclockCore
 import GearclockDispatcher
 import GearclockEnvironment

@@ -65,14 +65,14 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/Gearman/Connection/", []),
     (
         "Sources/Gearman/",
-        ["CoreMetrics", "DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["CEpoll", "CoreMetrics", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearmanServer/Machine/", ["Gearman"]),
     (
         "Sources/GearmanServer/",
-        ["DispatchExecutor", "Gearman", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
-    ("Sources/GearmanTLS/", ["COpenSSL", "DispatchExecutor", "Gearman"]),
+    ("Sources/GearmanTLS/", ["COpenSSL", "Gearman"]),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
     ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),
@@ -98,5 +98,5 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
 ]
 
 private let daemonImports: Set<String> = [
-    "GearclockCore", "GearclockEnvironment", "Gearman", "DispatchExecutor", "Logging", "Synchronization",
+    "GearclockCore", "GearclockEnvironment", "Gearman", "Logging", "Synchronization",
 ]

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
 public import Logging
 
 /// Asks one job server about itself, and gives it orders, by its text protocol.

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
 internal import Foundation
 
 // The async form for jobs, over the pipelined one.

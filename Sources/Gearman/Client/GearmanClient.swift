@@ -1,6 +1,4 @@
 internal import CoreMetrics
-internal import Dispatch
-internal import DispatchExecutor
 public import Logging
 
 /// Submits jobs to Gearman job servers, and tells what becomes of them.

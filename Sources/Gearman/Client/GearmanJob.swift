@@ -1,6 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
-
 /// A foreground job that a job server has taken.
 ///
 /// Read its events to the end, or let it go: then no more is heard of it, though it runs nevertheless.

@@ -1,5 +1,4 @@
 internal import Dispatch
-internal import DispatchExecutor
 
 /// Looks up the addresses of hosts without ever blocking the event loop.
 ///
@@ -9,30 +8,30 @@ internal import DispatchExecutor
 actor AddressResolver {
     typealias Answer = Result<[SocketAddress], TransportError>
 
-    nonisolated let executor: DispatchQueueExecutor
+    nonisolated let executor: EpollExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Where `getaddrinfo` blocks.
     private let lookupQueue = DispatchQueue(label: "gearman.resolver", attributes: .concurrent)
     private var waiting: [GearmanServerAddress: [@Sendable (Answer) -> Void]] = [:]
 
-    init(executor: DispatchQueueExecutor) {
+    init(executor: EpollExecutor) {
         self.executor = executor
     }
 
-    /// - Parameter completion: called on the event loop's queue, for a literal address before this returns.
+    /// - Parameter completion: called on the event loop's executor, for a literal address before this returns.
     func resolve(_ server: GearmanServerAddress, completion: @escaping @Sendable (Answer) -> Void) {
         if let addresses = try? SocketAddress.resolve(host: server.host, port: server.port, isLiteral: true) {
             return completion(.success(addresses))
         }
         self.waiting[server, default: []].append(completion)
         guard self.waiting[server]?.count == 1 else { return }
-        let queue = self.executor.queue
+        let executor = self.executor
         self.lookupQueue.async {
             let answer = Answer { () throws(TransportError) in
                 try SocketAddress.resolve(host: server.host, port: server.port, isLiteral: false)
             }
-            queue.async { self.assumeIsolated { $0.answered(answer, for: server) } }
+            executor.execute { self.assumeIsolated { $0.answered(answer, for: server) } }
         }
     }
 

@@ -2,10 +2,9 @@ import Foundation
 
 /// Owns one file descriptor and closes it when it goes away.
 ///
-/// Whoever has dispatch sources on the descriptor lets it go in the last of their cancel handlers, never before: a
-/// number that is used again while a source still watches it confuses libdispatch.
+/// Whoever watches the descriptor ends that first: the number may be used again at once.
 package struct Descriptor: ~Copyable, Sendable {
-    /// The number, for system calls and dispatch sources. It is valid for as long as this value lives.
+    /// The number, for system calls. It is valid for as long as this value lives.
     package let number: Int32
 
     package init(owning number: Int32) {
@@ -31,13 +30,6 @@ extension Descriptor {
         let type = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
         let number = socket(family, type, 0)
         guard number >= 0 else { throw .current("socket") }
-        return Descriptor(owning: number)
-    }
-
-    /// The same socket under a second number.
-    func duplicate() throws(TransportError) -> Descriptor {
-        let number = fcntl(self.number, F_DUPFD_CLOEXEC, 0)
-        guard number >= 0 else { throw .current("duplicate") }
         return Descriptor(owning: number)
     }
 

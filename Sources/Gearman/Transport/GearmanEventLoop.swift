@@ -1,7 +1,4 @@
-package import Dispatch
-package import DispatchExecutor
-
-/// The one queue on which the connections of a process do all their input and output.
+/// The one thread on which the connections of a process do all their input and output.
 ///
 /// Clients, workers and admin connections that share an event loop reach each other without switching threads. Make a
 /// second one only when two independent parts of a program must not wait for each other.
@@ -14,19 +11,19 @@ public final class GearmanEventLoop: Sendable {
     package let transport: any StreamTransport
     /// Makes the chance by which connections are tried again.
     package let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
-    /// Nil where the executor is no dispatch queue.
+    /// Nil where the executor is not the system's.
     private let addressResolver: AddressResolver?
 
     /// Makes a further event loop.
     ///
-    /// - Parameter label: its name in a debugger.
+    /// - Parameter label: the name of its thread in a debugger.
     public convenience init(label: String) {
         self.init(label: label, transport: SocketTransport())
     }
 
     /// Makes an event loop whose connections are made by this transport.
     package init(label: String, transport: any StreamTransport) {
-        let executor = DispatchQueueExecutor(label: label)
+        let executor = EpollExecutor(label: label)
         self.executor = executor
         self.addressResolver = AddressResolver(executor: executor)
         self.transport = transport
@@ -46,12 +43,11 @@ public final class GearmanEventLoop: Sendable {
 
     var resolver: AddressResolver {
         guard let resolver = self.addressResolver else {
-            preconditionFailure("Only an event loop on a dispatch queue has sockets")
+            preconditionFailure("Only an event loop of the system has sockets")
         }
         return resolver
     }
 
-    /// What sockets need; only an event loop on a dispatch queue has it.
-    package var queueExecutor: DispatchQueueExecutor { self.resolver.executor }
-    package var queue: DispatchQueue { self.queueExecutor.queue }
+    /// What sockets need; only an event loop of the system has it.
+    package var sockets: EpollExecutor { self.resolver.executor }
 }

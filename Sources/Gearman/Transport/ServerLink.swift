@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
 internal import Logging
 
 /// What a ``ServerLink`` reports, on the event loop's queue.

@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
 internal import Foundation
 
 /// How the system finds out that the machine of a silent peer is gone. Nil: the system's own values.
@@ -21,16 +19,14 @@ package struct KeepAliveTimes: Hashable, Sendable {
 /// Accepts the connections that come to one address.
 package actor SocketListener {
     private enum State {
-        /// Can transition to: `paused`, `closing`.
+        /// Can transition to: `paused`, `closed`.
         case accepting
-        /// Connections wait in the system's queue. Can transition to: `accepting`, `closing`.
+        /// Connections wait in the system's queue. Can transition to: `accepting`, `closed`.
         case paused
-        /// The source is cancelled; waits for its last handler. Can transition to: `closed`.
-        case closing
         case closed
     }
 
-    private nonisolated let executor: DispatchQueueExecutor
+    private nonisolated let executor: EpollExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Where it listens; with the port that the system chose, if it was to choose one.
@@ -40,9 +36,8 @@ package actor SocketListener {
     private let onAccept: @Sendable (Int32, String) -> Void
     private var state = State.accepting
     private var descriptor: Descriptor?
-    private let source: any DispatchSourceRead
+    private var watch: DescriptorWatch?
     private var timers: EventLoopTimers<Bool>
-    private var onClosed: @Sendable () -> Void = {}
 
     /// Connections that are accepted before others have their turn.
     private static let acceptsInTurn = 64
@@ -82,7 +77,7 @@ package actor SocketListener {
                 // A host may have addresses of a family that this machine does not have; any other failure counts.
                 missing = error
                 guard !error.isMissingFamily else { continue }
-                for listener in listeners { await listener.close {} }
+                for listener in listeners { await listener.close() }
                 throw error
             }
         }
@@ -94,21 +89,18 @@ package actor SocketListener {
         _ descriptor: consuming Descriptor, port: Int, keepAlive: KeepAliveTimes, eventLoop: GearmanEventLoop,
         onAccept: @escaping @Sendable (Int32, String) -> Void
     ) {
-        self.executor = eventLoop.queueExecutor
+        self.executor = eventLoop.sockets
         self.port = port == 0 ? descriptor.localPort : port
         self.keepAlive = keepAlive
         self.onAccept = onAccept
         self.timers = EventLoopTimers(executor: eventLoop.executor)
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor.number, queue: eventLoop.queue)
-        self.source = source
         self.descriptor = consume descriptor
-        source.setEventHandler { self.assumeIsolated { $0.arrived() } }
-        source.setCancelHandler { self.assumeIsolated { $0.cancelled() } }
     }
 
     /// Begins to accept. Called once.
     package func start() {
-        self.source.activate()
+        guard let number = self.descriptor?.number else { return }
+        self.watch = self.executor.watch(number, for: .readable) { _ in self.assumeIsolated { $0.arrived() } }
     }
 
     /// Accepts nothing until ``resume()``.
@@ -116,8 +108,8 @@ package actor SocketListener {
         switch self.state {
         case .accepting:
             self.state = .paused
-            self.source.suspend()
-        case .paused, .closing, .closed: break
+            if let watch = self.watch { self.executor.setInterest([], of: watch) }
+        case .paused, .closed: break
         }
     }
 
@@ -125,32 +117,22 @@ package actor SocketListener {
         switch self.state {
         case .paused:
             self.state = .accepting
-            self.source.resume()
-        case .accepting, .closing, .closed: break
+            if let watch = self.watch { self.executor.setInterest(.readable, of: watch) }
+        case .accepting, .closed: break
         }
     }
 
-    /// Stops listening. Called once.
-    ///
-    /// - Parameter onClosed: called on the event loop's queue when the address is free.
-    package func close(onClosed: @escaping @Sendable () -> Void) {
+    /// Stops listening: the address is free at once. Called once.
+    package func close() {
         switch self.state {
         case .accepting, .paused:
-            self.resume()
-            self.state = .closing
-            self.onClosed = onClosed
+            self.state = .closed
             self.timers.cancelAll()
-            // One that never accepted is still to be activated: only then does it hear that it is cancelled.
-            self.source.activate()
-            self.source.cancel()
-        case .closing, .closed: preconditionFailure("A listener is closed once, not in state \(self.state)")
+            if let watch = self.watch { self.executor.unwatch(watch) }
+            self.watch = nil
+            self.descriptor = nil
+        case .closed: preconditionFailure("A listener is closed once")
         }
-    }
-
-    private func cancelled() {
-        self.state = .closed
-        self.descriptor = nil
-        self.onClosed()
     }
 
     private func arrived() {

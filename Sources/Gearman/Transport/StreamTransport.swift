@@ -45,7 +45,7 @@ package protocol StreamTransport: Sendable {
     ) -> any StreamChannel
 }
 
-/// TCP by non-blocking sockets and dispatch sources.
+/// TCP by non-blocking sockets.
 package struct SocketTransport: StreamTransport {
     package init() {}
 
@@ -64,8 +64,6 @@ package enum StreamLimits {
     package static let readBytes = 256 * 1024
     /// The write buffer is full from here on: whoever makes the bytes should pause until ``StreamEvent/drained``.
     package static let writeBufferHighBytes = 4 * 1024 * 1024
-    /// How often a stream that waits for the other side to end looks whether it has: a stop should not feel it.
-    static let finishLookInterval: Duration = .milliseconds(20)
-    /// The write buffer keeps its memory for the next time up to this size.
-    static let writeBufferKeptBytes = 256 * 1024
+    /// What a quiet stream reads at once; a busy one asks for more, up to `readBytes`.
+    static let firstReadBytes = 4 * 1024
 }

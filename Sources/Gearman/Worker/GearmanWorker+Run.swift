@@ -1,6 +1,4 @@
 internal import CoreMetrics
-internal import Dispatch
-internal import DispatchExecutor
 
 // The handler form, over the pipelined one.
 extension GearmanWorker {

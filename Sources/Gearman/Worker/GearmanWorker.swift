@@ -1,6 +1,4 @@
 internal import CoreMetrics
-internal import Dispatch
-internal import DispatchExecutor
 public import Logging
 
 /// Runs jobs for Gearman job servers: for several of them at once, many functions, several jobs at a time.

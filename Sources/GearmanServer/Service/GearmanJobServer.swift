@@ -1,5 +1,3 @@
-internal import Dispatch
-internal import DispatchExecutor
 internal import Foundation
 public import Gearman
 public import Logging
@@ -27,8 +25,8 @@ public actor GearmanJobServer {
         case stopped
     }
 
-    private nonisolated let executor: DispatchQueueExecutor
-    /// The event loop's queue.
+    private nonisolated let executor: EpollExecutor
+    /// The event loop's thread.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private let eventLoop: GearmanEventLoop
@@ -37,7 +35,6 @@ public actor GearmanJobServer {
     private var state = State.idle
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
-    private var openListeners = 0
     private var channels: [ConnectionID: StreamConnection] = [:]
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
@@ -61,7 +58,7 @@ public actor GearmanJobServer {
         configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
         self.machine = JobServerStateMachine(configuration: configuration, processID: getpid())
         self.keepAlive = keepAlive
-        self.executor = eventLoop.queueExecutor
+        self.executor = eventLoop.sockets
         self.eventLoop = eventLoop
         self.logger = logger
         self.timers = EventLoopTimers(executor: eventLoop.executor)
@@ -105,12 +102,11 @@ public actor GearmanJobServer {
             throw GearmanError(.notConnected, "Cannot listen on \(host), port \(port): \(error)")
         }
         guard case .starting = self.state else {
-            for listener in listeners { await listener.close {} }
+            for listener in listeners { await listener.close() }
             throw GearmanError(.closed, "The job server was stopped before it had started")
         }
         self.state = .running
         self.listeners = listeners
-        self.openListeners = listeners.count
         for listener in listeners { await listener.start() }
         let address = GearmanServerAddress(host: host, port: listeners[0].port)
         self.logger.debug("Listening", metadata: ["server": "\(address)"])
@@ -156,7 +152,7 @@ public actor GearmanJobServer {
     }
 
     private func lookForTheEnd() {
-        guard case .stopping = self.state, self.channels.isEmpty, self.openListeners == 0 else { return }
+        guard case .stopping = self.state, self.channels.isEmpty else { return }
         self.state = .stopped
         self.timers.cancelAll()
         for continuation in self.whenStopped { continuation.resume() }
@@ -165,17 +161,8 @@ public actor GearmanJobServer {
     }
 
     private func closeListeners() {
-        for listener in self.listeners {
-            listener.assumeIsolated { listener in
-                listener.close { self.assumeIsolated { $0.listenerClosed() } }
-            }
-        }
+        for listener in self.listeners { listener.assumeIsolated { $0.close() } }
         self.listeners = []
-    }
-
-    private func listenerClosed() {
-        self.openListeners -= 1
-        self.lookForTheEnd()
     }
 
     // MARK: Connections

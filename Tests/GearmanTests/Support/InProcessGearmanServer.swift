@@ -1,5 +1,3 @@
-import Dispatch
-import DispatchExecutor
 import Foundation
 import Gearman
 import Logging
@@ -12,7 +10,8 @@ actor InProcessGearmanServer {
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
     nonisolated let address: GearmanServerAddress
 
-    private var source: (any DispatchSourceRead)?
+    private var listener: Descriptor?
+    private var watch: DescriptorWatch?
     private var arrivals: [ServerSideConnection] = []
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -49,17 +48,10 @@ actor InProcessGearmanServer {
     }
 
     /// Refuses connections from now on.
-    func stopListening() async {
-        await withCheckedContinuation { continuation in
-            guard let source = self.source else { return continuation.resume() }
-            self.source = nil
-            let number = Int32(source.handle)
-            source.setCancelHandler {
-                _ = close(number)
-                continuation.resume()
-            }
-            source.cancel()
-        }
+    func stopListening() {
+        if let watch = self.watch { self.eventLoop.sockets.unwatch(watch) }
+        self.watch = nil
+        self.listener = nil
     }
 
     /// Accepts connections again, on the same port.
@@ -68,10 +60,10 @@ actor InProcessGearmanServer {
     }
 
     private func listen(_ number: Int32) {
-        let source = DispatchSource.makeReadSource(fileDescriptor: number, queue: self.eventLoop.queue)
-        source.setEventHandler { self.assumeIsolated { $0.arrived(on: number) } }
-        self.source = source
-        source.activate()
+        self.listener = Descriptor(owning: number)
+        self.watch = self.eventLoop.sockets.watch(number, for: .readable) { _ in
+            self.assumeIsolated { $0.arrived(on: number) }
+        }
     }
 
     private func arrived(on listener: Int32) {

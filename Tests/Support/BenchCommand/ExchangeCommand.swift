@@ -1,5 +1,4 @@
 import ArgumentParser
-import DispatchExecutor
 import Gearman
 import Logging
 

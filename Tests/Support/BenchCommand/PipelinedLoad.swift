@@ -1,4 +1,3 @@
-import DispatchExecutor
 import Gearman
 import Logging
 
