@@ -49,8 +49,8 @@ extension SQL {
     /// - Index: the primary key of `function_setting`.
     package static let removeFunctionSettings = "DELETE FROM function_setting WHERE function = ?1"
 
-    /// Counts members, settings and kept jobs that break a rule of the schema. Who only reads has to ask by itself: a connection
-    /// that cannot write does not know the rules, and checks them in no other way.
+    /// Counts members, settings and kept jobs that break a rule of the schema. Who only reads has to ask by itself: a
+    /// connection that cannot write does not know the rules, and checks them in no other way.
     /// - Returns: one number.
     /// - Index: none; all of them are looked at.
     package static let countForeignDaemons = """

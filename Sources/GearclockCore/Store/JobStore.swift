@@ -86,6 +86,7 @@ package struct JobChange: Equatable, Sendable {
     }
 }
 
+/// What became of a change.
 package enum JobChangeOutcome: Equatable, Sendable {
     /// It is made, but for jobs that are larger than what the database takes at once.
     case done(tooLarge: [Int64])

@@ -41,8 +41,6 @@ public actor GearmanJobServer {
     private let journal: (any GearmanJobJournal)?
     private let changes: AsyncStream<GearmanJournalChange>
     private let changesToMake: AsyncStream<GearmanJournalChange>.Continuation
-    /// Why the journal was away when it was asked last.
-    private var journalTrouble: String?
     private var state = State.idle
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
@@ -72,7 +70,8 @@ public actor GearmanJobServer {
     ) {
         var configuration = configuration
         configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
-        self.machine = JobServerStateMachine(configuration: configuration, processID: getpid(), keepsJobs: journal != nil)
+        self.machine = JobServerStateMachine(
+            configuration: configuration, processID: getpid(), keepsJobs: journal != nil)
         self.journal = journal
         (self.changes, self.changesToMake) = AsyncStream.makeStream()
         self.keepAlive = keepAlive
@@ -159,12 +158,11 @@ public actor GearmanJobServer {
         for await change in self.changes {
             do throws(GearmanJournalError) {
                 let refused = try await journal.write(change)
-                self.noteJournal(nil)
                 self.perform(self.machine.changeWritten(refused: refused, now: self.now))
             } catch {
                 switch error {
                 case .unavailable(let reason):
-                    self.noteJournal(reason)
+                    self.logger.debug("Jobs could not be kept; trying again", metadata: ["error": "\(reason)"])
                     self.perform(self.machine.changeFailed(now: self.now))
                 case .superseded(let reason):
                     self.perform(self.machine.journalSuperseded(now: self.now))
@@ -174,15 +172,6 @@ public actor GearmanJobServer {
             }
             self.lookForTheEnd()
         }
-    }
-
-    private func noteJournal(_ trouble: String?) {
-        if let trouble, self.journalTrouble == nil {
-            self.logger.warning("Jobs cannot be kept; trying again", metadata: ["error": "\(trouble)"])
-        } else if trouble == nil, self.journalTrouble != nil {
-            self.logger.notice("Jobs are kept again")
-        }
-        self.journalTrouble = trouble
     }
 
     /// Ends the server, and returns when all its connections are closed. Its jobs are lost, but for kept ones.

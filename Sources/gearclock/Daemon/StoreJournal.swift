@@ -11,6 +11,7 @@ actor StoreJournal: GearmanJobJournal {
     private let clock: any GearclockClock
     private let logger: Logger
     private var hold: JobServerHold?
+    private var isAway = false
 
     /// How often a store that is away is asked while the server starts.
     private static let pause: Duration = .seconds(1)
@@ -46,8 +47,14 @@ actor StoreJournal: GearmanJobJournal {
         do throws(TaskStoreError) {
             outcome = try await self.store.changeJobs(change, of: hold)
         } catch {
+            if !self.isAway {
+                self.logger.warning("The store is away; jobs wait for it", metadata: ["error": "\(error.text)"])
+            }
+            self.isAway = true
             throw .unavailable(error.text)
         }
+        if self.isAway { self.logger.info("The store is back") }
+        self.isAway = false
         switch outcome {
         case .done(let tooLarge): return Set(tooLarge.map { UInt64(clamping: $0) })
         case .superseded: throw .superseded("Another job server has taken the name \(self.name)")
