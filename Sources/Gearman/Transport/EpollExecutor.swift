@@ -5,9 +5,10 @@ internal import Synchronization
 /// Runs actors, and watches descriptors and the clock for them, on one thread that waits in epoll.
 ///
 /// A dispatch queue could do the same, and did. But on Linux one thread of libdispatch waits for the descriptors and
-/// wakes another one for each event, which asks the system how much there is to read, and registers the descriptor again:
-/// a job server that does little else was three times as slow as gearmand. Here an event is a function call, what becomes
-/// ready together is handled together, and what these handlers leave for ``execute(_:)`` is done right after them.
+/// wakes another one for each event, which asks the system how much there is to read, and registers the descriptor
+/// again: a job server that does little else was three times as slow as gearmand. Here an event is a function call,
+/// what becomes ready together is handled together, and what these handlers leave for ``execute(_:)`` is done right
+/// after.
 ///
 /// The thread ends when nobody holds the executor any more. Whatever waits, is watched for or is timed on it holds it.
 package final class EpollExecutor: EventLoopExecutor {
