@@ -37,13 +37,13 @@ let package = Package(
 
         // The protocol
         .systemLibrary(name: "CEpoll"),
-        .target(name: "Gearman", dependencies: ["CEpoll", log, metrics], swiftSettings: settings),
+        .target(name: "Gearman", dependencies: ["CEpoll", "DispatchExecutor", log, metrics], swiftSettings: settings),
         .systemLibrary(name: "COpenSSL"),
         .target(
             name: "GearmanTLS", dependencies: ["COpenSSL", "Gearman"], swiftSettings: settings),
 
         // A job server
-        .target(name: "GearmanServer", dependencies: ["Gearman", log], swiftSettings: settings),
+        .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),

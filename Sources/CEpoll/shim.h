@@ -1,6 +1,4 @@
-// What Linux has to wait for many descriptors, events and moments at once. Swift's own Glibc module leaves it out.
+// What Linux has to wait for many descriptors at once. Swift's own Glibc module leaves it out.
 #pragma once
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/timerfd.h>

@@ -1,6 +1,6 @@
 package import Dispatch
 
-/// Runs actors on a serial dispatch queue of their own, for those whose calls block.
+/// Runs actors on a serial dispatch queue, so that handlers of dispatch sources enter the actor without a hop.
 ///
 /// Actors that share one executor call each other at the price of a function call; a hop between two executors costs
 /// twenty times as much. On Linux `DispatchSerialQueue` is not there to do this, hence the type.
@@ -8,7 +8,7 @@ package final class DispatchQueueExecutor: SerialExecutor {
     package let queue: DispatchQueue
     private let key = DispatchSpecificKey<Bool>()
 
-    /// - Parameter label: the name of the queue in a debugger, for example `mariadb.node`.
+    /// - Parameter label: the name of the queue in a debugger, for example `gearman.io`.
     package init(label: String) {
         self.queue = DispatchQueue(label: label)
         self.queue.setSpecific(key: self.key, value: true)

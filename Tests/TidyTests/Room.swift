@@ -65,12 +65,15 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/Gearman/Connection/", []),
     (
         "Sources/Gearman/",
-        ["CEpoll", "CoreMetrics", "Foundation", "Dispatch", "Glibc", "Musl", "Logging", "Synchronization"]
+        [
+            "CEpoll", "CoreMetrics", "DispatchExecutor", "Foundation", "Dispatch", "Glibc", "Musl", "Logging",
+            "Synchronization",
+        ]
     ),
     ("Sources/GearmanServer/Machine/", ["Gearman"]),
     (
         "Sources/GearmanServer/",
-        ["Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["DispatchExecutor", "Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearmanTLS/", ["COpenSSL", "Gearman"]),
     ("Sources/GearclockCore/", []),

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import DispatchExecutor
 
 /// Looks up the addresses of hosts without ever blocking the event loop.
 ///
@@ -8,30 +9,30 @@ internal import Dispatch
 actor AddressResolver {
     typealias Answer = Result<[SocketAddress], TransportError>
 
-    nonisolated let executor: EpollExecutor
+    nonisolated let executor: DispatchQueueExecutor
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Where `getaddrinfo` blocks.
     private let lookupQueue = DispatchQueue(label: "gearman.resolver", attributes: .concurrent)
     private var waiting: [GearmanServerAddress: [@Sendable (Answer) -> Void]] = [:]
 
-    init(executor: EpollExecutor) {
+    init(executor: DispatchQueueExecutor) {
         self.executor = executor
     }
 
-    /// - Parameter completion: called on the event loop's executor, for a literal address before this returns.
+    /// - Parameter completion: called on the event loop's queue, for a literal address before this returns.
     func resolve(_ server: GearmanServerAddress, completion: @escaping @Sendable (Answer) -> Void) {
         if let addresses = try? SocketAddress.resolve(host: server.host, port: server.port, isLiteral: true) {
             return completion(.success(addresses))
         }
         self.waiting[server, default: []].append(completion)
         guard self.waiting[server]?.count == 1 else { return }
-        let executor = self.executor
+        let queue = self.executor.queue
         self.lookupQueue.async {
             let answer = Answer { () throws(TransportError) in
                 try SocketAddress.resolve(host: server.host, port: server.port, isLiteral: false)
             }
-            executor.execute { self.assumeIsolated { $0.answered(answer, for: server) } }
+            queue.async { self.assumeIsolated { $0.answered(answer, for: server) } }
         }
     }
 

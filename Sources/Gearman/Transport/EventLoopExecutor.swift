@@ -1,6 +1,10 @@
+internal import Dispatch
+internal import DispatchExecutor
+
 /// What an event loop runs on: one thing after the other, with a clock and timers.
 ///
-/// A thread, unless the event loop is given another executor, which then decides what time it is and what comes next.
+/// A dispatch queue, unless the event loop is given another one, which then decides what time it is and what comes
+/// next.
 package protocol EventLoopExecutor: SerialExecutor {
     /// The time by which the timers go.
     var now: GearmanInstant { get }
@@ -22,4 +26,30 @@ package protocol EventLoopTimer {
 
     /// It fires no more.
     func cancel()
+}
+
+extension DispatchQueueExecutor: EventLoopExecutor {
+    package var now: GearmanInstant {
+        GearmanInstant(nanoseconds: Int64(clamping: DispatchTime.now().uptimeNanoseconds))
+    }
+
+    package func makeTimer(_ handler: @escaping @Sendable () -> Void) -> any EventLoopTimer {
+        let source = DispatchSource.makeTimerSource(queue: self.queue)
+        source.setEventHandler(handler: handler)
+        source.activate()
+        return DispatchTimer(source: source)
+    }
+}
+
+private struct DispatchTimer: EventLoopTimer {
+    let source: any DispatchSourceTimer
+
+    func set(for instant: GearmanInstant) {
+        let deadline = DispatchTime(uptimeNanoseconds: UInt64(clamping: instant.nanoseconds))
+        self.source.schedule(deadline: deadline, leeway: .milliseconds(1))
+    }
+
+    func cancel() {
+        self.source.cancel()
+    }
 }

@@ -1,4 +1,6 @@
-/// The one thread on which the connections of a process do all their input and output.
+package import DispatchExecutor
+
+/// The one queue on which the connections of a process do all their input and output.
 ///
 /// Clients, workers and admin connections that share an event loop reach each other without switching threads. Make a
 /// second one only when two independent parts of a program must not wait for each other.
@@ -11,21 +13,21 @@ public final class GearmanEventLoop: Sendable {
     package let transport: any StreamTransport
     /// Makes the chance by which connections are tried again.
     package let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
-    /// Nil where the executor is not the system's.
-    private let addressResolver: AddressResolver?
+    /// What sockets need; nil where the executor is no dispatch queue.
+    private let sockets: (resolver: AddressResolver, watcher: DescriptorWatcher)?
 
     /// Makes a further event loop.
     ///
-    /// - Parameter label: the name of its thread in a debugger.
+    /// - Parameter label: its name in a debugger.
     public convenience init(label: String) {
         self.init(label: label, transport: SocketTransport())
     }
 
     /// Makes an event loop whose connections are made by this transport.
     package init(label: String, transport: any StreamTransport) {
-        let executor = EpollExecutor(label: label)
+        let executor = DispatchQueueExecutor(label: label)
         self.executor = executor
-        self.addressResolver = AddressResolver(executor: executor)
+        self.sockets = (AddressResolver(executor: executor), DescriptorWatcher(executor: executor))
         self.transport = transport
         self.makeGenerator = { SystemRandomNumberGenerator() }
     }
@@ -36,18 +38,19 @@ public final class GearmanEventLoop: Sendable {
         makeGenerator: @escaping @Sendable () -> any RandomNumberGenerator & Sendable
     ) {
         self.executor = executor
-        self.addressResolver = nil
+        self.sockets = nil
         self.transport = transport
         self.makeGenerator = makeGenerator
     }
 
-    var resolver: AddressResolver {
-        guard let resolver = self.addressResolver else {
-            preconditionFailure("Only an event loop of the system has sockets")
-        }
-        return resolver
-    }
+    var resolver: AddressResolver { self.socketsInUse.resolver }
+    package var watcher: DescriptorWatcher { self.socketsInUse.watcher }
+    package var queueExecutor: DispatchQueueExecutor { self.socketsInUse.watcher.executor }
 
-    /// What sockets need; only an event loop of the system has it.
-    package var sockets: EpollExecutor { self.resolver.executor }
+    private var socketsInUse: (resolver: AddressResolver, watcher: DescriptorWatcher) {
+        guard let sockets = self.sockets else {
+            preconditionFailure("Only an event loop on a dispatch queue has sockets")
+        }
+        return sockets
+    }
 }

@@ -1,3 +1,4 @@
+internal import DispatchExecutor
 internal import Foundation
 
 /// How the system finds out that the machine of a silent peer is gone. Nil: the system's own values.
@@ -26,7 +27,7 @@ package actor SocketListener {
         case closed
     }
 
-    private nonisolated let executor: EpollExecutor
+    private nonisolated let executor: DispatchQueueExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Where it listens; with the port that the system chose, if it was to choose one.
@@ -36,8 +37,10 @@ package actor SocketListener {
     private let onAccept: @Sendable (Int32, String) -> Void
     private var state = State.accepting
     private var descriptor: Descriptor?
+    private let watcher: DescriptorWatcher
     private var watch: DescriptorWatch?
-    private var timers: EventLoopTimers<Bool>
+    private enum TimerID { case start, resume }
+    private var timers: EventLoopTimers<TimerID>
 
     /// Connections that are accepted before others have their turn.
     private static let acceptsInTurn = 64
@@ -89,7 +92,8 @@ package actor SocketListener {
         _ descriptor: consuming Descriptor, port: Int, keepAlive: KeepAliveTimes, eventLoop: GearmanEventLoop,
         onAccept: @escaping @Sendable (Int32, String) -> Void
     ) {
-        self.executor = eventLoop.sockets
+        self.executor = eventLoop.queueExecutor
+        self.watcher = eventLoop.watcher
         self.port = port == 0 ? descriptor.localPort : port
         self.keepAlive = keepAlive
         self.onAccept = onAccept
@@ -100,7 +104,14 @@ package actor SocketListener {
     /// Begins to accept. Called once.
     package func start() {
         guard let number = self.descriptor?.number else { return }
-        self.watch = self.executor.watch(number, for: .readable) { _ in self.assumeIsolated { $0.arrived() } }
+        do throws(TransportError) {
+            self.watch = try self.watcher.watch(number, for: .readable) { _ in self.assumeIsolated { $0.arrived() } }
+        } catch {
+            // The system is short of memory for it.
+            self.timers.schedule(.start, at: self.executor.now.advanced(by: Self.shortagePause)) {
+                self.assumeIsolated { $0.start() }
+            }
+        }
     }
 
     /// Accepts nothing until ``resume()``.
@@ -108,7 +119,7 @@ package actor SocketListener {
         switch self.state {
         case .accepting:
             self.state = .paused
-            if let watch = self.watch { self.executor.setInterest([], of: watch) }
+            if let watch = self.watch { self.watcher.setInterest([], of: watch) }
         case .paused, .closed: break
         }
     }
@@ -117,7 +128,7 @@ package actor SocketListener {
         switch self.state {
         case .paused:
             self.state = .accepting
-            if let watch = self.watch { self.executor.setInterest(.readable, of: watch) }
+            if let watch = self.watch { self.watcher.setInterest(.readable, of: watch) }
         case .accepting, .closed: break
         }
     }
@@ -128,7 +139,7 @@ package actor SocketListener {
         case .accepting, .paused:
             self.state = .closed
             self.timers.cancelAll()
-            if let watch = self.watch { self.executor.unwatch(watch) }
+            if let watch = self.watch { self.watcher.unwatch(watch) }
             self.watch = nil
             self.descriptor = nil
         case .closed: preconditionFailure("A listener is closed once")
@@ -148,7 +159,7 @@ package actor SocketListener {
             case .shortage:
                 // The connection stays in the queue, and the source would call again at once, for ever.
                 self.pause()
-                self.timers.schedule(true, at: self.executor.now.advanced(by: Self.shortagePause)) {
+                self.timers.schedule(.resume, at: self.executor.now.advanced(by: Self.shortagePause)) {
                     self.assumeIsolated { $0.resume() }
                 }
                 return

@@ -1,3 +1,4 @@
+internal import DispatchExecutor
 internal import Foundation
 
 /// A TCP stream on the event loop: connects without blocking, reads what is there, and writes what one turn of the
@@ -20,7 +21,7 @@ package actor StreamConnection: StreamChannel {
         case closed
     }
 
-    nonisolated let executor: EpollExecutor
+    nonisolated let executor: DispatchQueueExecutor
     package nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     /// Whom to connect to, and who looks up the address. Nil for a socket that was accepted.
@@ -30,6 +31,7 @@ package actor StreamConnection: StreamChannel {
 
     private var state = State.idle
     private var descriptor: Descriptor?
+    private let watcher: DescriptorWatcher
     private var watch: DescriptorWatch?
     /// Why the stream ends, or why the last address did not accept.
     private var reason: TransportError?
@@ -57,7 +59,8 @@ package actor StreamConnection: StreamChannel {
     ) {
         self.peer = (server, eventLoop.resolver)
         self.timeout = timeout
-        self.executor = eventLoop.sockets
+        self.executor = eventLoop.queueExecutor
+        self.watcher = eventLoop.watcher
         self.onEvent = onEvent
         self.timers = EventLoopTimers(executor: eventLoop.executor)
     }
@@ -69,7 +72,8 @@ package actor StreamConnection: StreamChannel {
     ) {
         self.peer = nil
         self.timeout = .zero
-        self.executor = eventLoop.sockets
+        self.executor = eventLoop.queueExecutor
+        self.watcher = eventLoop.watcher
         self.onEvent = onEvent
         self.timers = EventLoopTimers(executor: eventLoop.executor)
         self.descriptor = consume descriptor
@@ -128,8 +132,8 @@ package actor StreamConnection: StreamChannel {
                 self.timers.schedule(.attempt, at: self.executor.now.advanced(by: share)) {
                     self.assumeIsolated { $0.attemptTimedOut() }
                 }
+                try self.watch(descriptor.number, for: .writable)
                 self.state = .connecting
-                self.watch(descriptor.number, for: .writable)
                 self.descriptor = consume descriptor
                 return
             } catch {
@@ -166,14 +170,18 @@ package actor StreamConnection: StreamChannel {
         self.reason = nil
         self.state = .open
         self.descriptor?.configureStream()
-        if self.watch == nil { self.watch(number, for: .readable) } else { self.updateInterest() }
+        do throws(TransportError) {
+            if self.watch == nil { try self.watch(number, for: .readable) } else { self.updateInterest() }
+        } catch {
+            return self.end(reason: error)
+        }
         self.onEvent(.connected)
     }
 
     // MARK: The descriptor
 
-    private func watch(_ number: Int32, for interest: Readiness) {
-        self.watch = self.executor.watch(number, for: interest) { readiness in
+    private func watch(_ number: Int32, for interest: Readiness) throws(TransportError) {
+        self.watch = try self.watcher.watch(number, for: interest) { readiness in
             self.assumeIsolated { $0.became(readiness) }
         }
     }
@@ -182,7 +190,7 @@ package actor StreamConnection: StreamChannel {
         guard let watch = self.watch else { return }
         var interest: Readiness = self.isReadPaused ? [] : .readable
         if self.isWriteBlocked { interest.insert(.writable) }
-        self.executor.setInterest(interest, of: watch)
+        self.watcher.setInterest(interest, of: watch)
     }
 
     private func became(_ readiness: Readiness) {
@@ -191,7 +199,7 @@ package actor StreamConnection: StreamChannel {
     }
 
     private func closeDescriptor() {
-        if let watch = self.watch { self.executor.unwatch(watch) }
+        if let watch = self.watch { self.watcher.unwatch(watch) }
         self.watch = nil
         self.descriptor = nil
     }

@@ -1,3 +1,4 @@
+internal import DispatchExecutor
 internal import Foundation
 public import Gearman
 public import Logging
@@ -29,8 +30,8 @@ public actor GearmanJobServer {
         case stopped
     }
 
-    private nonisolated let executor: EpollExecutor
-    /// The event loop's thread.
+    private nonisolated let executor: DispatchQueueExecutor
+    /// The event loop's queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
     private let eventLoop: GearmanEventLoop
@@ -72,7 +73,7 @@ public actor GearmanJobServer {
         self.journal = journal
         (self.changes, self.changesToMake) = AsyncStream.makeStream()
         self.keepAlive = keepAlive
-        self.executor = eventLoop.sockets
+        self.executor = eventLoop.queueExecutor
         self.eventLoop = eventLoop
         self.logger = logger
         self.timers = EventLoopTimers(executor: eventLoop.executor)

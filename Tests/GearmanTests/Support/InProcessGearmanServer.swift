@@ -49,7 +49,7 @@ actor InProcessGearmanServer {
 
     /// Refuses connections from now on.
     func stopListening() {
-        if let watch = self.watch { self.eventLoop.sockets.unwatch(watch) }
+        if let watch = self.watch { self.eventLoop.watcher.unwatch(watch) }
         self.watch = nil
         self.listener = nil
     }
@@ -61,7 +61,7 @@ actor InProcessGearmanServer {
 
     private func listen(_ number: Int32) {
         self.listener = Descriptor(owning: number)
-        self.watch = self.eventLoop.sockets.watch(number, for: .readable) { _ in
+        self.watch = try? self.eventLoop.watcher.watch(number, for: .readable) { _ in
             self.assumeIsolated { $0.arrived(on: number) }
         }
     }

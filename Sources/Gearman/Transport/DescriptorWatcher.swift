@@ -1,0 +1,171 @@
+internal import CEpoll
+internal import Dispatch
+internal import DispatchExecutor
+internal import Foundation
+
+/// What a descriptor is watched for, or has become.
+package struct Readiness: OptionSet, Sendable {
+    package let rawValue: UInt8
+
+    package init(rawValue: UInt8) {
+        self.rawValue = rawValue
+    }
+
+    package static let readable = Readiness(rawValue: 1)
+    package static let writable = Readiness(rawValue: 2)
+}
+
+/// One registration of a descriptor with a ``DescriptorWatcher``.
+package struct DescriptorWatch: Sendable {
+    fileprivate let index: UInt32
+    /// Tells it from others that had the same place.
+    fileprivate let generation: UInt32
+}
+
+/// Watches the sockets of an event loop, on its queue.
+///
+/// A dispatch source for each of them costs too much on Linux: libdispatch wakes a thread for each event, asks the system
+/// how much there is to read, and registers the descriptor again. Here one source stands for all, on a set of descriptors
+/// (epoll): what becomes ready together is handled together, in one turn of the queue, and while there is always something
+/// ready nobody is woken at all. There is no event loop for systems without epoll.
+package actor DescriptorWatcher {
+    private struct Entry {
+        var number: Int32 = -1
+        var generation: UInt32 = 0
+        var interest: Readiness = []
+        var handler: (@Sendable (Readiness) -> Void)?
+    }
+
+    nonisolated let executor: DispatchQueueExecutor
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
+
+    /// The set. The last handler of `source` closes it.
+    private let epoll: Int32
+    /// Fires when something in the set is ready; suspended while one turn follows the other.
+    private let source: any DispatchSourceRead
+    private var entries: [Entry] = []
+    private var free: [Int] = []
+    private var events = [epoll_event](repeating: epoll_event(), count: DescriptorWatcher.eventsInTurn)
+
+    /// What is handled before other work of the queue has its turn.
+    private static let eventsInTurn = 256
+
+    init(executor: DispatchQueueExecutor) {
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        precondition(epoll >= 0, "An event loop needs a descriptor: \(String(cString: strerror(errno)))")
+        let source = DispatchSource.makeReadSource(fileDescriptor: epoll, queue: executor.queue)
+        self.executor = executor
+        self.epoll = epoll
+        self.source = source
+        source.setEventHandler { [weak self] in self?.assumeIsolated { $0.awoke() } }
+        source.setCancelHandler { _ = Glibc.close(epoll) }
+        source.activate()
+    }
+
+    isolated deinit {
+        self.source.cancel()
+    }
+
+    // MARK: Watching
+
+    /// Begins to watch a descriptor, which stays open until ``unwatch(_:)``. Called on the queue, as all of these.
+    ///
+    /// - Parameters:
+    ///   - interest: what to watch for. A descriptor that is hung up counts as both.
+    ///   - handler: called on the queue, again and again while the descriptor is as wanted. It may be called without a
+    ///     reason.
+    package nonisolated func watch(
+        _ number: Int32, for interest: Readiness, handler: @escaping @Sendable (Readiness) -> Void
+    ) throws(TransportError) -> DescriptorWatch {
+        try self.assumeIsolated { $0.insert(number, interest, handler) }.get()
+    }
+
+    package nonisolated func setInterest(_ interest: Readiness, of watch: DescriptorWatch) {
+        self.assumeIsolated { $0.change(watch, to: interest) }
+    }
+
+    /// The handler is not called any more, and forgotten.
+    package nonisolated func unwatch(_ watch: DescriptorWatch) {
+        self.assumeIsolated { $0.remove(watch) }
+    }
+
+    private func insert(
+        _ number: Int32, _ interest: Readiness, _ handler: @escaping @Sendable (Readiness) -> Void
+    ) -> Result<DescriptorWatch, TransportError> {
+        let index = self.free.popLast() ?? self.entries.count
+        if index == self.entries.count { self.entries.append(Entry()) }
+        let watch = DescriptorWatch(index: UInt32(index), generation: self.entries[index].generation)
+        guard self.control(EPOLL_CTL_ADD, number, interest, watch) else {
+            self.free.append(index)
+            return .failure(.current("watch"))
+        }
+        self.entries[index].number = number
+        self.entries[index].interest = interest
+        self.entries[index].handler = handler
+        return .success(watch)
+    }
+
+    private func change(_ watch: DescriptorWatch, to interest: Readiness) {
+        let index = Int(watch.index)
+        precondition(self.entries[index].generation == watch.generation, "A watch ends once")
+        guard self.entries[index].interest != interest else { return }
+        self.entries[index].interest = interest
+        _ = self.control(EPOLL_CTL_MOD, self.entries[index].number, interest, watch)
+    }
+
+    private func remove(_ watch: DescriptorWatch) {
+        let index = Int(watch.index)
+        precondition(self.entries[index].generation == watch.generation, "A watch ends once")
+        _ = self.control(EPOLL_CTL_DEL, self.entries[index].number, [], watch)
+        self.entries[index].handler = nil
+        self.entries[index].generation &+= 1
+        self.free.append(index)
+    }
+
+    private func control(_ operation: Int32, _ number: Int32, _ interest: Readiness, _ watch: DescriptorWatch) -> Bool {
+        var event = epoll_event()
+        event.events = interest.events
+        event.data.u64 = UInt64(watch.generation) << 32 | UInt64(watch.index)
+        return epoll_ctl(self.epoll, operation, number, &event) == 0
+    }
+
+    // MARK: Turns
+
+    private func awoke() {
+        self.source.suspend()
+        self.takeTurn()
+    }
+
+    /// Handles what is ready, and then what the handlers left for the queue. The next turn comes behind that, until
+    /// nothing is ready.
+    private func takeTurn() {
+        let count = epoll_wait(self.epoll, &self.events, Int32(self.events.count), 0)
+        guard count > 0 else { return self.source.resume() }
+        for place in 0..<Int(count) { self.happened(self.events[place]) }
+        self.executor.execute { self.assumeIsolated { $0.takeTurn() } }
+    }
+
+    private func happened(_ event: epoll_event) {
+        let index = Int(UInt32(truncatingIfNeeded: event.data.u64))
+        // It may have ended in this very turn.
+        guard self.entries[index].generation == UInt32(truncatingIfNeeded: event.data.u64 >> 32),
+            let handler = self.entries[index].handler
+        else { return }
+        handler(Readiness(events: event.events))
+    }
+}
+
+extension Readiness {
+    fileprivate init(events: UInt32) {
+        var readiness: Readiness = []
+        if events & (EPOLLIN.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { readiness.insert(.readable) }
+        if events & (EPOLLOUT.rawValue | EPOLLHUP.rawValue | EPOLLERR.rawValue) != 0 { readiness.insert(.writable) }
+        self = readiness
+    }
+
+    /// Without any interest a descriptor that is hung up is reported all the same; the edge makes that once, not for ever.
+    fileprivate var events: UInt32 {
+        if self.isEmpty { return EPOLLET.rawValue }
+        return (self.contains(.readable) ? EPOLLIN.rawValue : 0) | (self.contains(.writable) ? EPOLLOUT.rawValue : 0)
+    }
+}
