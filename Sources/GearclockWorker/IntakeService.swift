@@ -58,6 +58,9 @@ package actor IntakeService {
             eventLoop: self.eventLoop, logger: self.environment.logger,
             onJobs: { [weak self] jobs in self?.assumeIsolated { $0.received(jobs) } })
         self.worker = worker
+        for (cluster, lane) in self.lanes.enumerated() {
+            lane.onRoom { [weak self] in self?.assumeIsolated { $0.roomCame(cluster) } }
+        }
         await worker.start()
         for cluster in self.clusters.indices { self.work.add { await self.prune(cluster) } }
         await self.work.run()
@@ -150,6 +153,10 @@ package actor IntakeService {
         do { try await self.environment.clock.sleep(until: moment) } catch { return }
         self.wakeUp.fired(moment)
         self.perform(self.machine.timerFired(now: self.environment.now, offers: self.offers))
+    }
+
+    private func roomCame(_ cluster: Int) {
+        self.perform(self.machine.roomCame(cluster, now: self.environment.now, offers: self.offers))
     }
 
     private var offers: SubmissionStateMachine.Offers {

@@ -74,10 +74,29 @@ extension DispatcherStateMachine {
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
-    package func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
+    ///
+    /// After `soon` the worker daemon is told when the answer is another one. Of a function that was deferred some are
+    /// taken after a rest, while it has no others here: how they fare says whether it gets on again.
+    package mutating func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
         let lane = Lane(of: function)
-        guard self.gates.isFlowing(lane) else { return .no }
-        return self.inHandOfLane[lane, default: 0] < self.gates.limit(lane) ? .now : .soon
+        let admission = self.expressAdmission(lane)
+        if admission == .soon { self.roomAwaited.insert(lane) }
+        return admission
+    }
+
+    private func expressAdmission(_ lane: Lane) -> ExpressAdmission {
+        let count = self.inHandOfLane[lane, default: 0]
+        guard self.gates.isFlowing(lane) else {
+            return count == 0 && self.gates.mayBeTried(lane) && !self.dueLanes.contains(lane) ? .now : .no
+        }
+        return count < self.gates.limit(lane) ? .now : .soon
+    }
+
+    /// Tells whoever waits for room in the express lane that there is some, or that it is not worth waiting for.
+    mutating func offerRoom(_ actions: inout [Action]) {
+        guard self.roomAwaited.contains(where: { self.expressAdmission($0) != .soon }) else { return }
+        self.roomAwaited = []
+        actions.append(.offerRoom)
     }
 
     /// A worker daemon of this process stored tasks claimed for this dispatcher. For which there is no room by now goes
@@ -112,6 +131,8 @@ extension DispatcherStateMachine {
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
+        // Mostly the next task is of the same lane.
+        var last: (lane: Lane, limit: Int?, address: Lane?)?
         while let next = self.held.first(dueBy: dueNow) {
             if next.leaseUntil < startBy {
                 self.held.removeFirst(dueBy: dueNow)
@@ -119,19 +140,20 @@ extension DispatcherStateMachine {
                 continue
             }
             let lane = Lane(of: next.definition.function)
-            if let limit = self.gates.handOverLimit(lane), self.handedOverOfLane[lane, default: 0] >= limit {
+            if last?.lane != lane { last = (lane, self.gates.handOverLimit(lane), self.hasSmallLimit(lane) ? lane : nil) }
+            if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
                 self.held.block(lane)
                 continue
             }
-            let address = self.hasSmallLimit(lane) ? lane : nil
+            let address = last?.address
             let bytes = next.definition.weightBytes
-            if let last = batches.lastIndex(where: { $0.lane == address }),
-                batches[last].tasks.count < Limits.handOverBatch,
-                batches[last].bytes + bytes <= Limits.handOverBatchBytes
+            if let batch = batches.lastIndex(where: { $0.lane == address }),
+                batches[batch].tasks.count < Limits.handOverBatch,
+                batches[batch].bytes + bytes <= Limits.handOverBatchBytes
             {
-                batches[last].tasks.append(next)
-                batches[last].bytes += bytes
+                batches[batch].tasks.append(next)
+                batches[batch].bytes += bytes
             } else if self.mayHandOver(besides: batches.count) {
                 batches.append((address, [next], bytes))
             } else {
@@ -227,8 +249,8 @@ extension DispatcherStateMachine {
     private mutating func letGo(_ task: ClaimedTask) {
         self.inHandCount -= 1
         self.inHandBytes -= task.definition.weightBytes
-        let lane = Lane(of: task.definition.function)
-        let count = self.inHandOfLane[lane, default: 0] - 1
-        self.inHandOfLane[lane] = count > 0 ? count : nil
+        guard let place = self.inHandOfLane.index(forKey: Lane(of: task.definition.function)) else { return }
+        self.inHandOfLane.values[place] -= 1
+        if self.inHandOfLane.values[place] == 0 { self.inHandOfLane.remove(at: place) }
     }
 }

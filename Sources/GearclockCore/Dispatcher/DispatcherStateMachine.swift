@@ -18,6 +18,9 @@ package struct DispatcherStateMachine: Sendable {
         /// Give these to a controller that has a part of the limit in this lane, or to any. Report by
         /// ``handOverReplied(_:_:now:using:)``.
         case handOver(HandOverID, [ClaimedTask], in: Lane?)
+        /// Tell the worker daemon of this process that what it was told to wait for in ``admitsExpress(_:)`` need wait
+        /// no longer.
+        case offerRoom
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
         /// Say that this dispatcher lives. Report by ``beatReplied(_:now:using:)``.
@@ -106,6 +109,8 @@ package struct DispatcherStateMachine: Sendable {
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
     var inHandBytes = 0
+    /// Lanes for whose room a worker daemon of this process waits.
+    var roomAwaited: Set<Lane> = []
     /// Claims to give back; the first `settlingCount` of them are being settled.
     var releases: [Settlement] = []
     var settlingCount = 0
@@ -173,6 +178,7 @@ package struct DispatcherStateMachine: Sendable {
             self.handOverDue(now, &actions)
             self.askStore(now, &actions)
             self.settleReleases(now, &actions)
+            self.offerRoom(&actions)
             actions.append(.setTimer(self.nextTimer(now)))
         case .draining:
             for task in self.held.removeAll() { self.release(task) }

@@ -43,6 +43,9 @@ struct LaneGates: Sendable {
                 && self.gates[lane]!.refusals < self.policy.flowingRefusals
     }
 
+    /// Whether some tasks of a lane that does not flow may go to controllers to see whether it would.
+    func mayBeTried(_ lane: Lane) -> Bool { self.isOpen(lane) && !self.limited.contains(lane) }
+
     /// How many tasks of an open lane may be in hand. All lanes with a gate together have as many as one without.
     func limit(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane] else { return self.policy.laneTasks }

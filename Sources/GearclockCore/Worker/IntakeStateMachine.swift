@@ -173,6 +173,11 @@ package struct IntakeStateMachine: Equatable, Sendable {
         return self.giveUp(after: failure, now: now) + self.proceed(now, offer)
     }
 
+    /// The dispatcher has room for what was to wait for it.
+    package mutating func roomCame(now: Now, offer: () -> ExpressOffer?) -> [Action] {
+        self.proceed(now, offer)
+    }
+
     package mutating func timerFired(now: Now, offer: () -> ExpressOffer? = { nil }) -> [Action] {
         self.proceed(now, offer)
     }
@@ -215,14 +220,15 @@ package struct IntakeStateMachine: Equatable, Sendable {
                 return actions + (self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? [])
             }
             let (batch, express) = self.takeBatch(copies, offer(), now.monotonic)
-            guard !batch.isEmpty else {
-                return actions + [.setTimer(now.monotonic.advanced(by: self.policy.roomInterval))]
-            }
+            guard !batch.isEmpty else { return actions + (self.roomDeadline.map { [.setTimer($0)] } ?? []) }
             self.inserts[place] = Insert(submissions: batch, since: now.monotonic)
             actions.append(.insert(batch.flatMap(\.tasks), express: express, copies: copies, in: place))
         }
         return actions
     }
+
+    /// Until when submissions wait for room in the express lane, if some do.
+    private var roomDeadline: MonotonicInstant? { self.roomAwaitedSince?.advanced(by: self.policy.roomPatience) }
 
     /// Where the next insert may begin now.
     private var freePlace: Place? {
@@ -255,9 +261,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
     private mutating func takeBatch(
         _ copies: CopiesDemand, _ offer: ExpressOffer?, _ now: MonotonicInstant
     ) -> (submissions: [Submission], express: ExpressClaim?) {
-        let isPatient =
-            !self.hasWaitedInVain
-            && self.roomAwaitedSince.map { now < $0.advanced(by: self.policy.roomPatience) } ?? true
+        let isPatient = !self.hasWaitedInVain && self.roomDeadline.map { now < $0 } ?? true
         var (batch, rest): ([Submission], [Submission]) = ([], [])
         var (tasks, bytes) = (0, 0)
         var isExpress: Bool?
@@ -334,10 +338,8 @@ package struct IntakePolicy: Equatable, Sendable {
     /// cost more than they gain.
     package var crowd = 256
     /// How long submissions wait at most until the dispatcher of the process has room for them. Default 50 ms: a busy
-    /// one has some again in less.
+    /// one has some again in less, and tells so.
     package var roomPatience: Duration = .milliseconds(50)
-    /// How often it is looked for. Default 2 ms.
-    package var roomInterval: Duration = .milliseconds(2)
     /// So many tasks that wait for room are passed by for what came after them; what stands behind more waits as well.
     /// Default 1024: some inserts, and each look goes through as many.
     package var passedBy = 1024

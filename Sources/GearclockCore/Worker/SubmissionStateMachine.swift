@@ -123,6 +123,12 @@ package struct SubmissionStateMachine: Equatable, Sendable {
         return actions + self.conclude(now, offers)
     }
 
+    /// The dispatcher of a cluster has room for what was to wait for it.
+    package mutating func roomCame(_ cluster: ClusterIndex, now: Now, offers: Offers) -> [Action] {
+        let actions = self.intakes[cluster].roomCame(now: now, offer: { offers(cluster) })
+        return self.translated(actions, of: cluster) + self.conclude(now, offers)
+    }
+
     package mutating func timerFired(now: Now, offers: Offers = { _ in nil }) -> [Action] {
         var actions: [Action] = []
         for cluster in self.intakes.indices where self.timers[cluster].map({ $0 <= now.monotonic }) ?? false {
