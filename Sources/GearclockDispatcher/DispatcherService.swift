@@ -21,7 +21,7 @@ package actor DispatcherService {
     private var condition = StoreCondition()
     private var clockCondition = ClockCondition()
     private var members: [OwnerID] = []
-    /// Who waits for room in the express lane.
+    /// Calls whoever waits for room in the express lane.
     private var onRoom: @Sendable () -> Void = {}
 
     package init(
@@ -59,7 +59,12 @@ package actor DispatcherService {
                 }
             },
             stored: { tasks in self.assumeIsolated { $0.stored(tasks) } },
-            onRoom: { call in self.assumeIsolated { $0.onRoom = call } })
+            awaitRoom: { call in self.assumeIsolated { $0.awaitRoom(call) } })
+    }
+
+    private func awaitRoom(_ call: @escaping @Sendable () -> Void) {
+        self.onRoom = call
+        self.machine.roomAwaited()
     }
 
     private func stored(_ tasks: StoredTasks) {

@@ -58,9 +58,6 @@ package actor IntakeService {
             eventLoop: self.eventLoop, logger: self.environment.logger,
             onJobs: { [weak self] jobs in self?.assumeIsolated { $0.received(jobs) } })
         self.worker = worker
-        for (cluster, lane) in self.lanes.enumerated() {
-            lane.onRoom { [weak self] in self?.assumeIsolated { $0.roomCame(cluster) } }
-        }
         await worker.start()
         for cluster in self.clusters.indices { self.work.add { await self.prune(cluster) } }
         await self.work.run()
@@ -141,6 +138,8 @@ package actor IntakeService {
                             self.replies(to: $0, answer.results)
                         } ?? []
                     })
+            case .awaitRoom(let cluster):
+                self.lanes[cluster].awaitRoom { [weak self] in self?.assumeIsolated { $0.roomCame(cluster) } }
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
             case .stopped:

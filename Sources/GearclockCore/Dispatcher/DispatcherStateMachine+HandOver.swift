@@ -44,6 +44,7 @@ extension DispatcherStateMachine {
             for task in tasks { self.letGo(task) }
         }
         self.handedBack(tasks)
+        self.roomChanged()
         // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
         self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
@@ -75,16 +76,10 @@ extension DispatcherStateMachine {
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
     ///
-    /// After `soon` the worker daemon is told when the answer is another one. Of a function that was deferred some are
-    /// taken after a rest, while it has no others here: how they fare says whether it gets on again.
-    package mutating func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
+    /// Of a function that was deferred some are taken after a rest, while it has no others here: how they fare says
+    /// whether it gets on again.
+    package func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
         let lane = Lane(of: function)
-        let admission = self.expressAdmission(lane)
-        if admission == .soon { self.roomAwaited.insert(lane) }
-        return admission
-    }
-
-    private func expressAdmission(_ lane: Lane) -> ExpressAdmission {
         let count = self.inHandOfLane[lane, default: 0]
         guard self.gates.isFlowing(lane) else {
             return count == 0 && self.gates.mayBeTried(lane) && !self.dueLanes.contains(lane) ? .now : .no
@@ -92,11 +87,26 @@ extension DispatcherStateMachine {
         return count < self.gates.limit(lane) ? .now : .soon
     }
 
-    /// Tells whoever waits for room in the express lane that there is some, or that it is not worth waiting for.
+    /// A worker daemon of this process waits for a better answer than `soon`.
+    package mutating func roomAwaited() {
+        self.room = .awaited
+    }
+
+    /// Lets it ask again when some tasks have gone, or are not expected to go.
     mutating func offerRoom(_ actions: inout [Action]) {
-        guard self.roomAwaited.contains(where: { self.expressAdmission($0) != .soon }) else { return }
-        self.roomAwaited = []
-        actions.append(.offerRoom)
+        switch self.room {
+        case .unwanted, .awaited: return
+        case .changed:
+            self.room = .unwanted
+            actions.append(.offerRoom)
+        }
+    }
+
+    private mutating func roomChanged() {
+        switch self.room {
+        case .unwanted: break
+        case .awaited, .changed: self.room = .changed
+        }
     }
 
     /// A worker daemon of this process stored tasks claimed for this dispatcher. For which there is no room by now goes
@@ -247,6 +257,7 @@ extension DispatcherStateMachine {
     }
 
     private mutating func letGo(_ task: ClaimedTask) {
+        self.roomChanged()
         self.inHandCount -= 1
         self.inHandBytes -= task.definition.weightBytes
         guard let place = self.inHandOfLane.index(forKey: Lane(of: task.definition.function)) else { return }

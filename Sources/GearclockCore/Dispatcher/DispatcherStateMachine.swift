@@ -18,8 +18,7 @@ package struct DispatcherStateMachine: Sendable {
         /// Give these to a controller that has a part of the limit in this lane, or to any. Report by
         /// ``handOverReplied(_:_:now:using:)``.
         case handOver(HandOverID, [ClaimedTask], in: Lane?)
-        /// Tell the worker daemon of this process that what it was told to wait for in ``admitsExpress(_:)`` need wait
-        /// no longer.
+        /// Tell whoever said ``roomAwaited()`` to ask again.
         case offerRoom
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
@@ -61,6 +60,16 @@ package struct DispatcherStateMachine: Sendable {
         case asking(since: MonotonicInstant)
         /// Can transition to: `idle`.
         case claiming([LaneShare])
+    }
+
+    /// Whether a worker daemon of this process waits for room in the express lane.
+    enum Room: Equatable {
+        /// Can transition to: `awaited` when one says so.
+        case unwanted
+        /// Can transition to: `changed` when tasks go, or stay for longer.
+        case awaited
+        /// It is to be told. Can transition to: `unwanted` when it is.
+        case changed
     }
 
     /// A hand-over whose answer is waited for.
@@ -109,8 +118,7 @@ package struct DispatcherStateMachine: Sendable {
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
     var inHandBytes = 0
-    /// Lanes for whose room a worker daemon of this process waits.
-    var roomAwaited: Set<Lane> = []
+    var room = Room.unwanted
     /// Claims to give back; the first `settlingCount` of them are being settled.
     var releases: [Settlement] = []
     var settlingCount = 0

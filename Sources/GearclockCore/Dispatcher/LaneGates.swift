@@ -60,11 +60,12 @@ struct LaneGates: Sendable {
     }
 
     /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
-    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth.
+    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. And twice the limit
+    /// where they flow: whole batches of them were being stored when the limit was reached.
     func kept(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
         let limit = self.policy.laneTasks / self.gates.count
-        return self.isFlowing(lane) ? limit : min(2 * gate.share, limit)
+        return self.isFlowing(lane) ? 2 * limit : min(2 * gate.share, limit)
     }
 
     var nextReopening: MonotonicInstant? { self.reopenings.first?.moment }

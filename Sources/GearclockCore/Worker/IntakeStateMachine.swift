@@ -15,6 +15,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
         case insert([TaskDefinition], express: ExpressClaim? = nil, copies: CopiesDemand, in: Place = 0)
         /// Answer these submissions.
         case answer([Answer])
+        /// Tell the dispatcher that submissions wait for room, and report by ``roomCame(now:offer:)`` when it says that
+        /// it is time to ask again.
+        case awaitRoom
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
     }
@@ -173,7 +176,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
         return self.giveUp(after: failure, now: now) + self.proceed(now, offer)
     }
 
-    /// The dispatcher has room for what was to wait for it.
+    /// The dispatcher may have room for what waits for it.
     package mutating func roomCame(now: Now, offer: () -> ExpressOffer?) -> [Action] {
         self.proceed(now, offer)
     }
@@ -220,7 +223,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
                 return actions + (self.scarce.values.compactMap(\.notBefore).min().map { [.setTimer($0)] } ?? [])
             }
             let (batch, express) = self.takeBatch(copies, offer(), now.monotonic)
-            guard !batch.isEmpty else { return actions + (self.roomDeadline.map { [.setTimer($0)] } ?? []) }
+            guard !batch.isEmpty else {
+                return actions + [.awaitRoom] + (self.roomDeadline.map { [.setTimer($0)] } ?? [])
+            }
             self.inserts[place] = Insert(submissions: batch, since: now.monotonic)
             actions.append(.insert(batch.flatMap(\.tasks), express: express, copies: copies, in: place))
         }

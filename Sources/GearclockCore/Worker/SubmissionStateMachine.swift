@@ -19,6 +19,9 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             in: IntakeStateMachine.Place = 0)
         /// Answer these submissions.
         case answer([Answer])
+        /// Tell the dispatcher of this cluster that submissions wait for room, and report by
+        /// ``roomCame(_:now:offers:)`` when it says that it is time to ask again.
+        case awaitRoom(ClusterIndex)
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
         /// Everything is answered; nothing more will come.
@@ -123,7 +126,7 @@ package struct SubmissionStateMachine: Equatable, Sendable {
         return actions + self.conclude(now, offers)
     }
 
-    /// The dispatcher of a cluster has room for what was to wait for it.
+    /// The dispatcher of a cluster may have room for what waits for it.
     package mutating func roomCame(_ cluster: ClusterIndex, now: Now, offers: Offers) -> [Action] {
         let actions = self.intakes[cluster].roomCame(now: now, offer: { offers(cluster) })
         return self.translated(actions, of: cluster) + self.conclude(now, offers)
@@ -281,6 +284,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             case .answer(let answers):
                 let complete = answers.compactMap { self.answered($0, by: cluster) }
                 return complete.isEmpty ? nil : .answer(complete)
+            case .awaitRoom:
+                return .awaitRoom(cluster)
             case .setTimer(let moment):
                 self.timers[cluster] = moment
                 return nil
