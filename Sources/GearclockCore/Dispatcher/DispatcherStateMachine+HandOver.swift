@@ -150,7 +150,9 @@ extension DispatcherStateMachine {
                 continue
             }
             let lane = Lane(of: next.definition.function)
-            if last?.lane != lane { last = (lane, self.gates.handOverLimit(lane), self.hasSmallLimit(lane) ? lane : nil) }
+            if last?.lane != lane {
+                last = (lane, self.gates.handOverLimit(lane), self.hasSmallLimit(lane) ? lane : nil)
+            }
             if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
                 self.held.block(lane)

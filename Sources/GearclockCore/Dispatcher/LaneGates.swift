@@ -60,8 +60,8 @@ struct LaneGates: Sendable {
     }
 
     /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
-    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. And twice the limit
-    /// where they flow: whole batches of them were being stored when the limit was reached.
+    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth; and twice the
+    /// limit where they flow, for whole batches of them were being stored when the limit was reached.
     func kept(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
         let limit = self.policy.laneTasks / self.gates.count

@@ -77,7 +77,8 @@ package struct TimerHeap<Moment: Comparable & Sendable, Value: Sendable>: Sendab
         while true {
             var child = 2 * parent + 1
             guard child < self.entries.count else { break }
-            if child + 1 < self.entries.count, self.entries[child + 1].moment < self.entries[child].moment { child += 1 }
+            let other = child + 1
+            if other < self.entries.count, self.entries[other].moment < self.entries[child].moment { child = other }
             guard self.entries[child].moment < entry.moment else { break }
             self.entries[parent] = self.entries[child]
             parent = child
