@@ -62,6 +62,10 @@ public struct GearmanJobServerLimits: Hashable, Sendable {
     /// up; if results of jobs bring it above this limit, it is closed. Default 256 MiB.
     public var unsentBytes: Int
 
+    /// All connections together: what waits for them to read it, and what they have not sent completely. Beyond it the
+    /// connection with the most is closed. Default 1 GiB.
+    public var bufferedBytes: Int
+
     /// All jobs together, with their workloads and uniques. A submission beyond it is refused as gearmand refuses one
     /// beyond `maxqueue`. Default 2 GiB.
     public var queuedBytes: Int
@@ -77,6 +81,7 @@ public struct GearmanJobServerLimits: Hashable, Sendable {
         self.connections = 65_536
         self.payloadSizeBytes = 64 << 20
         self.unsentBytes = 256 << 20
+        self.bufferedBytes = 1 << 30
         self.queuedBytes = 2 << 30
         self.functions = 65_536
         self.registrations = 16_384

@@ -51,6 +51,7 @@ package actor StreamConnection: StreamChannel {
     private var pending: [UInt8] = []
     private var pendingStart = 0
     private var isFlushScheduled = false
+    /// Whoever writes is told when all is sent.
     private var wasFull = false
 
     init(
@@ -271,7 +272,9 @@ package actor StreamConnection: StreamChannel {
             }
             switch result {
             case .transferred(let count): self.pendingStart += count
-            case .wouldBlock: return self.setWriteBlocked(true)
+            case .wouldBlock:
+                self.wasFull = true
+                return self.setWriteBlocked(true)
             case .endOfStream: return self.end(reason: nil)
             case .failed(let error): return self.end(reason: error)
             }

@@ -7,7 +7,8 @@ package enum StreamEvent: Equatable, Sendable {
     case received([UInt8])
     /// The peer took a part of the bytes that had to wait for it.
     case progressed
-    /// The write buffer had been above ``StreamLimits/writeBufferHighBytes`` and is empty again.
+    /// The write buffer had to wait for the peer, or had been above ``StreamLimits/writeBufferHighBytes``, and is empty
+    /// again.
     case drained
     /// The stream is over and its descriptor closed. Without an error: it was closed as asked for, or the peer ended
     /// it. The last `unsentBytes` that were written never left.

@@ -38,8 +38,8 @@ package struct JobServerActions: Equatable, Sendable {
         package var isAfterFlush: Bool
     }
 
-    /// Write these bytes, at most one piece for each connection. Whoever has more than
-    /// `StreamLimits.writeBufferHighBytes` waiting after that is reported by `connectionFellBehind`, and by
+    /// Write these bytes, at most one piece for each connection. Whoever has bytes waiting that its socket does not
+    /// take, or `StreamLimits.writeBufferHighBytes` of them, is reported by `connectionFellBehind`, and by
     /// `connectionCaughtUp` when nothing waits any more.
     package var writes: [Write] = []
     /// Close these and report each by `connectionClosed`.

@@ -6,8 +6,9 @@ extension JobServerStateMachine {
             return self.close(slot, isAfterFlush: true)
         }
         let reply = self.reply(to: command)
-        self.touch(slot)
+        guard self.mayAddOutput(to: slot) else { return }
         self.connections[slot].output += reply
+        self.count(slot)
     }
 
     private static let lineEnd: [UInt8] = [0x0d, 0x0a]

@@ -49,7 +49,11 @@ package struct JobServerStateMachine: Equatable, Sendable {
     var answered: [Int] = []
     /// The connections that have output.
     private var touched: [Int] = []
-    private var closes: [JobServerActions.Close] = []
+    var closes: [JobServerActions.Close] = []
+    /// What is kept for all connections, in both directions.
+    var bufferedBytes = 0
+    /// The connections that missed an answer, because there was no room for it.
+    var unanswered: [Int] = []
     private var stopsListening = false
     private var timerSetFor: GearmanInstant?
 
@@ -118,13 +122,14 @@ package struct JobServerStateMachine: Equatable, Sendable {
         return self.finish(now)
     }
 
-    /// More waits for the connection than `StreamLimits.writeBufferHighBytes`.
+    /// So many bytes wait for the connection to read what it was sent before.
     package mutating func connectionFellBehind(
         _ connection: ConnectionID, unsentBytes: Int, now: JobServerTime
     ) -> JobServerActions {
         self.advance(now)
+        self.setUnsentBytes(unsentBytes, of: connection)
         if self.isOpen(connection) {
-            self.connections[connection.slot].isBehind = true
+            if unsentBytes >= StreamLimits.writeBufferHighBytes { self.connections[connection.slot].isBehind = true }
             if unsentBytes > self.configuration.limits.unsentBytes {
                 self.close(connection.slot, isAfterFlush: false)
             }
@@ -135,6 +140,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
     /// Nothing waits any more for a connection that had fallen behind.
     package mutating func connectionCaughtUp(_ connection: ConnectionID, now: JobServerTime) -> JobServerActions {
         self.advance(now)
+        self.setUnsentBytes(0, of: connection)
         if self.isOpen(connection) {
             self.connections[connection.slot].isBehind = false
             self.serve(connection.slot, now: now)
@@ -151,6 +157,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
         case .closed: preconditionFailure("A connection is closed once")
         }
         let slot = connection.slot
+        self.uncount(slot)
         let old = self.connections[slot]
         self.connections[slot] = ServedConnection(
             id: old.id, descriptor: -1, host: "", limits: self.limits, sendsExceptions: false)
@@ -219,7 +226,9 @@ package struct JobServerStateMachine: Equatable, Sendable {
                 if self.connections[slot].output.count >= StreamLimits.writeBufferHighBytes {
                     self.connections[slot].isBehind = true
                 }
+                self.makeRoom()
             }
+            self.count(slot)
         } catch {
             self.close(slot, isAfterFlush: true)
         }
@@ -243,6 +252,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     mutating func close(_ slot: Int, isAfterFlush: Bool) {
+        if !isAfterFlush { self.uncount(slot) }
         self.release(slot)
         self.connections[slot].state = .closing
         self.closes.append(
@@ -253,8 +263,10 @@ package struct JobServerStateMachine: Equatable, Sendable {
     mutating func finish(_ now: JobServerTime) -> JobServerActions {
         var actions = JobServerActions()
         self.closeOverfull(self.touched)
+        self.makeRoom()
         for slot in self.touched {
             let output = self.connections[slot].takeOutput()
+            self.count(slot)
             guard !output.isEmpty else { continue }
             actions.writes.append(JobServerActions.Write(connection: self.connections[slot].id, bytes: output))
         }
@@ -304,5 +316,6 @@ package struct JobServerStateMachine: Equatable, Sendable {
         precondition(self.scheduledCount >= 0 && self.deadlineCount >= 0, "More timers ended than began")
         precondition((0...self.jobs.count).contains(self.journal.keptCount), "More jobs are kept than there are")
         precondition(self.jobs.sizeBytes >= 0, "More was removed than was queued")
+        precondition(self.bufferedBytes >= 0, "More was taken from connections than they had")
     }
 }

@@ -34,6 +34,10 @@ struct ServedConnection: Equatable, Sendable {
     var output: [UInt8] = []
     /// What was sent to it before, and waits for the journal.
     var held = HeldAnswers()
+    /// What it was sent and has not read, as far as the caller reported it.
+    var unsentBytes = 0
+    /// Its part of `JobServerStateMachine.bufferedBytes`.
+    var countedBytes = 0
     /// More waits for it than it should; its requests wait too.
     var isBehind = false
     var sendsExceptions: Bool
@@ -59,6 +63,11 @@ struct ServedConnection: Equatable, Sendable {
     mutating func takeOutput() -> [UInt8] {
         defer { self.output = [] }
         return self.held.isEmpty ? self.output : self.held.take(adding: self.output)
+    }
+
+    /// What is kept for it, in both directions.
+    var bufferedBytes: Int {
+        self.decoder.bufferedBytes + self.output.count + self.held.sizeBytes + self.unsentBytes
     }
 
     /// Whether a NOOP would wake it.

@@ -65,8 +65,9 @@ extension JobServerStateMachine {
 
     /// Adds a packet whose body is made in its place.
     mutating func send(_ type: GearmanPacketType, to slot: Int, making body: (inout [UInt8]) -> Void) {
-        self.touch(slot)
+        guard self.mayAddOutput(to: slot) else { return }
         self.connections[slot].output.appendResponse(type, making: body)
+        self.count(slot)
     }
 
     mutating func sendCreated(_ number: UInt64, to slot: Int) {

@@ -44,6 +44,8 @@ public actor GearmanJobServer {
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
     private var channels: [ConnectionID: StreamConnection] = [:]
+    /// The connections that were written to since the last look at what they have not read.
+    private var recentlyWritten: [ConnectionID] = []
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
     /// What is not written by now never will be.
@@ -249,7 +251,8 @@ public actor GearmanJobServer {
 
     private func happened(_ event: StreamEvent, to connection: ConnectionID) {
         switch event {
-        case .connected, .progressed: break
+        case .connected: break
+        case .progressed: self.report([connection])
         case .received(let bytes):
             self.perform(self.machine.bytesReceived(bytes, from: connection, now: self.now))
         case .drained:
@@ -271,7 +274,10 @@ public actor GearmanJobServer {
         for write in actions.writes {
             guard let channel = self.channels[write.connection] else { continue }
             channel.write(write.bytes)
-            guard channel.pendingBytes >= StreamLimits.writeBufferHighBytes else { continue }
+            guard channel.pendingBytes >= StreamLimits.writeBufferHighBytes else {
+                self.written(to: write.connection)
+                continue
+            }
             channel.pauseReading()
             behind.append((write.connection, channel.pendingBytes))
         }
@@ -287,6 +293,27 @@ public actor GearmanJobServer {
         if actions.isFinished { self.finish() }
         // Only now: what follows from it must be written after what was to be written here.
         for (connection, unsentBytes) in behind where self.channels[connection] != nil {
+            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
+        }
+    }
+
+    /// Looks at a connection when its socket had time to take what was written: in the turn after the next one.
+    private func written(to connection: ConnectionID) {
+        self.recentlyWritten.append(connection)
+        guard self.recentlyWritten.count == 1 else { return }
+        self.executor.execute {
+            self.assumeIsolated { server in
+                let connections = server.recentlyWritten
+                server.recentlyWritten = []
+                server.executor.execute { server.assumeIsolated { $0.report(connections) } }
+            }
+        }
+    }
+
+    /// Tells the machine who has not read everything.
+    private func report(_ connections: [ConnectionID]) {
+        for connection in connections {
+            guard let unsentBytes = self.channels[connection]?.pendingBytes, unsentBytes > 0 else { continue }
             self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
         }
     }

@@ -85,6 +85,11 @@ struct JobServerCommand: AsyncParsableCommand {
 
     @OptionGroup var migration: MigrationOptions
 
+    @Option(
+        help: ArgumentHelp(
+            "What waits for all connections, or is incomplete; beyond it the largest is closed.", valueName: "bytes"))
+    var maxBufferedBytes = GearmanJobServerLimits().bufferedBytes
+
     @Flag(help: "Obey the text commands 'shutdown' and 'shutdown graceful', of anybody who can connect.")
     var allowShutdown = false
 
@@ -107,7 +112,9 @@ struct JobServerCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(self.port) else { throw ValidationError("--port is 0 to 65535.") }
-        guard self.workerWakeup >= 0, self.backlog > 0, self.maxConnections > 0, self.maxQueuedBytes > 0 else {
+        guard self.workerWakeup >= 0, self.backlog > 0, self.maxConnections > 0, self.maxQueuedBytes > 0,
+            self.maxBufferedBytes > 0
+        else {
             throw ValidationError("--worker-wakeup is not negative; --backlog and the limits are positive.")
         }
         guard (1...3_600).contains(self.storePatience) else { throw ValidationError("--store-patience is 1 to 3600.") }
@@ -128,6 +135,7 @@ struct JobServerCommand: AsyncParsableCommand {
         configuration.journalPatience = .seconds(self.storePatience)
         configuration.limits.connections = self.maxConnections
         configuration.limits.queuedBytes = self.maxQueuedBytes
+        configuration.limits.bufferedBytes = self.maxBufferedBytes
         return configuration
     }
 

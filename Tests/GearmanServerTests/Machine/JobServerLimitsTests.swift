@@ -75,6 +75,63 @@ import Testing
         #expect(try server.packets("w") == ["JOB_ASSIGN H:lab:1|f|"])
     }
 
+    @Test func `when all that waits is too much, the largest is given up and nobody else notices`() throws {
+        var server = InMemoryJobServer { $0.limits.bufferedBytes = 10_000 }
+        server.open("small", "large", "other")
+        server.fellBehind("small", unsentBytes: 4_000)
+        server.fellBehind("large", unsentBytes: 6_000)
+        #expect(server.closedByServer.isEmpty)
+        server.fellBehind("small", unsentBytes: 4_001)
+        #expect(server.closedAtOnce == ["large"])
+        try server.send("other", .echoRequest, data: "served")
+        try server.send("small", .echoRequest, data: "served")
+        #expect(try server.packets("other") == ["ECHO_RES served"])
+        #expect(try server.packets("small") == ["ECHO_RES served"])
+        #expect(server.closedByServer == ["large"])
+    }
+
+    @Test func `what was read makes room again`() throws {
+        var server = InMemoryJobServer { $0.limits.bufferedBytes = 10_000 }
+        server.open("a", "b")
+        for _ in 0..<5 {
+            server.fellBehind("a", unsentBytes: 9_000)
+            server.caughtUp("a")
+            server.fellBehind("b", unsentBytes: 9_000)
+            server.caughtUp("b")
+        }
+        #expect(server.closedByServer.isEmpty)
+    }
+
+    @Test func `requests that come a byte at a time count too`() throws {
+        var server = InMemoryJobServer { $0.limits.bufferedBytes = 10_000 }
+        server.open("slow", "slower")
+        let large = try request(.echoRequest, data: String(repeating: "x", count: 20_000))
+        server.send("slow", Array(large.prefix(3_000)))
+        for byte in large.prefix(7_000) { server.send("slower", [byte]) }
+        #expect(server.closedByServer.isEmpty)
+        server.send("slow", Array(large[3_000..<3_100]))
+        #expect(server.closedAtOnce == ["slower"])
+        server.send("slow", Array(large[3_100..<9_000]))
+        #expect(server.isConnected("slow"))
+    }
+
+    @Test func `a result for many is not multiplied without bound`() throws {
+        var server = InMemoryJobServer { $0.limits.bufferedBytes = 100_000 }
+        server.open("w")
+        try server.send("w", .canDo, "f")
+        let names = (0..<50).map { "c\($0)" }
+        for name in names {
+            server.open(name)
+            try server.send(name, .submitJob, "f", "same", data: "")
+        }
+        try server.send("w", .grabJob)
+        try server.send("w", .workComplete, "H:lab:1", data: String(repeating: "x", count: 10_000))
+        let served = names.filter { server.isConnected($0) }
+        #expect((5...10).contains(served.count))
+        for name in served { #expect(server.take(name).count > 10_000) }
+        #expect(server.isConnected("w"))
+    }
+
     @Test func `connections have a limit`() throws {
         var server = InMemoryJobServer { $0.limits.connections = 2 }
         server.open("a", "b")
