@@ -38,7 +38,7 @@ public actor GearmanJobServer {
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
     private var openListeners = 0
-    private var channels: [ConnectionID: StreamConnection] = [:]
+    private var channels: [ConnectionID: any StreamChannel] = [:]
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
     private var whenStopped: [CheckedContinuation<Void, Never>] = []
@@ -51,7 +51,8 @@ public actor GearmanJobServer {
     /// - Parameters:
     ///   - configuration: how it behaves; as gearmand by default.
     ///   - keepAlive: when the system looks whether silent peers are still there.
-    ///   - eventLoop: where input and output happen. It is busy with every packet of this server.
+    ///   - eventLoop: where input and output happen. It is busy with every packet of this server. The product
+    ///     `GearmanTLS` makes event loops whose servers speak TLS.
     ///   - logger: gets debug messages.
     public init(
         configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
@@ -182,7 +183,9 @@ public actor GearmanJobServer {
 
     private func accepted(_ number: Int32, _ host: String) {
         let connection = self.machine.connectionOpened(descriptor: number, host: host)
-        let channel = StreamConnection(accepted: Descriptor(owning: number), eventLoop: self.eventLoop) { event in
+        let channel = self.eventLoop.acceptor.makeChannel(
+            accepted: Descriptor(owning: number), eventLoop: self.eventLoop
+        ) { event in
             self.assumeIsolated { $0.happened(event, to: connection) }
         }
         self.channels[connection] = channel
