@@ -76,6 +76,7 @@ struct JobServerCommand: AsyncParsableCommand {
         completion: .file())
     var readyFile: String?
 
+    @OptionGroup var tls: JobServerTLSOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
@@ -118,16 +119,17 @@ struct JobServerCommand: AsyncParsableCommand {
             keepAlive: GearmanKeepAlive(
                 idle: self.keepaliveIdle.map { .seconds($0) }, interval: self.keepaliveInterval.map { .seconds($0) },
                 count: self.keepaliveCount),
-            logger: logger)
-        let address: GearmanServerAddress
+            eventLoop: try self.tls.makeEventLoop(), logger: logger)
+        let location: JobServerLocation
         do {
-            address = try await server.start(host: self.listen, port: self.port, backlog: self.backlog)
+            let address = try await server.start(host: self.listen, port: self.port, backlog: self.backlog)
+            location = JobServerLocation(address, isSecured: self.tls.ssl)
         } catch {
             throw CommandFailure(.failed, "\(error)")
         }
         for file in files { try file.create() }
-        logger.info("Ready", metadata: ["server": "\(address)", "pid": "\(getpid())"])
-        Terminal.write("gearclock jobserver is ready (\(address))")
+        logger.info("Ready", metadata: ["server": "\(location)", "pid": "\(getpid())"])
+        Terminal.write("gearclock jobserver is ready (\(location))")
         await withDiscardingTaskGroup { group in
             group.addTask {
                 for await signal in signals {
