@@ -1,0 +1,131 @@
+import ArgumentParser
+import DispatchExecutor
+import Foundation
+import GearclockCore
+import Gearman
+import Logging
+
+/// A steady flow of tasks due at random moments, at 80 % of the highest rate that the daemons sustain.
+struct LoadCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "load",
+        abstract: "Finds the highest sustained rate, and how late tasks start at 80 % of it.",
+        discussion: """
+            Submissions are made when it is time for them, whatever became of those before, and each task is due a \
+            random moment later: what waits anywhere on its way is late. A rate is sustained if tasks are no later at \
+            the end of a flow than at its beginning.
+            """)
+
+    @OptionGroup var server: BenchCommand.ServerOptions
+    @Option(help: "How many seconds the rate is kept at 80 %.") var seconds = 15
+    @Option(help: "How many seconds each rate is tried for.") var trial = 5
+    @Option(help: "The first rate that is tried, in tasks a second.") var from = 4000
+
+    func run() async throws {
+        let benchmark = try self.server.benchmark()
+        var (sustained, tooMuch) = (0, Int.max)
+        var rate = self.from
+        // Doubled until it is too much, and then halved five times in between: to a thirtieth.
+        while tooMuch - sustained > max(tooMuch / 30, 1) {
+            let flow = TaskFlow(benchmark, rate: rate, seconds: self.trial)
+            try await flow.run()
+            if await flow.isSustained { sustained = rate } else { tooMuch = rate }
+            rate = tooMuch == .max ? 2 * sustained : (sustained + tooMuch) / 2
+        }
+        print("highest sustained rate: \(sustained) tasks/s")
+        let flow = TaskFlow(benchmark, rate: sustained * 8 / 10, seconds: self.seconds)
+        try await flow.run()
+        print("at \(sustained * 8 / 10) tasks/s:")
+        BenchCommand.Lateness.print(await flow.latenesses.sorted())
+    }
+}
+
+/// Tasks that are submitted at a steady rate, and a worker that does nothing but look at the clock.
+actor TaskFlow {
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        GearmanEventLoop.shared.executor.asUnownedSerialExecutor()
+    }
+
+    /// The last task of a flow is due so long after its submission, at the most: beyond what is handed over at once.
+    private static let longestWait: Int64 = 4_000_000
+    /// How late half of the last tasks may be.
+    private static let tolerance = Duration.milliseconds(100)
+
+    private let function: [UInt8]
+    private let client: GearmanClient
+    private let benchmark: EngineBenchmark
+    private let tasks: Int
+    private let interval: Double
+    private var random: SeededGenerator
+    private var submitted = 0
+    private var worker: GearmanWorker?
+    private let arrived: AsyncStream<Int>.Continuation
+    private let arrivals: AsyncStream<Int>
+    /// In the order in which the tasks were started.
+    private(set) var latenesses: [Duration] = []
+
+    init(_ benchmark: EngineBenchmark, rate: Int, seconds: Int) {
+        self.benchmark = benchmark
+        self.client = GearmanClient(servers: [benchmark.server], logger: benchmark.logger)
+        self.tasks = rate * seconds
+        self.interval = 1_000_000 / Double(rate)
+        self.random = SeededGenerator(seed: UInt64(rate))
+        self.function = Array("bench_load_\(rate)_\(seconds)".utf8)
+        (self.arrivals, self.arrived) = AsyncStream.makeStream()
+    }
+
+    /// Whether what came last was hardly late.
+    var isSustained: Bool {
+        let last = self.latenesses.suffix(self.tasks / 5).sorted()
+        return last[last.count / 2] <= Self.tolerance
+    }
+
+    /// Returns when all tasks have been started.
+    func run() async throws {
+        let worker = GearmanWorker(
+            servers: [self.benchmark.server], functions: [self.function],
+            configuration: EngineBenchmark.workerConfiguration(concurrency: 256), eventLoop: .shared,
+            logger: self.benchmark.logger, onJobs: { jobs in self.assumeIsolated { $0.came(jobs) } })
+        self.worker = worker
+        await worker.start()
+        await self.client.onEvents { _ in }
+        // Connected before the time is taken.
+        _ = try await self.client.perform(GearmanJobRequest(function: "gearclock_stats", workload: "{}"))
+        let start = EngineBenchmark.now()
+        while self.submitted < self.tasks {
+            self.submit(since: start)
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        for await count in self.arrivals where count == self.tasks { break }
+        await worker.close()
+        await self.client.close()
+    }
+
+    /// What it is time for.
+    private func submit(since start: Int64) {
+        let count = min(self.tasks, Int(Double(EngineBenchmark.now() - start) / self.interval))
+        guard count > self.submitted else { return }
+        let jobs = (self.submitted..<count).map { number in
+            let moment = start + Int64(Double(number) * self.interval)
+            let due = moment + Int64.random(in: 0...Self.longestWait, using: &self.random)
+            let at = Timestamp(microseconds: due).iso8601
+            let function = String(decoding: self.function, as: UTF8.self)
+            let task = #"{"func_name":"\#(function)","at":"\#(at)","payload":"\#(due)"}"#
+            return GearmanPipelinedJob(
+                id: UInt64(number + 1),
+                request: GearmanJobRequest(function: "submitJobDelayed", workload: Array(task.utf8)))
+        }
+        self.submitted = count
+        self.client.assumeIsolated { $0.start(jobs) }
+    }
+
+    private func came(_ jobs: [GearmanAssignedJob]) {
+        let now = EngineBenchmark.now()
+        for job in jobs {
+            let due = Int64(String(decoding: job.workload, as: UTF8.self)) ?? 0
+            self.latenesses.append(.microseconds(now - due))
+        }
+        self.worker?.assumeIsolated { $0.reply(jobs.map { GearmanJobReply(job: $0.id, result: .complete([])) }) }
+        self.arrived.yield(self.latenesses.count)
+    }
+}
