@@ -28,7 +28,8 @@ extension World {
         var functions: [FunctionName: ControllerStateMachine.ServerReport.Function] = [:]
         for function in self.functions(of: .target) {
             let queued = answering.map { self.queued(function, at: $0) }.max() ?? 0
-            let workers = answering.reduce(0) { $0 + self.workers(at: $1) }
+            let hasWorkers = self.phase != .faults || function != self.swarm.stalled
+            let workers = hasWorkers ? answering.reduce(0) { $0 + self.workers(at: $1) } : 0
             functions[function.name] = .init(queued: queued, workers: workers)
         }
         let report = ControllerStateMachine.ServerReport(
@@ -44,7 +45,7 @@ extension World {
             ? self.wiredServers[server].queued(function.wireName) : self.servers[server].queued(function)
     }
 
-    /// All of them offer all target functions.
+    /// All of them offer all target functions but the one that stalls.
     private func workers(at server: Int) -> Int {
         self.targets.count { target in
             self.endpoints[target.endpoint].current[server].map { self.connections[$0].isOpenAtServer } ?? false

@@ -93,8 +93,11 @@ extension ServiceWorld {
             self.thaw(node)
             if self.nodes[node].status == .dead { self.schedule(after: 100_000) { $0.startNode(node) } }
         }
-        for target in self.targets.indices where self.targets[target].hangs || self.swarm.stalledFunction != nil {
-            self.killTarget(target)
+        for target in self.targets.indices {
+            if self.targets[target].hangs { self.killTarget(target) }
+            guard self.swarm.stalledFunction != nil else { continue }
+            self.endTarget(target)
+            self.startTarget(target)
         }
         for stream in self.streams.indices where self.streams[stream].isCut {
             self.noticeCut(stream, within: 1_000_000)
