@@ -14,6 +14,8 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
     case dropsHandOver = "drops-hand-over"
     /// Daemons believe that it is a second later than it is.
     case earlyClock = "early-clock"
+    /// Dispatchers do not hear what time it is for the nodes of the database.
+    case ignoresNodeClocks = "ignores-node-clocks"
     /// A process does not hear that it is to stop.
     case deafToStop = "deaf-to-stop"
 
@@ -23,7 +25,7 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
         case .dropsSettlement, .forgetsTimer: .heals
         case .swallowsError: .stored
         case .dropsHandOver: .punctual
-        case .earlyClock: .neverEarly
+        case .earlyClock, .ignoresNodeClocks: .neverEarly
         case .deafToStop: .stops
         }
     }
@@ -51,19 +53,25 @@ struct MistakenClock: GearclockClock {
     }
 }
 
-/// A hand-over, and what a planted bug makes of it: some are forgotten.
-struct ForgetfulHandOver: TaskHandOver {
+/// A hand-over as the auditor sees it, and what a planted bug makes of it: some are forgotten.
+struct AuditedHandOver: TaskHandOver {
     private let way: any TaskHandOver
     private let world: ServiceWorld
+    private let process: ProcessName
 
-    init(_ way: any TaskHandOver, _ world: ServiceWorld) {
+    init(_ way: any TaskHandOver, _ world: ServiceWorld, _ process: ProcessName) {
         self.way = way
         self.world = world
+        self.process = process
     }
 
     func handOver(
         _ tasks: [ClaimedTask], in lane: Lane?
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        self.world.enter { world in
+            world.ledger.handedOver(
+                tasks, clocks: world.store.clocks(at: world.trueNow), play: world.nodes[self.process.node].clockPlay)
+        }
         let isForgotten = self.world.canary == .dropsHandOver && self.world.enter { $0.dice.chance(0.25) }
         if isForgotten { return .success(tasks.map { _ in .accepted }) }
         return await self.way.handOver(tasks, in: lane)

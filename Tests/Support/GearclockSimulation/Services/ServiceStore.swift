@@ -70,8 +70,15 @@ struct ServiceStore: TaskStore {
     }
 
     func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {
-        let now = self.world.enter { $0.wallClock(of: self.process) }
-        return try await self.ask(.dispatcherClocks, .nodeClocks, now).clocks
+        let asked = self.world.enter { $0.clocks(of: self.process) }
+        let times = try await self.ask(.dispatcherClocks, .nodeClocks, asked.wall).clocks
+        if self.world.canary == .ignoresNodeClocks { return [] }
+        return self.world.enter { world in
+            let now = world.clocks(of: self.process)
+            let took = asked.monotonic.duration(to: now.monotonic)
+            world.nodes[self.process.node].clockPlay = took
+            return NodeClock.compared(times, took: took, now: now.wall)
+        }
     }
 
     // MARK: - What the audit has nothing to say about
