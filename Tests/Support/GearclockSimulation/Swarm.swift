@@ -77,6 +77,9 @@ struct Swarm {
     /// The stalled function, as job servers know it.
     var stalled: Function? { self.stalledFunction.map { .target($0) } }
 
+    /// What only worlds of services have.
+    var services = ServiceSwarm()
+
     /// Whether clocks differ no more than the lease's margins cover.
     var isClockBounded: Bool {
         2 * self.clockLimit <= self.controller.lease.rescueMargin.microseconds

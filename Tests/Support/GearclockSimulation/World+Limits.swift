@@ -67,7 +67,11 @@ extension World {
                 self.ledger.fail("\(job.function) is paused, and process \(node) starts a job of it", breaks: .paused)
             }
         }
-        guard let limit = settings.inFlight, let since = self.knownSince(changedAt), since < self.time else { return }
+        let controllers = self.nodes.filter { $0.controller != nil && $0.isRunning }
+            .map { (beats: $0.hearsBeats, settings: $0.hearsSettings) }
+        guard let limit = settings.inFlight,
+            let since = self.limits.knownSince(job.function, by: controllers, at: self.time), since < self.time
+        else { return }
         self.limits.checks += 1
         let count = self.nodes.reduce(0) { count, node in
             count + node.runs.values.count { $0.function == job.function && $0.isNew && $0.startedAt >= since }
@@ -76,16 +80,6 @@ extension World {
             self.ledger.fail(
                 "\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
         }
-    }
-
-    /// Since when all controllers know the settings and each other; `nil` if one of them may not.
-    private func knownSince(_ changedAt: Int64) -> Int64? {
-        var since = max(changedAt, self.limits.controllersChangedAt)
-        for node in self.nodes where node.controller != nil && node.isRunning {
-            guard node.hearsBeats.isFresh(at: self.time), node.hearsSettings.isFresh(at: self.time) else { return nil }
-            since = max(since, node.hearsBeats.since, node.hearsSettings.since)
-        }
-        return since + LimitAudit.shareMargin
     }
 }
 
@@ -101,6 +95,20 @@ struct LimitAudit {
     var controllersChangedAt: Int64 = 0
     /// How often it was possible to tell whether a limit is kept.
     var checks = 0
+
+    /// Since when all controllers know what is wanted of a function, and each other; `nil` if one of them may not, or
+    /// if nothing is wanted.
+    func knownSince(
+        _ function: FunctionName, by controllers: [(beats: Regularity, settings: Regularity)], at time: Int64
+    ) -> Int64? {
+        guard let changedAt = self.settingsChangedAt[function] else { return nil }
+        var since = max(changedAt, self.controllersChangedAt)
+        for controller in controllers {
+            guard controller.beats.isFresh(at: time), controller.settings.isFresh(at: time) else { return nil }
+            since = max(since, controller.beats.since, controller.settings.since)
+        }
+        return since + Self.shareMargin
+    }
 }
 
 /// Whether something is heard without long gaps.

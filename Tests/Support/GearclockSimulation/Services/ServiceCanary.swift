@@ -16,14 +16,31 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
     case earlyClock = "early-clock"
     /// Dispatchers do not hear what time it is for the nodes of the database.
     case ignoresNodeClocks = "ignores-node-clocks"
+    /// Dispatchers do not hear what is paused.
+    case ignoresPause = "ignores-pause"
+    /// Controllers take limits of jobs in flight for ten times as much.
+    case looseLimits = "loose-limits"
+    /// A worker daemon finds no task that it is asked about.
+    case hidesTasks = "hides-tasks"
+    /// A list ends one task too early.
+    case cutsLists = "cuts-lists"
+    /// A worker daemon counts no task that waits.
+    case miscounts
+    /// A worker daemon says that a task is cancelled, and does nothing.
+    case falseCancel = "false-cancel"
+    /// Nobody hears that a stream has room again.
+    case neverDrained = "never-drained"
     /// A process does not hear that it is to stop.
     case deafToStop = "deaf-to-stop"
 
     /// The promise that it breaks.
     package var promise: Promise {
         switch self {
-        case .dropsSettlement, .forgetsTimer: .heals
-        case .swallowsError: .stored
+        case .dropsSettlement, .forgetsTimer, .neverDrained: .heals
+        case .swallowsError, .hidesTasks: .stored
+        case .cutsLists, .miscounts, .falseCancel: .books
+        case .ignoresPause: .paused
+        case .looseLimits: .limited
         case .dropsHandOver: .punctual
         case .earlyClock, .ignoresNodeClocks: .neverEarly
         case .deafToStop: .stops
