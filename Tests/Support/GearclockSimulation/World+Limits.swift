@@ -91,7 +91,7 @@ struct LimitAudit {
     static let shareMargin: Int64 = 6_000_000
 
     var settingsChangedAt: [FunctionName: Int64] = [:]
-    /// A controller started or died.
+    /// A controller started or died, or a worker of tasks' functions was lost.
     var controllersChangedAt: Int64 = 0
     /// How often it was possible to tell whether a limit is kept.
     var checks = 0

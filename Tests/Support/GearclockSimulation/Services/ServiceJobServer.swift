@@ -83,6 +83,8 @@ extension ServiceWorld {
 
     func serverLost(_ number: Int) {
         let server = self.streams[number].server
+        // Without a worker for its function, a controller gives a job up that is still queued.
+        if self.target(of: number) != nil { self.limits.controllersChangedAt = self.time }
         self.stopJobs(of: number)
         self.perform(self.servers[server].lost(number, now: self.serverNow), server)
     }
@@ -138,7 +140,6 @@ extension ServiceWorld {
             self.ledger.fail("\(self.ledger.name(index)) runs early", breaks: .neverEarly)
         }
         self.streams[number].jobs[handle] = (index, unique)
-        self.checkLimit(index)
         self.ledger.started(index, server: server, handle: self.number(of: handle, server), isStrict: self.isStrict)
     }
 
@@ -156,7 +157,8 @@ extension ServiceWorld {
 
     private func jobStopped(_ packet: GearmanPacket, isMiss: Bool, on number: Int) {
         let handle = packet.argumentBytes(0)
-        guard let index = self.streams[number].jobs.removeValue(forKey: handle)?.index else { return }
+        guard let (index, unique) = self.streams[number].jobs.removeValue(forKey: handle) else { return }
+        self.submissions[unique]?.isOver = true
         let server = self.streams[number].server
         self.ledger.stopped(index, server: server, handle: self.number(of: handle, server))
         if isMiss { self.ledger[index].misses += 1 }

@@ -2,11 +2,16 @@ internal import GearclockCore
 internal import GearclockWorker
 internal import Gearman
 
-/// How a job of a task came to a job server.
+/// A job that a controller gave to a job server.
 struct JobSubmission {
     let time: Int64
+    let function: FunctionName
+    /// The task's number in the ledger.
+    let index: Int
     /// The stream on which its controller submitted it.
     let stream: Int
+    /// A worker ended it.
+    var isOver = false
 }
 
 /// What operators want of functions, and the audit of what controllers make of it.
@@ -72,10 +77,11 @@ extension ServiceWorld {
     private func submitted(_ packet: GearmanPacket, on number: Int) {
         let unique = packet.argumentBytes(1)
         guard let function = FunctionName(packet.argumentBytes(0)), self.submissions[unique] == nil,
+            let id = TaskID(String(decoding: unique.prefix(36), as: UTF8.self)), let index = self.ledger.index(of: id),
             let settings = self.store.model.settings[function],
             let changedAt = self.limits.settingsChangedAt[function]
         else { return }
-        self.submissions[unique] = JobSubmission(time: self.time, stream: number)
+        self.submissions[unique] = JobSubmission(time: self.time, function: function, index: index, stream: number)
         let hears = self.nodes[self.streams[number].machine].hearsSettings
         if settings.isPaused, hears.since <= changedAt, hears.isFresh(at: self.time),
             changedAt < self.time - LimitAudit.pauseMargin
@@ -83,34 +89,30 @@ extension ServiceWorld {
             let node = self.streams[number].machine
             self.ledger.fail("\(function) is paused, and process \(node) starts a job of it", breaks: .paused)
         }
+        self.checkLimit(settings)
     }
 
-    /// A worker got a job. Where everybody knows what is wanted, and who the others are, limits are kept.
-    func checkLimit(_ index: Int) {
-        let function = self.ledger[index].function
+    /// Where everybody knows what is wanted, and who the others are, limits are kept.
+    private func checkLimit(_ settings: FunctionSettings) {
         let controllers = self.nodes.filter { $0.roles.contains(.controller) && $0.life != nil }
             .map { (beats: $0.hearsBeats, settings: $0.hearsSettings) }
-        guard let limit = self.store.model.settings[function]?.inFlight,
-            let since = self.limits.knownSince(function, by: controllers, at: self.time), since < self.time
+        guard let limit = settings.inFlight,
+            let since = self.limits.knownSince(settings.function, by: controllers, at: self.time), since < self.time
         else { return }
         self.limits.checks += 1
-        let count = self.streams.reduce(0) { count, stream in
-            count
-                + stream.jobs.values.count {
-                    self.ledger[$0.index].function == function && self.isInFlight($0.index, $0.unique, since: since)
-                }
+        let count = self.submissions.values.count {
+            $0.function == settings.function && $0.time >= since && self.isInFlight($0)
         }
         if count > limit {
-            self.ledger.fail("\(count) jobs of \(function) are in flight, and \(limit) may be", breaks: .limited)
+            self.ledger.fail(
+                "\(count) jobs of \(settings.function) are in flight, and \(limit) may be", breaks: .limited)
         }
     }
 
-    /// Whether a job that runs counts for its controller: not if it gave the job up, or lost its way to it.
-    private func isInFlight(_ index: Int, _ unique: [UInt8], since: Int64) -> Bool {
-        guard let submission = self.submissions[unique], submission.time >= since,
-            !self.ledger[index].hasTimeout, !self.ledger[index].isCustom
-        else { return false }
-        let stream = self.streams[submission.stream]
+    /// Whether a job counts for its controller: not if it gave the job up, or lost its way to it.
+    private func isInFlight(_ job: JobSubmission) -> Bool {
+        guard !job.isOver, !self.ledger[job.index].hasTimeout, !self.ledger[job.index].isCustom else { return false }
+        let stream = self.streams[job.stream]
         let node = self.nodes[stream.machine]
         return stream.state == .open && !stream.isCut && stream.isOpenAtServer && node.status == .up
             && node.life?.process.number == stream.process.number
