@@ -49,8 +49,8 @@ extension SQL {
     /// - Index: the primary key of `function_setting`.
     package static let removeFunctionSettings = "DELETE FROM function_setting WHERE function = ?1"
 
-    /// Counts members and settings that break a rule of the schema. Who only reads has to ask by itself: a connection
-    /// that cannot write does not know the rules, and checks them in no other way.
+    /// Counts members, settings and kept jobs that break a rule of the schema. Who only reads has to ask by itself: a
+    /// connection that cannot write does not know the rules, and checks them in no other way.
     /// - Returns: one number.
     /// - Index: none; all of them are looked at.
     package static let countForeignDaemons = """
@@ -61,5 +61,7 @@ extension SQL {
                 AND coalesce(per_thousand_seconds, 0) BETWEEN 0 AND 4294967295
                 AND coalesce(queue_watermark, 0) BETWEEN 0 AND 4294967295
                 AND (is_paused = 1 OR coalesce(in_flight, per_thousand_seconds, queue_watermark) IS NOT NULL)))
+            + (SELECT count(*) FROM job WHERE NOT (
+                number >= 1 AND priority BETWEEN 0 AND 2 AND retries BETWEEN 0 AND 255))
         """
 }

@@ -76,7 +76,7 @@ package struct SQLiteAdministration: Sendable {
                     "every scheduled task stands in the lane of its function and the bucket of its id",
                     SQL.countMisplaced, in: database),
                 try Self.count(
-                    "every member and every setting of a function keeps the rules of the schema",
+                    "every member, every setting of a function and every kept job keeps the rules of the schema",
                     SQL.countForeignDaemons, in: database),
                 try Self.count(
                     "every history belongs to a task",

@@ -14,7 +14,9 @@ enum SQLiteSchema {
     }
 
     /// In their order; `PRAGMA user_version` is the number of those that a file has.
-    static let migrations = [Migration(name: "tasks", sql: tasks), Migration(name: "lanes", sql: lanes)]
+    static let migrations = [
+        Migration(name: "tasks", sql: tasks), Migration(name: "lanes", sql: lanes), Migration(name: "jobs", sql: jobs),
+    ]
 
     /// What holds for each row, besides the types that STRICT enforces. It is written out in the table's CHECKs and, as
     /// its opposite, in the index `task_foreign`, which finds rows that were written with `ignore_check_constraints`.
@@ -153,6 +155,37 @@ enum SQLiteSchema {
             CONSTRAINT function_setting_says_something CHECK (
                 is_paused = 1 OR coalesce(in_flight, per_thousand_seconds, queue_watermark) IS NOT NULL)
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Job servers that keep jobs, and their background jobs. `generation` tells who has the name of a server now;
+    /// `due_at` is NULL for jobs that are due at once.
+    private static let jobs = """
+        CREATE TABLE job_server (
+            name BLOB NOT NULL PRIMARY KEY,
+            generation INTEGER NOT NULL,
+            changes INTEGER NOT NULL,
+            last_number INTEGER NOT NULL,
+            CONSTRAINT job_server_generation CHECK (generation >= 1),
+            CONSTRAINT job_server_last_number CHECK (last_number >= 0)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE TABLE job (
+            seq INTEGER PRIMARY KEY,
+            server BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            priority INTEGER NOT NULL,
+            retries INTEGER NOT NULL,
+            due_at INTEGER,
+            function BLOB NOT NULL,
+            unique_id BLOB NOT NULL,
+            reducer BLOB NOT NULL,
+            workload BLOB NOT NULL,
+            CONSTRAINT job_number CHECK (number >= 1),
+            CONSTRAINT job_priority CHECK (priority BETWEEN 0 AND 2),
+            CONSTRAINT job_retries CHECK (retries BETWEEN 0 AND 255)
+        ) STRICT;
+
+        CREATE UNIQUE INDEX job_by_number ON job (server, number);
         """
 
     enum Refusal: Error, CustomStringConvertible {

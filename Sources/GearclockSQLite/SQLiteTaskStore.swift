@@ -20,7 +20,7 @@ package final class SQLiteTaskStore: TaskStore {
         }
     }
 
-    private let connections: SQLiteConnections
+    let connections: SQLiteConnections
 
     /// Opens a file, or creates it with permissions for its owner only. It blocks while another process creates it.
     ///
@@ -134,13 +134,13 @@ package final class SQLiteTaskStore: TaskStore {
 
     // MARK: - Transactions
 
-    private func change<Value: Sendable>(
+    func change<Value: Sendable>(
         _ body: @escaping @Sendable (SQLiteChange) throws -> Value
     ) async throws(TaskStoreError) -> Value {
         try await self.transaction(self.connections.writer, begin: SQL.begin) { try body(SQLiteChange(database: $0)) }
     }
 
-    private func read<Value: Sendable>(
+    func read<Value: Sendable>(
         _ queue: DatabaseQueue, _ body: @escaping @Sendable (SQLiteReading) throws -> Value
     ) async throws(TaskStoreError) -> Value {
         try await self.transaction(queue, begin: SQL.beginReading) { try body(SQLiteReading(database: $0)) }

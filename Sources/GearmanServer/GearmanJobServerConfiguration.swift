@@ -28,6 +28,10 @@ public struct GearmanJobServerConfiguration: Hashable, Sendable {
     /// What the text command `verbose` answers behind `OK`: gearmand's name of the log level.
     public var verbosity: String
 
+    /// How long the submission of a background job waits for the journal, if there is one, before it is refused with
+    /// the error `JOB_NOT_KEPT`. Default 10 s.
+    public var journalPatience: Duration
+
     /// How much clients and workers may use.
     public var limits: GearmanJobServerLimits
 
@@ -41,6 +45,7 @@ public struct GearmanJobServerConfiguration: Hashable, Sendable {
         self.allowsShutdown = false
         self.version = "1.1.20+gearclock"
         self.verbosity = "ERROR"
+        self.journalPatience = .seconds(10)
         self.limits = GearmanJobServerLimits()
     }
 }

@@ -25,6 +25,28 @@ import Testing
         }
     }
 
+    @Test(arguments: JobStoreConformance.cases, MariaDBConnection.Boundary.allCases)
+    func `MariaDB does what every store of kept jobs must do although connections are cut`(
+        _ conformance: JobStoreConformanceCase, _ boundary: MariaDBConnection.Boundary
+    ) async throws {
+        let configuration = try await MariaDBServer.shared().makeDatabase()
+        try ClusterFixture.migrate(configuration)
+        let opened = OpenStores()
+        let stores = (0..<2).map { number in
+            let cuts = EveryOther(boundary)
+            let store = ClusterFixture.store(configuration, seed: UInt64(number)) { cuts.isCut($0) }
+            opened.add(store)
+            return store
+        }
+        do {
+            try await conformance.run(stores[0], stores[1])
+        } catch {
+            await opened.close()
+            throw error
+        }
+        await opened.close()
+    }
+
     private func run(
         _ conformance: TaskStoreConformanceCase, faults: @escaping @Sendable (Int) -> MariaDBTaskStore.Faults?
     ) async throws {

@@ -65,6 +65,8 @@ import Testing
         Plan("functionSettingsLocked", SQL.functionSettingsLocked, ["function_setting PRIMARY index"]),
         Plan("updateFunction", SQL.updateFunction, ["function_setting PRIMARY range"]),
         Plan("removeFunction", SQL.removeFunction, ["function_setting PRIMARY range"]),
+        Plan("forgetJob", SQL.forgetJob, ["job PRIMARY range"]),
+        Plan("jobs", SQL.jobs, ["job PRIMARY range"]),
     ]
 
     @Test func `a statement uses the index that its header names`() async throws {
@@ -136,7 +138,9 @@ import Testing
                     text.hasSuffix("(") && before.contains("IN") || text.hasSuffix("((") || text.hasSuffix(", (")
                     || text.hasSuffix("', ") && !text.contains("created_at) IN")
                 let isID = ["id =", "id >", "task_id ="].contains { before.hasSuffix($0) } || isInList
-                if text.contains("member") {
+                if text.contains(" job ") {
+                    text += "'7'"
+                } else if text.contains("member") {
                     text += "7"
                 } else if text.contains("function_setting") {
                     text += "'resize'"

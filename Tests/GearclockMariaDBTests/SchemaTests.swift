@@ -8,7 +8,7 @@ import Testing
 /// Databases of older programs are brought to the current schema with all their tasks, whoever does it and how often.
 @Suite struct SchemaTests {
     /// Each released schema with rows; a new one is added here and stays for ever.
-    static let released = ["mariadb-1.sql"]
+    static let released = ["mariadb-1.sql", "mariadb-2.sql"]
 
     @Test(arguments: released)
     func `a database of an older program keeps its tasks`(_ name: String) async throws {
@@ -42,8 +42,21 @@ import Testing
         let old = try await Self.load(name)
         _ = try await Self.migrate(old)
         let new = try await MariaDBServer.shared().makeDatabase()
-        #expect(try await Self.migrate(new) == ["tasks"])
+        #expect(try await Self.migrate(new) == ["tasks", "jobs"])
         #expect(try Self.definitions(old) == Self.definitions(new))
+    }
+
+    @Test func `kept jobs of an older program are kept`() async throws {
+        let configuration = try await Self.load("mariadb-2.sql")
+        let connection = try MariaDBConnection(to: configuration.nodes[0], configuration: configuration)
+        _ = try MariaDBSchema.migrate(on: connection)
+        let name = try #require(JobServerName("lab:4730"))
+        let hold = try MariaDBChange(connection, clock: SystemClock()).takeJobServer(name)
+        #expect(hold == JobServerHold(name: name, generation: 3, lastNumber: 9))
+        try connection.commit()
+        #expect(
+            try MariaDBReading(connection, clock: SystemClock()).jobs(of: name, after: 0) == [StoredTask.keptJob])
+        connection.close()
     }
 
     @Test func `ten that migrate at once make each migration once, also on different nodes`() async throws {
@@ -57,7 +70,7 @@ import Testing
                 }
                 return try await group.reduce(into: []) { $0 += $1 }
             }
-            #expect(made == ["tasks"])
+            #expect(made == ["tasks", "jobs"])
             for node in configuration.nodes.indices {
                 let again = try await Self.migrate(configuration, node: node)
                 #expect(again.isEmpty)
@@ -69,7 +82,7 @@ import Testing
         let configuration = try await MariaDBServer.shared().makeDatabase()
         let connection = try MariaDBConnection(to: configuration.nodes[0], configuration: configuration)
         #expect(try MariaDBSchema.find(on: connection).defect == .missing)
-        #expect(try MariaDBSchema.migrate(on: connection) == ["tasks"])
+        #expect(try MariaDBSchema.migrate(on: connection) == ["tasks", "jobs"])
         #expect(try MariaDBSchema.find(on: connection).defect == nil)
         // A newer program, which we can work beside, and one that we cannot.
         try connection.execute("INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (90, 'later', 1)")

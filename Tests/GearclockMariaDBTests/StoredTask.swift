@@ -15,6 +15,11 @@ enum StoredTask {
         return TaskDefinition(id: self.id(number), function: function, payload: payload, dueAt: now, createdAt: now)
     }
 
+    /// The kept job of the released schemas.
+    static let keptJob = KeptJob(
+        number: 5, priority: .low, retries: 1, dueAt: now, function: Array("resize".utf8), unique: Array("u".utf8),
+        reducer: [], workload: [0, 255, 10])
+
     static func claim(limit: Int = 10) -> ClaimRequest {
         ClaimRequest(
             owner: OwnerID(value: 7), dueBy: self.now, limit: limit, leaseUntil: self.now.advanced(by: .seconds(60)))

@@ -47,8 +47,9 @@ import Testing
         ("UPDATE task SET priority = 9", "every task keeps the rules of the schema"),
         ("UPDATE task SET lane = lane - 1", "every scheduled task stands in the lane of its function"),
         ("UPDATE task SET bucket = 63 - bucket", "every scheduled task stands in the lane of its function"),
-        ("INSERT INTO member VALUES (1, 9, 1, 1)", "every member and every setting"),
-        ("INSERT INTO function_setting (function, is_paused) VALUES (x'61', 0)", "every member and every setting"),
+        ("INSERT INTO member VALUES (1, 9, 1, 1)", "every member, every setting"),
+        ("INSERT INTO function_setting (function, is_paused) VALUES (x'61', 0)", "every member, every setting"),
+        ("INSERT INTO job VALUES (1, x'61', 0, 1, 0, NULL, x'61', x'', x'', x'')", "every member, every setting"),
         ("INSERT INTO attempt VALUES (x'00', 1, 1, 1, 1, 1, x'')", "every history belongs to a task"),
         ("UPDATE task SET state = 1, owner = 1, lease_until = 1", "no task is still running"),
     ])

@@ -70,6 +70,17 @@ import Testing
         Plan(
             name: "removeFunctionSettings", sql: SQL.removeFunctionSettings,
             lines: ["SEARCH function_setting USING PRIMARY KEY (function=?)"]),
+        Plan(
+            name: "countJobChange", sql: SQL.countJobChange, lines: ["SEARCH job_server USING PRIMARY KEY (name=?)"]),
+        Plan(
+            name: "forgetJob", sql: SQL.forgetJob,
+            lines: ["SEARCH job USING INDEX job_by_number (server=? AND number=?)"]),
+        Plan(
+            name: "jobSizes", sql: SQL.jobSizes,
+            lines: ["SEARCH job USING INDEX job_by_number (server=? AND number>?)"]),
+        Plan(
+            name: "jobs", sql: SQL.jobs,
+            lines: ["SEARCH job USING INDEX job_by_number (server=? AND number>? AND number<?)"]),
     ]
 
     @Test(arguments: plans)

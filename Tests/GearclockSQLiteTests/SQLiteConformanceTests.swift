@@ -17,6 +17,17 @@ import Testing
         }
     }
 
+    @Test(arguments: JobStoreConformance.cases)
+    func `SQLite does what every store of kept jobs must do`(_ conformance: JobStoreConformanceCase) async throws {
+        let directory = try TemporaryDirectory()
+        let (store, other) = (
+            try SQLiteTaskStore(path: directory.file()), try SQLiteTaskStore(path: directory.file())
+        )
+        try await conformance.run(store, other)
+        try store.close()
+        try other.close()
+    }
+
     /// Names of new files.
     private actor Databases {
         private let directory: TemporaryDirectory

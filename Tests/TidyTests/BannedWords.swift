@@ -78,6 +78,7 @@ struct BannedWord {
             in: .machines,
             except: [
                 "Sources/GearclockCore/Store/TaskStore.swift", "Sources/GearclockCore/Store/TaskStoreReply.swift",
+                "Sources/GearclockCore/Store/JobStore.swift",
                 "Sources/GearclockCore/Store/InMemoryTaskStore.swift",
             ])
 

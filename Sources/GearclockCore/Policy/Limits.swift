@@ -68,4 +68,9 @@ package enum Limits {
 
     /// Tasks of one `list` answer.
     package static let listPage = 1000
+
+    /// The kept jobs of a job server that are read at once.
+    package static let jobPage = 4_096
+    /// Their workloads together; a larger one is read alone.
+    package static let jobPageBytes: Int64 = 16 << 20
 }

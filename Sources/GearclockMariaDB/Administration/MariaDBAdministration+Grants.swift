@@ -16,7 +16,7 @@ extension MariaDBAdministration {
         let account = "\(self.quoted(user))@\(self.quoted(host))"
         // In a grant for a whole database these two stand for any characters.
         let pattern = self.identifier(database).replacing("_", with: "\\_").replacing("%", with: "\\%")
-        let changed = ["task", "attempt", "member", "function_setting"].map { table in
+        let changed = ["task", "attempt", "member", "function_setting", "job_server", "job"].map { table in
             "GRANT SELECT, INSERT, UPDATE, DELETE ON \(self.identifier(database)).\(self.identifier(table)) "
                 + "TO \(account);"
         }

@@ -177,7 +177,7 @@ package final class MariaDBTaskStore: TaskStore {
         }
     }
 
-    private func read<Value: Equatable & Sendable>(
+    func read<Value: Equatable & Sendable>(
         _ body: @escaping @Sendable (MariaDBReading) throws(MariaDBFailure) -> Value
     ) async throws(TaskStoreError) -> Value {
         try await self.call(RepeatableOperation<Value>(.read)) { _, node, deadline in

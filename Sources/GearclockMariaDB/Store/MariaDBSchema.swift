@@ -14,14 +14,17 @@ package enum MariaDBSchema {
 
     /// In their order; the version of a database is the number of those that it has.
     package static let migrations = [
-        Migration(name: "tasks", statements: [tasks, attempts, members, functions], compatibleFrom: 1)
+        Migration(name: "tasks", statements: [tasks, attempts, members, functions], compatibleFrom: 1),
+        Migration(name: "jobs", statements: [jobServers, jobs], compatibleFrom: 1),
     ]
 
     /// The version that this program makes.
     package static var version: Int { self.migrations.count }
 
     /// Our tables, for grants and for the verification.
-    package static let tables = ["task", "attempt", "member", "function_setting", "gearclock_schema"]
+    package static let tables = [
+        "task", "attempt", "member", "function_setting", "job_server", "job", "gearclock_schema",
+    ]
 
     /// Which migrations a database has. This table is made first: `task` without it is somebody else's.
     package static let versions = """
@@ -132,5 +135,37 @@ package enum MariaDBSchema {
                 is_paused = 1 OR in_flight IS NOT NULL OR per_thousand_seconds IS NOT NULL
                 OR queue_watermark IS NOT NULL)
         ) ENGINE=InnoDB DEFAULT CHARACTER SET binary
+        """
+
+    /// Job servers that keep jobs. Each change of the jobs of one counts in its row, so that two changes of one server
+    /// are never made at once, on whatever nodes; `generation` tells who has the name now.
+    private static let jobServers = """
+        CREATE TABLE IF NOT EXISTS job_server (
+            name VARBINARY(255) NOT NULL,
+            generation BIGINT NOT NULL,
+            changes BIGINT NOT NULL,
+            last_number BIGINT NOT NULL,
+            PRIMARY KEY (name),
+            CONSTRAINT job_server_generation CHECK (generation >= 1),
+            CONSTRAINT job_server_last_number CHECK (last_number >= 0)
+        ) ENGINE=InnoDB DEFAULT CHARACTER SET binary
+        """
+
+    /// Background jobs of job servers. `due_at` is NULL for those that are due at once.
+    private static let jobs = """
+        CREATE TABLE IF NOT EXISTS job (
+            server VARBINARY(255) NOT NULL,
+            number BIGINT NOT NULL,
+            priority TINYINT UNSIGNED NOT NULL,
+            retries TINYINT UNSIGNED NOT NULL,
+            due_at BIGINT,
+            function VARBINARY(8192) NOT NULL,
+            unique_id VARBINARY(64) NOT NULL,
+            reducer VARBINARY(8192) NOT NULL,
+            workload LONGBLOB NOT NULL,
+            PRIMARY KEY (server, number),
+            CONSTRAINT job_number CHECK (number >= 1),
+            CONSTRAINT job_priority CHECK (priority <= 2)
+        ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET binary
         """
 }

@@ -46,6 +46,9 @@ package struct JobServerActions: Equatable, Sendable {
     package var closes: [Close] = []
     /// Report `timerFired` at this moment, in place of a later one asked for before. Nil: leave the timer alone.
     package var wakeAt: GearmanInstant?
+    /// Make this change in the journal, and report it by `changeWritten`, `changeFailed` or `journalSuperseded`. Until
+    /// then there is no other one.
+    package var change: GearmanJournalChange?
     /// Accept no further connections, ever.
     package var stopsListening = false
     /// Close all connections, after what was written has left; the server is over.

@@ -14,7 +14,8 @@ extension JobServerStateMachine {
         if self.jobs[job].isCancelled { return true }
         if self.jobs[job].isBackground { return false }
         if let client = self.jobs[job].client, self.isOpen(client) { return false }
-        return !self.jobs[job].furtherClients.contains(where: self.isOpen)
+        if self.jobs[job].furtherClients.contains(where: self.isOpen) { return false }
+        return self.journal.keeps[self.jobs[job].number] == nil
     }
 
     // MARK: Queues
@@ -175,15 +176,19 @@ extension JobServerStateMachine {
     /// Who ran the job is lost, or its time is: it is queued again, unless that was its last attempt.
     mutating func attemptLost(_ job: JobSlot) {
         self.leaveWorker(job)
-        self.jobs[job].retries &+= 1
         self.jobs[job].numerator = 0
         self.jobs[job].denominator = 0
+        self.jobs[job].place = .queued
+        // Who ends a server takes no attempt from the jobs that it keeps.
+        guard !self.isStopped else { return self.enqueue(job) }
+        self.jobs[job].retries &+= 1
         guard self.configuration.jobRetries == 0 || self.jobs[job].retries != self.configuration.jobRetries else {
             self.fail(job)
+            self.forget(job)
             return self.jobs.remove(job)
         }
-        self.jobs[job].place = .queued
         self.enqueue(job)
+        self.noteRetry(of: job)
     }
 
     /// Tells all who wait for a job that it failed.
@@ -204,7 +209,9 @@ extension JobServerStateMachine {
 
     /// Takes a job from wherever it is, and forgets it.
     mutating func remove(_ job: JobSlot) {
+        self.forget(job)
         switch self.jobs[job].place {
+        case .unkept: self.functions[self.jobs[job].function].scheduled[self.jobs[job].priority] -= 1
         case .scheduled: self.leaveSchedule(job)
         case .queued:
             self.jobs.unlink(job, from: &self.functions[self.jobs[job].function].queues[self.jobs[job].priority])
@@ -217,13 +224,14 @@ extension JobServerStateMachine {
     /// until a worker would get it, as in gearmand.
     mutating func cancel(_ job: JobSlot) {
         self.fail(job)
+        self.forget(job)
         switch self.jobs[job].place {
         case .running: self.jobs[job].isCancelled = true
         case .queued:
             self.jobs[job].isCancelled = true
             self.jobs.hollow(job)
             self.mayHaveUnwanted = true
-        case .scheduled: self.remove(job)
+        case .unkept, .scheduled: self.remove(job)
         }
     }
 }

@@ -52,8 +52,7 @@ extension JobServerStateMachine {
         if packet.type == .submitJobEpoch {
             let seconds = LeadingNumber(packet.argument(2))
             guard !seconds.isOverflow else { return self.send(.timeTooLarge, to: slot) }
-            let (nanoseconds, isBeyond) = seconds.value.multipliedReportingOverflow(by: 1_000_000_000)
-            let moment = isBeyond ? (seconds.value < 0 ? .min : .max) : nanoseconds
+            let moment = Self.nanoseconds(ofSeconds: seconds.value)
             if moment > now.wallNanoseconds { dueAt = moment }
         }
         let isReduce = packet.type == .submitReduceJob || packet.type == .submitReduceJobBackground
@@ -67,8 +66,7 @@ extension JobServerStateMachine {
         let key = UniqueKey(unique: unique, workload: workload)
         let client = isBackground ? nil : self.connections[slot].id
         if let key, let job = self.jobs.slot(function: function, key: key) {
-            self.join(job, client: client)
-            return self.sendCreated(self.jobs[job].number, to: slot)
+            return self.join(job, client: client, from: slot, now: now)
         }
         let limit = self.functions[function].queueLimits[priority]
         guard limit == 0 || self.functions[function].total < limit else { return self.send(.queueFull, to: slot) }
@@ -78,15 +76,20 @@ extension JobServerStateMachine {
             reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
             place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
         job.client = client
+        if isBackground, self.keepsJobs {
+            job.place = .unkept(dueNanoseconds: dueAt)
+            return self.keep(self.jobs.insert(job, key: key), submittedBy: slot, now: now)
+        }
         let place = self.jobs.insert(job, key: key)
         if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
         self.sendCreated(job.number, to: slot)
     }
 
-    private mutating func join(_ job: JobSlot, client: ConnectionID?) {
-        if let client { self.jobs.addClient(client, to: job) } else { self.jobs[job].isBackground = true }
+    private mutating func join(_ job: JobSlot, client: ConnectionID?, from slot: Int, now: JobServerTime) {
+        if let client { self.jobs.addClient(client, to: job) }
         // A running job that was cancelled, or left by everybody, is wanted again.
         self.jobs[job].isCancelled = false
+        self.answerJoined(job, to: slot, isBackground: client == nil, now: now)
     }
 
     private mutating func hasRoom(forBytes count: Int) -> Bool {
@@ -209,7 +212,7 @@ extension ServedJob {
     var isRunning: Bool {
         switch self.place {
         case .running: true
-        case .scheduled, .queued: false
+        case .unkept, .scheduled, .queued: false
         }
     }
 }

@@ -25,6 +25,8 @@ package struct JobServerStateMachine: Equatable, Sendable {
     private static let wallClockInterval: Duration = .seconds(1)
 
     let configuration: GearmanJobServerConfiguration
+    /// Whether there is a journal.
+    var keepsJobs: Bool
     let handlePrefix: [UInt8]
     let processID: Int32
     private let limits: GearmanLimits
@@ -42,15 +44,21 @@ package struct JobServerStateMachine: Equatable, Sendable {
     var deadlineCount = 0
     /// Whether a connection was closed, or a job cancelled, since all jobs were looked through.
     var mayHaveUnwanted = false
+    var journal = JournalQueue()
+    /// The connections with answers that had to wait until now.
+    var answered: [Int] = []
     /// The connections that have output.
     private var touched: [Int] = []
     private var closes: [JobServerActions.Close] = []
     private var stopsListening = false
     private var timerSetFor: GearmanInstant?
 
-    /// - Parameter processID: what the text command `getpid` answers.
-    package init(configuration: GearmanJobServerConfiguration, processID: Int32 = 0) {
+    /// - Parameters:
+    ///   - processID: what the text command `getpid` answers.
+    ///   - keepsJobs: whether there is a journal.
+    package init(configuration: GearmanJobServerConfiguration, processID: Int32 = 0, keepsJobs: Bool = false) {
         self.configuration = configuration
+        self.keepsJobs = keepsJobs
         self.handlePrefix = Array("\(configuration.handlePrefix ?? "H:localhost"):".utf8)
         self.processID = processID
         self.limits = GearmanLimits(payloadSizeBytes: configuration.limits.payloadSizeBytes)
@@ -186,11 +194,18 @@ package struct JobServerStateMachine: Equatable, Sendable {
         }
     }
 
+    var isStopped: Bool {
+        switch self.state {
+        case .running, .draining: false
+        case .stopped: true
+        }
+    }
+
     /// Does what a connection asks for, as far as it reads its answers.
-    private mutating func serve(_ slot: Int, now: JobServerTime) {
+    mutating func serve(_ slot: Int, now: JobServerTime) {
         let connection = self.connections[slot].id
         do {
-            while self.isOpen(connection), !self.connections[slot].isBehind {
+            while self.isOpen(connection), !self.connections[slot].isBehind, !self.connections[slot].isHeldUp {
                 if self.connections[slot].decoder.isAtText {
                     guard
                         let line = try self.connections[slot].decoder.nextLine(
@@ -211,7 +226,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     /// Lets happen what the clocks say.
-    private mutating func advance(_ now: JobServerTime) {
+    mutating func advance(_ now: JobServerTime) {
         while let entry = self.dueTimes.first, entry.nanoseconds <= now.wallNanoseconds {
             self.dueTimes.popFirst()
             if self.jobs.isScheduled(entry) { self.becameDue(entry.slot) }
@@ -220,6 +235,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
             self.deadlines.popFirst()
             if self.jobs.hasDeadline(entry) { self.attemptLost(entry.slot) }
         }
+        self.refuseLate(now)
     }
 
     mutating func touch(_ slot: Int) {
@@ -234,11 +250,11 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     /// The end of each event: what is to be written goes as one, and the timer is set.
-    private mutating func finish(_ now: JobServerTime) -> JobServerActions {
+    mutating func finish(_ now: JobServerTime) -> JobServerActions {
         var actions = JobServerActions()
+        self.closeOverfull(self.touched)
         for slot in self.touched {
-            let output = self.connections[slot].output
-            self.connections[slot].output = []
+            let output = self.connections[slot].takeOutput()
             guard !output.isEmpty else { continue }
             actions.writes.append(JobServerActions.Write(connection: self.connections[slot].id, bytes: output))
         }
@@ -248,11 +264,12 @@ package struct JobServerStateMachine: Equatable, Sendable {
         switch self.state {
         case .running: break
         case .draining:
-            guard self.jobs.count == 0 else { break }
+            guard self.hasEnded else { break }
             self.state = .stopped
             actions.isFinished = true
         case .stopped: actions.isFinished = true
         }
+        actions.change = self.nextChange(now)
         actions.stopsListening = self.stopsListening
         self.stopsListening = false
         if let next = self.nextWake(now), self.timerSetFor.map({ next < $0 }) ?? true {
@@ -264,7 +281,9 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     private func nextWake(_ now: JobServerTime) -> GearmanInstant? {
-        let deadline = self.deadlines.first.map { GearmanInstant(nanoseconds: $0.nanoseconds) }
+        let deadline = [
+            self.deadlines.first.map { GearmanInstant(nanoseconds: $0.nanoseconds) }, self.journal.nextWake,
+        ].compactMap { $0 }.min()
         guard let entry = self.dueTimes.first else { return deadline }
         let (wait, isOverflow) = entry.nanoseconds.subtractingReportingOverflow(now.wallNanoseconds)
         let patience = min(.nanoseconds(isOverflow ? .max : max(wait, 0)), Self.wallClockInterval)
@@ -272,11 +291,18 @@ package struct JobServerStateMachine: Equatable, Sendable {
         return deadline.map { min($0, look) } ?? look
     }
 
+    /// Whether nothing is left that would be lost. Kept jobs run when there is a server again.
+    private var hasEnded: Bool {
+        guard self.jobs.count == self.journal.keptCount else { return false }
+        return self.journal.keptCount == 0 || self.functions.all.allSatisfy { self.functions[$0].running == 0 }
+    }
+
     /// How much is kept for the clocks, dead entries included.
     package var timerCount: Int { self.dueTimes.count + self.deadlines.count }
 
     private func checkInvariants() {
         precondition(self.scheduledCount >= 0 && self.deadlineCount >= 0, "More timers ended than began")
+        precondition((0...self.jobs.count).contains(self.journal.keptCount), "More jobs are kept than there are")
         precondition(self.jobs.sizeBytes >= 0, "More was removed than was queued")
     }
 }

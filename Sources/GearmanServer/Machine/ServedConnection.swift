@@ -32,6 +32,8 @@ struct ServedConnection: Equatable, Sendable {
     var decoder: GearmanPacketDecoder
     /// What it is sent at the end of this event.
     var output: [UInt8] = []
+    /// What was sent to it before, and waits for the journal.
+    var held = HeldAnswers()
     /// More waits for it than it should; its requests wait too.
     var isBehind = false
     var sendsExceptions: Bool
@@ -51,6 +53,12 @@ struct ServedConnection: Equatable, Sendable {
         self.host = host
         self.decoder = GearmanPacketDecoder(limits: limits)
         self.sendsExceptions = sendsExceptions
+    }
+
+    /// What can be sent now.
+    mutating func takeOutput() -> [UInt8] {
+        defer { self.output = [] }
+        return self.held.isEmpty ? self.output : self.held.take(adding: self.output)
     }
 
     /// Whether a NOOP would wake it.

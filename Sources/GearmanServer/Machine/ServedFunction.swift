@@ -32,7 +32,7 @@ struct ServedFunction: Equatable, Sendable {
 
     let name: [UInt8]
     var queues = ByPriority(JobList())
-    /// Jobs whose time has not come; they count as queued.
+    /// Jobs whose time has not come, or that are not kept yet; they count as queued.
     var scheduled = ByPriority(0)
     var running = 0
     /// How many jobs it may have, at most, for one more of a priority; 0: any number.

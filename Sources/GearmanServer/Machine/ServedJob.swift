@@ -13,6 +13,11 @@ enum JobPriority: UInt8, CaseIterable, Sendable {
 /// A job that was submitted and has not ended.
 struct ServedJob: Equatable, Sendable {
     enum Place: Equatable, Sendable {
+        /// It is to be kept before anything else happens to it.
+        /// Can transition to:
+        ///   - `scheduled` or `queued` when it is, or when somebody waits for its result and it is not,
+        ///   - the end when it cannot be kept.
+        case unkept(dueNanoseconds: Int64?)
         /// It is not its time yet.
         /// Can transition to:
         ///   - `queued` when it is,
@@ -40,6 +45,8 @@ struct ServedJob: Equatable, Sendable {
     var place: Place
     /// It runs even if nobody waits for it.
     var isBackground: Bool
+    /// The journal has it.
+    var isKept = false
     /// Somebody cancelled it. If it runs, it runs on.
     var isCancelled = false
     /// Who is told what becomes of it: one for each submission, in their order. Connections may have been closed.

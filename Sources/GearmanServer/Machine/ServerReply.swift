@@ -12,14 +12,18 @@ enum ServerError: Sendable {
     case noJobForResult
     case noJobForData
     case noJobForException
+    case journalAway
+    case jobTooLarge
+    case superseded
 
     var code: String {
         switch self {
         case .responseMagic: "INVALID_MAGIC"
         case .unexpectedCommand: "INVALID_COMMAND"
-        case .uniqueTooLarge, .handleTooLarge, .timeTooLarge: "ARGUMENT_TOO_LARGE"
+        case .uniqueTooLarge, .handleTooLarge, .timeTooLarge, .jobTooLarge: "ARGUMENT_TOO_LARGE"
         case .queueFull: "QUEUE_ERROR"
         case .unknownOption: "UNKNOWN_OPTION"
+        case .journalAway, .superseded: "JOB_NOT_KEPT"
         case .noJobForResult, .noJobForData, .noJobForException: "JOB_NOT_FOUND"
         }
     }
@@ -37,6 +41,10 @@ enum ServerError: Sendable {
         case .unknownOption: "Server does not recognize given option"
         case .noJobForResult: "Job given in work result not found"
         case .noJobForData: "Job does not exist on server"
+        // gearmand keeps its jobs elsewhere, or not at all.
+        case .journalAway: "The store of the job server is away; submit the job again"
+        case .jobTooLarge: "The job is too large for the store of the job server"
+        case .superseded: "Another job server has taken over; submit the job there"
         case .noJobForException: "An exception was received for a job that does not exist"
         }
     }

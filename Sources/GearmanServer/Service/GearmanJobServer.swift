@@ -14,6 +14,10 @@ public import Logging
 /// …
 /// await server.stop()
 /// ```
+///
+/// Its jobs are in memory, unless it has a ``GearmanJobJournal``: then background jobs, those of SUBMIT_JOB_EPOCH among
+/// them, are answered when the journal has them, and are there again when a server starts with the same journal. Run
+/// ``keepJobs()`` beside it.
 public actor GearmanJobServer {
     private enum State {
         /// Can transition to: `starting`, `stopped`.
@@ -34,6 +38,9 @@ public actor GearmanJobServer {
     private let eventLoop: GearmanEventLoop
     private let keepAlive: GearmanKeepAlive
     private let logger: Logger
+    private let journal: (any GearmanJobJournal)?
+    private let changes: AsyncStream<GearmanJournalChange>
+    private let changesToMake: AsyncStream<GearmanJournalChange>.Continuation
     private var state = State.idle
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
@@ -41,25 +48,32 @@ public actor GearmanJobServer {
     private var channels: [ConnectionID: StreamConnection] = [:]
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
+    /// What is not written by now never will be.
+    private var isJournalOver = false
     private var whenStopped: [CheckedContinuation<Void, Never>] = []
 
-    /// How long connections have, at the end, to read what they were sent.
+    /// How long connections have, at the end, to read what they were sent, and the journal to be written.
     private static let farewell: Duration = .seconds(2)
 
     /// Makes a server; nothing happens before ``start(host:port:)``.
     ///
     /// - Parameters:
     ///   - configuration: how it behaves; as gearmand by default.
+    ///   - journal: where it keeps background jobs; nil: nowhere.
     ///   - keepAlive: when the system looks whether silent peers are still there.
     ///   - eventLoop: where input and output happen. It is busy with every packet of this server.
     ///   - logger: gets debug messages.
     public init(
         configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
+        journal: (any GearmanJobJournal)? = nil,
         keepAlive: GearmanKeepAlive = GearmanKeepAlive(), eventLoop: GearmanEventLoop = .shared, logger: Logger
     ) {
         var configuration = configuration
         configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
-        self.machine = JobServerStateMachine(configuration: configuration, processID: getpid())
+        self.machine = JobServerStateMachine(
+            configuration: configuration, processID: getpid(), keepsJobs: journal != nil)
+        self.journal = journal
+        (self.changes, self.changesToMake) = AsyncStream.makeStream()
         self.keepAlive = keepAlive
         self.executor = eventLoop.queueExecutor
         self.eventLoop = eventLoop
@@ -77,15 +91,15 @@ public actor GearmanJobServer {
 
     // MARK: Life
 
-    /// Begins to listen.
+    /// Begins to listen, and reads what the journal has before it serves anybody.
     ///
     /// - Parameters:
     ///   - host: all addresses of this name, or this address: `0.0.0.0` for all of IPv4.
     ///   - port: 0 if the system is to choose a free one.
     ///   - backlog: how many connections may wait to be accepted.
     /// - Returns: where it listens.
-    /// - Throws: ``GearmanError``: `notConnected` if the address cannot be listened on, `closed` if the server was
-    ///   started or stopped before.
+    /// - Throws: ``GearmanError``: `notConnected` if the address cannot be listened on, or the journal cannot be read;
+    ///   `closed` if the server was started or stopped before.
     @discardableResult
     public func start(
         host: String = "127.0.0.1", port: Int = GearmanServerAddress.defaultPort, backlog: Int = 1_024
@@ -104,6 +118,13 @@ public actor GearmanJobServer {
             if case .starting = self.state { self.state = .idle }
             throw GearmanError(.notConnected, "Cannot listen on \(host), port \(port): \(error)")
         }
+        do throws(GearmanJournalError) {
+            try await self.restore()
+        } catch {
+            for listener in listeners { await listener.close {} }
+            if case .starting = self.state { self.state = .idle }
+            throw GearmanError(.notConnected, "The kept jobs cannot be read: \(error.text)")
+        }
         guard case .starting = self.state else {
             for listener in listeners { await listener.close {} }
             throw GearmanError(.closed, "The job server was stopped before it had started")
@@ -117,7 +138,43 @@ public actor GearmanJobServer {
         return address
     }
 
-    /// Ends the server, and returns when all its connections are closed. Its jobs are lost.
+    private func restore() async throws(GearmanJournalError) {
+        guard let journal = self.journal else { return }
+        let lastNumber = try await journal.open()
+        var number: UInt64 = 0
+        while true {
+            let jobs = try await journal.jobs(after: number)
+            self.perform(self.machine.restored(jobs, lastNumber: lastNumber, now: self.now))
+            guard let last = jobs.last else { return }
+            number = last.number
+        }
+    }
+
+    /// Writes the journal for as long as the server runs; nothing is kept without it. Call it once.
+    ///
+    /// - Throws: ``GearmanError`` `closed` if another server has taken the jobs. This one has stopped then.
+    public func keepJobs() async throws(GearmanError) {
+        guard let journal = self.journal else { return }
+        for await change in self.changes {
+            do throws(GearmanJournalError) {
+                let refused = try await journal.write(change)
+                self.perform(self.machine.changeWritten(refused: refused, now: self.now))
+            } catch {
+                switch error {
+                case .unavailable(let reason):
+                    self.logger.debug("Jobs could not be kept; trying again", metadata: ["error": "\(reason)"])
+                    self.perform(self.machine.changeFailed(now: self.now))
+                case .superseded(let reason):
+                    self.perform(self.machine.journalSuperseded(now: self.now))
+                    await self.waitUntilStopped()
+                    throw GearmanError(.closed, reason)
+                }
+            }
+            self.lookForTheEnd()
+        }
+    }
+
+    /// Ends the server, and returns when all its connections are closed. Its jobs are lost, but for kept ones.
     public func stop() async {
         self.perform(self.machine.shutdownRequested(isGraceful: false, now: self.now))
         await self.waitUntilStopped()
@@ -143,7 +200,7 @@ public actor GearmanJobServer {
         case .idle, .starting, .running:
             self.state = .stopping
             self.timers.schedule(.end, at: self.executor.now.advanced(by: Self.farewell)) {
-                self.assumeIsolated { $0.closeChannels() }
+                self.assumeIsolated { $0.giveUp() }
             }
             for channel in self.channels.values { channel.finish() }
             self.lookForTheEnd()
@@ -151,13 +208,19 @@ public actor GearmanJobServer {
         }
     }
 
-    private func closeChannels() {
+    private func giveUp() {
+        self.changesToMake.finish()
+        self.isJournalOver = true
         for channel in self.channels.values { channel.close() }
+        self.lookForTheEnd()
     }
 
     private func lookForTheEnd() {
-        guard case .stopping = self.state, self.channels.isEmpty, self.openListeners == 0 else { return }
+        guard case .stopping = self.state, self.channels.isEmpty, self.openListeners == 0,
+            self.machine.isJournalQuiet || self.isJournalOver
+        else { return }
         self.state = .stopped
+        self.changesToMake.finish()
         self.timers.cancelAll()
         for continuation in self.whenStopped { continuation.resume() }
         self.whenStopped = []
@@ -231,6 +294,7 @@ public actor GearmanJobServer {
         if let wakeAt = actions.wakeAt {
             self.timers.schedule(.machine, at: wakeAt) { self.assumeIsolated { $0.timerFired() } }
         }
+        if let change = actions.change { self.changesToMake.yield(change) }
         if actions.stopsListening { self.closeListeners() }
         if actions.isFinished { self.finish() }
         // Only now: what follows from it must be written after what was to be written here.

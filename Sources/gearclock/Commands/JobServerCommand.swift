@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import GearclockCore
 internal import GearclockEnvironment
 internal import Gearman
 internal import GearmanServer
@@ -12,9 +13,11 @@ struct JobServerCommand: AsyncParsableCommand {
         commandName: "jobserver",
         abstract: "Run a Gearman job server, for any clients and workers.",
         discussion: """
-            It answers as gearmand 1.1.20 does, and keeps its jobs in memory. SIGTERM or SIGINT ends it at once, and \
-            its jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is queued, \
-            and ends with its last job.
+            It answers as gearmand 1.1.20 does, and keeps its jobs in memory. With --store or --keep-jobs it keeps \
+            background jobs, also those for later, in a store: a client is answered when its job is stored, and a \
+            server that starts with the same name runs it, after kill -9 too. SIGTERM or SIGINT ends it at once, and \
+            all other jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is \
+            queued, and ends when nothing is left that would be lost.
             """)
 
     @Option(help: ArgumentHelp("The address to listen on, or a name: all its addresses.", valueName: "host"))
@@ -58,6 +61,30 @@ struct JobServerCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("All queued jobs together; others are refused.", valueName: "bytes"))
     var maxQueuedBytes = GearmanJobServerLimits().queuedBytes
 
+    @Option(
+        help: ArgumentHelp(
+            "Keep background jobs in this store: sqlite:PATH or mariadb://USER@HOST,HOST/DATABASE.",
+            valueName: "store"))
+    var store: String?
+
+    @Flag(
+        help: ArgumentHelp(
+            "The same with the store that the environment or the configuration file names; of several, the first one."))
+    var keepJobs = false
+
+    @Option(
+        help: ArgumentHelp(
+            "Whose kept jobs these are; one server has a name at a time. (default: name of the machine, colon, port)",
+            valueName: "name"))
+    var name: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "How long a background job waits for a store that is away before it is refused.", valueName: "seconds"))
+    var storePatience = 10
+
+    @OptionGroup var migration: MigrationOptions
+
     @Flag(help: "Obey the text commands 'shutdown' and 'shutdown graceful', of anybody who can connect.")
     var allowShutdown = false
 
@@ -83,6 +110,7 @@ struct JobServerCommand: AsyncParsableCommand {
         guard self.workerWakeup >= 0, self.backlog > 0, self.maxConnections > 0, self.maxQueuedBytes > 0 else {
             throw ValidationError("--worker-wakeup is not negative; --backlog and the limits are positive.")
         }
+        guard (1...3_600).contains(self.storePatience) else { throw ValidationError("--store-patience is 1 to 3600.") }
         guard [self.keepaliveIdle, self.keepaliveInterval, self.keepaliveCount].allSatisfy({ $0 ?? 1 > 0 }) else {
             throw ValidationError("The --keepalive options are positive.")
         }
@@ -97,6 +125,7 @@ struct JobServerCommand: AsyncParsableCommand {
         configuration.sendsExceptions = self.exceptions
         configuration.allowsShutdown = self.allowShutdown
         configuration.verbosity = level.rawValue.uppercased()
+        configuration.journalPatience = .seconds(self.storePatience)
         configuration.limits.connections = self.maxConnections
         configuration.limits.queuedBytes = self.maxQueuedBytes
         return configuration
@@ -104,8 +133,9 @@ struct JobServerCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         signal(SIGPIPE, SIG_IGN)
-        let settings = try await Settings.load(
-            flags: self.logging.flags, file: self.logging.config, surroundings: .ofThisProcess)
+        var flags = self.logging.flags
+        flags[.store] = self.store.map { [$0] }
+        let settings = try await Settings.load(flags: flags, file: self.logging.config, surroundings: .ofThisProcess)
         if let logFile { try Terminal.appendErrors(to: logFile) }
         Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: SystemClock())
         let logger = Logger(label: "gearclock.jobserver")
@@ -113,32 +143,30 @@ struct JobServerCommand: AsyncParsableCommand {
         let files = try [self.pidFile, self.readyFile].compactMap { try $0.map { try ReadyFile(path: $0) } }
         defer { for file in files { file.remove() } }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+        let keeping = try self.keeping(settings, logger)
         let server = GearmanJobServer(
-            configuration: self.configuration(settings.logLevel.value),
+            configuration: self.configuration(settings.logLevel.value), journal: keeping?.journal,
             keepAlive: GearmanKeepAlive(
                 idle: self.keepaliveIdle.map { .seconds($0) }, interval: self.keepaliveInterval.map { .seconds($0) },
                 count: self.keepaliveCount),
             logger: logger)
-        let address: GearmanServerAddress
-        do {
-            address = try await server.start(host: self.listen, port: self.port, backlog: self.backlog)
-        } catch {
-            throw CommandFailure(.failed, "\(error)")
-        }
-        for file in files { try file.create() }
-        logger.info("Ready", metadata: ["server": "\(address)", "pid": "\(getpid())"])
-        Terminal.write("gearclock jobserver is ready (\(address))")
-        await withDiscardingTaskGroup { group in
-            group.addTask {
-                for await signal in signals {
-                    logger.info("Stopping", metadata: ["signal": "\(signal)"])
-                    if signal == .sigusr1 { await server.beginGracefulShutdown() } else { await server.stop() }
-                }
-            }
-            await server.waitUntilStopped()
-            group.cancelAll()
-        }
+        let process = JobServerProcess(server: server, keeping: keeping, files: files, logger: logger)
+        try await process.run(host: self.listen, port: self.port, backlog: self.backlog, signals: signals)
         logger.info("Stopped")
+    }
+
+    /// - Returns: nil if jobs are kept in memory only.
+    private func keeping(_ settings: Settings, _ logger: Logger) throws -> JobKeeping? {
+        guard self.keepJobs || self.store != nil else { return nil }
+        guard self.port != 0 || self.name != nil else {
+            throw CommandFailure(.usage, "A job server that keeps jobs and has --port 0 needs a --name.")
+        }
+        let text = self.name ?? "\(ProcessInfo.processInfo.hostName):\(self.port)"
+        guard let name = JobServerName(text) else {
+            throw CommandFailure(.usage, "--name: write 1 to 255 bytes.")
+        }
+        return try JobKeeping(
+            in: settings.stores.value[0], name: name, migrates: self.migration.migrate, logger: logger)
     }
 
     /// As many connections as the system allows this process at all.

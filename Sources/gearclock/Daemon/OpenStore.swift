@@ -8,6 +8,8 @@ internal import Logging
 struct OpenStore: Sendable {
     let location: StoreLocation
     let cluster: TaskCluster
+    /// The same store, for job servers.
+    let jobs: any JobStore
     /// Watches it until its task is cancelled; `nil`: there is nothing to watch.
     let run: (@Sendable () async -> Void)?
     /// Finds out whether it is there; `nil`: it is.
@@ -47,6 +49,7 @@ struct OpenStore: Sendable {
     private init(_ location: StoreLocation, sqlite store: SQLiteTaskStore) {
         self.location = location
         self.cluster = TaskCluster(store, ClusterDirectory.Cluster(name: location.name, number: location.number))
+        self.jobs = store
         self.run = nil
         self.start = nil
         self.end = { () throws(TaskStoreError) in try store.close() }
@@ -56,6 +59,7 @@ struct OpenStore: Sendable {
         self.location = location
         self.cluster = TaskCluster(
             store, ClusterDirectory.Cluster(name: location.name, number: location.number, dataNodes: nodes))
+        self.jobs = store
         self.run = { await store.run() }
         self.start = start
         self.end = { await store.close() }

@@ -15,14 +15,17 @@ struct InMemoryJobServer {
     private(set) var closedAtOnce: Set<String> = []
     private(set) var isFinished = false
     private(set) var stopsListening = false
+    /// What the journal was asked to write, and has not answered.
+    private(set) var change: GearmanJournalChange?
 
-    init(_ change: (inout GearmanJobServerConfiguration) -> Void = { _ in }) {
+    init(keepsJobs: Bool = false, _ change: (inout GearmanJobServerConfiguration) -> Void = { _ in }) {
         var configuration = GearmanJobServerConfiguration()
         configuration.handlePrefix = "H:lab"
         configuration.version = "1.1.20+ds"
         configuration.verbosity = "INFO"
         change(&configuration)
-        self.machine = JobServerStateMachine(configuration: configuration, processID: 77)
+        self.machine = JobServerStateMachine(
+            configuration: configuration, processID: 77, keepsJobs: keepsJobs)
     }
 
     mutating func open(_ names: String...) {
@@ -75,6 +78,28 @@ struct InMemoryJobServer {
         self.perform(self.machine.shutdownRequested(isGraceful: isGraceful, now: self.now))
     }
 
+    // MARK: The journal
+
+    mutating func restore(_ jobs: [GearmanKeptJob], lastNumber: UInt64 = 0) {
+        self.perform(self.machine.restored(jobs, lastNumber: lastNumber, now: self.now))
+    }
+
+    /// The change is written, and whatever follows from it is asked for.
+    mutating func written(refused: Set<UInt64> = []) {
+        self.change = nil
+        self.perform(self.machine.changeWritten(refused: refused, now: self.now))
+    }
+
+    mutating func failed() {
+        self.change = nil
+        self.perform(self.machine.changeFailed(now: self.now))
+    }
+
+    mutating func superseded() {
+        self.change = nil
+        self.perform(self.machine.journalSuperseded(now: self.now))
+    }
+
     /// Time passes, and timers fire as they were asked for.
     mutating func pass(_ duration: Duration) {
         let end = self.now.monotonic.advanced(by: duration)
@@ -109,6 +134,10 @@ struct InMemoryJobServer {
             if let name = names[write.connection] { self.received[name, default: []] += write.bytes }
         }
         if let wakeAt = actions.wakeAt { self.wakeAt = wakeAt }
+        if let change = actions.change {
+            precondition(self.change == nil, "One change at a time")
+            self.change = change
+        }
         self.stopsListening = self.stopsListening || actions.stopsListening
         self.isFinished = self.isFinished || actions.isFinished
         for close in actions.closes {
