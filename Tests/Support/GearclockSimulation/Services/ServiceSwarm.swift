@@ -6,6 +6,8 @@ struct ServiceSwarm {
     var jams = 0.0
     /// For how long at most, in microseconds.
     var longestJam: Int64 = 0
+    /// Where operators set limits nothing fails, so that it can be told whether they are kept.
+    var limitsAreQuiet = false
 
     init() {}
 
@@ -14,5 +16,6 @@ struct ServiceSwarm {
         if dice.chance(0.5) { self.questions = 1 + dice.below(20) }
         if dice.chance(0.4) { self.jams = dice.pick([0.01, 0.1]) }
         self.longestJam = dice.pick([10_000, 1_000_000])
+        self.limitsAreQuiet = dice.chance(0.5)
     }
 }
