@@ -36,6 +36,7 @@ import Testing
 
     @Test mutating func `nothing is claimed before it is known what is paused`() {
         _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
         #expect(self.dispatcher.dueLanes(["f"]).claim == nil)
         #expect(self.dispatcher.machine.settingsReplied(.failure(self.away), now: Sample.now()).claim == nil)
         #expect(self.dispatcher.timer(at: 0.05).contains(.askSettings) == false)

@@ -2,6 +2,7 @@ import ArgumentParser
 import DispatchExecutor
 import Foundation
 import GearclockCore
+import GearclockEnvironment
 import Gearman
 import Logging
 
@@ -100,10 +101,11 @@ actor TaskFlow {
         await self.client.onEvents { _ in }
         // Connected before the time is taken.
         _ = try await self.client.perform(GearmanJobRequest(function: "gearclock_stats", workload: "{}"))
+        let clock = SystemClock()
         self.start = EngineBenchmark.now()
         while self.submitted < self.tasks {
             self.submit()
-            try await Task.sleep(for: .milliseconds(1))
+            try await clock.sleep(until: clock.now.monotonic.advanced(by: .milliseconds(1)))
         }
         for await count in self.arrivals where count == self.tasks { break }
         await worker.close()

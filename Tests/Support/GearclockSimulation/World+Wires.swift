@@ -87,8 +87,8 @@ extension World {
         }
     }
 
-    /// A controller takes what belongs to its lanes, and no longer to others, by a worker of its own. What is on its way
-    /// to the old one comes to whoever takes it then.
+    /// A controller takes what belongs to its lanes, and no longer to others, by a worker of its own. What is on its
+    /// way to the old one comes to whoever takes it then.
     mutating func serveByWire(_ node: Int, on connection: ConnectionID) {
         for wire in self.connections[connection].wires where self.wires[wire].isForLanes && !self.wires[wire].isOver {
             self.wires[wire].isOver = true

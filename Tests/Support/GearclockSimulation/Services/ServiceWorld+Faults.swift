@@ -110,8 +110,8 @@ extension ServiceWorld {
 
     /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls, and
     /// what real clients rest between two attempts to connect. It is longer where clocks differ too much, because tasks
-    /// wait in the wrong places, and where a function may have one task in hand or a limit, because the others come back
-    /// later.
+    /// wait in the wrong places, and where a function may have one task in hand or a limit, because the others come
+    /// back later.
     private var timeToEnd: Int64 {
         let isRoomy = self.swarm.controller.inHandPerFunction > 3 && self.swarm.operations.isEmpty
         return self.swarm.isClockBounded && isRoomy ? 90_000_000 : 300_000_000

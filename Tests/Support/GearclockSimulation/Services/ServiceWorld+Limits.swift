@@ -8,6 +8,7 @@ struct JobSubmission {
     let function: FunctionName
     /// The task's number in the ledger.
     let index: Int
+    let attempt: UInt32?
     /// The stream on which its controller submitted it.
     let stream: Int
     /// A worker ended it.
@@ -81,7 +82,9 @@ extension ServiceWorld {
             let settings = self.store.model.settings[function],
             let changedAt = self.limits.settingsChangedAt[function]
         else { return }
-        self.submissions[unique] = JobSubmission(time: self.time, function: function, index: index, stream: number)
+        self.submissions[unique] = JobSubmission(
+            time: self.time, function: function, index: index, attempt: self.ledger[index].shadow?.attempt,
+            stream: number)
         let hears = self.nodes[self.streams[number].machine].hearsSettings
         if settings.isPaused, hears.since <= changedAt, hears.isFresh(at: self.time),
             changedAt < self.time - LimitAudit.pauseMargin
@@ -109,9 +112,13 @@ extension ServiceWorld {
         }
     }
 
-    /// Whether a job counts for its controller: not if it gave the job up, or lost its way to it.
+    /// Whether a job counts for its controller: not if it gave the job up, lost its way to it, or its
+    /// claim was taken away.
     private func isInFlight(_ job: JobSubmission) -> Bool {
-        guard !job.isOver, !self.ledger[job.index].hasTimeout, !self.ledger[job.index].isCustom else { return false }
+        let entry = self.ledger[job.index]
+        guard !job.isOver, !entry.hasTimeout, !entry.isCustom, entry.shadow?.state == .running,
+            entry.shadow?.attempt == job.attempt
+        else { return false }
         let stream = self.streams[job.stream]
         let node = self.nodes[stream.machine]
         return stream.state == .open && !stream.isCut && stream.isOpenAtServer && node.status == .up
