@@ -182,7 +182,9 @@ import Testing
 
     @Test mutating func `a clock that jumps ahead of those of database nodes makes nothing early`() {
         let clock = NodeClock(node: "n", offset: .zero, uncertainty: .zero)
-        self.dispatcher.claim()
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.settings([])
+        _ = self.dispatcher.dueLanes(["f"])
         _ = self.dispatcher.machine.clocksReplied(.success([clock]), now: Sample.now())
         let tasks = DispatcherFixture.tasks(1, dueIn: 1)
         #expect(self.dispatcher.claimed(.success(tasks)).handOvers.isEmpty)
