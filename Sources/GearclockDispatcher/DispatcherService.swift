@@ -21,6 +21,8 @@ package actor DispatcherService {
     private var condition = StoreCondition()
     private var clockCondition = ClockCondition()
     private var members: [OwnerID] = []
+    /// Calls whoever waits for room in the express lane.
+    private var onRoom: @Sendable () -> Void = {}
 
     package init(
         store: any TaskStore, handOver: any TaskHandOver, policy: DispatcherPolicy = DispatcherPolicy(),
@@ -56,7 +58,13 @@ package actor DispatcherService {
                     }
                 }
             },
-            stored: { tasks in self.assumeIsolated { $0.stored(tasks) } })
+            stored: { tasks in self.assumeIsolated { $0.stored(tasks) } },
+            awaitRoom: { call in self.assumeIsolated { $0.awaitRoom(call) } })
+    }
+
+    private func awaitRoom(_ call: @escaping @Sendable () -> Void) {
+        self.onRoom = call
+        self.machine.roomAwaited()
     }
 
     private func stored(_ tasks: StoredTasks) {
@@ -82,6 +90,8 @@ package actor DispatcherService {
                 self.work.add { await self.rescueExpired(endedBefore: endedBefore, limit: limit) }
             case .handOver(let id, let tasks, let lane):
                 self.work.add { await self.handOver(id, tasks, in: lane) }
+            case .offerRoom:
+                self.onRoom()
             case .settle(let settlements):
                 self.work.add { await self.settle(settlements) }
             case .beat(let owner):

@@ -7,11 +7,15 @@ package struct ExpressLane: Sendable {
     package let offer: @Sendable () -> ExpressOffer?
     /// Tells the dispatcher what was stored.
     package let stored: @Sendable (StoredTasks) -> Void
+    /// Has something called when it is time to ask again for room.
+    package let awaitRoom: @Sendable (@escaping @Sendable () -> Void) -> Void
 
     package init(
-        offer: @escaping @Sendable () -> ExpressOffer?, stored: @escaping @Sendable (StoredTasks) -> Void
+        offer: @escaping @Sendable () -> ExpressOffer?, stored: @escaping @Sendable (StoredTasks) -> Void,
+        awaitRoom: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void
     ) {
         self.offer = offer
         self.stored = stored
+        self.awaitRoom = awaitRoom
     }
 }

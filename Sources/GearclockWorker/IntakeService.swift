@@ -138,6 +138,8 @@ package actor IntakeService {
                             self.replies(to: $0, answer.results)
                         } ?? []
                     })
+            case .awaitRoom(let cluster):
+                self.lanes[cluster].awaitRoom { [weak self] in self?.assumeIsolated { $0.roomCame(cluster) } }
             case .setTimer(let moment):
                 if self.wakeUp.schedule(moment) { self.work.add { await self.sleep(until: moment) } }
             case .stopped:
@@ -150,6 +152,10 @@ package actor IntakeService {
         do { try await self.environment.clock.sleep(until: moment) } catch { return }
         self.wakeUp.fired(moment)
         self.perform(self.machine.timerFired(now: self.environment.now, offers: self.offers))
+    }
+
+    private func roomCame(_ cluster: Int) {
+        self.perform(self.machine.roomCame(cluster, now: self.environment.now, offers: self.offers))
     }
 
     private var offers: SubmissionStateMachine.Offers {

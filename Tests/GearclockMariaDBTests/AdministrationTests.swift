@@ -13,7 +13,7 @@ import Testing
     @Test func `a migration says what it made`() async throws {
         let administration = self.administration(try await MariaDBServer.shared().makeDatabase())
         let first = try await administration.migrate()
-        #expect(first.made == ["tasks"] && first.defect == nil)
+        #expect(first.made == ["tasks", "jobs"] && first.defect == nil)
         #expect(try await administration.migrate().made.isEmpty)
     }
 
@@ -127,6 +127,9 @@ import Testing
             try await Self.makeAccount(of: configuration)
             configuration.user = "d'\(configuration.database)"
             configuration.password = MariaDBConfiguration.Secret("secret")
+            let jobs = ClusterFixture.store(configuration)
+            for conformance in JobStoreConformance.cases.prefix(1) { try await conformance.run(jobs, jobs) }
+            await jobs.close()
             let connection = try MariaDBConnection(to: configuration.nodes[0], configuration: configuration)
             for statement in ["DROP TABLE task", "CREATE TABLE other (a INT)", "DELETE FROM gearclock_schema"] {
                 #expect(throws: MariaDBFailure.self, "\(statement)") { try connection.execute(statement) }
@@ -154,7 +157,8 @@ import Testing
         account.user = migrating
         account.password = MariaDBConfiguration.Secret("secret")
         #expect(
-            try await MariaDBAdministration(configuration: account, clock: SystemClock()).migrate().made == ["tasks"])
+            try await MariaDBAdministration(configuration: account, clock: SystemClock()).migrate().made
+                == MariaDBSchema.migrations.map(\.name))
         try grant(
             MariaDBAdministration.grants(user: working, host: "127.0.0.1", database: configuration.database).daemons)
     }

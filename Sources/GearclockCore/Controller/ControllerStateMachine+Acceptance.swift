@@ -61,8 +61,7 @@ extension ControllerStateMachine {
         self.runs[run] = task
         self.runOfTask[task.task.id] = run
         self.bytesInHand += definition.weightBytes
-        self.functions[definition.function, default: FunctionInHand()].add(task)
-        if self.functions[definition.function]!.provenAt == nil {
+        if !self.functions[definition.function, default: FunctionInHand()].add(task) {
             self.unproven.runs += 1
             self.unproven.bytes += definition.weightBytes
         }
@@ -74,13 +73,12 @@ extension ControllerStateMachine {
         self.runOfTask[task.task.id] = nil
         self.workerless.remove(run)
         self.bytesInHand -= definition.weightBytes
-        self.functions[definition.function]!.remove(task)
-        if self.functions[definition.function]!.provenAt == nil {
+        if !self.functions[definition.function]!.remove(task) {
             self.unproven.runs -= 1
             self.unproven.bytes -= definition.weightBytes
+            self.forgetIfIdle(definition.function)
         }
         if task.phase == .submitted { self.freed.append(definition.function) }
-        self.forgetIfIdle(definition.function)
         // Timers of runs that ended lie in the heap until they fire, and a timeout may be days away.
         if self.timers.count > 64 + 4 * self.runs.count {
             let runs = self.runs
@@ -89,9 +87,7 @@ extension ControllerStateMachine {
     }
 
     mutating func move(_ run: RunID, to phase: TaskRun.Phase) {
-        let old = self.runs[run]!.phase
-        let function = self.runs[run]!.task.definition.function
-        self.runs[run]!.phase = phase
+        let (old, function) = self.runs[run]!.move(to: phase)
         self.functions[function]!.moved(from: old, to: phase)
         if old == .submitted { self.freed.append(function) }
         if case .workerless = old { self.workerless.remove(run) }
@@ -100,11 +96,12 @@ extension ControllerStateMachine {
 
     /// A worker answered a job of this function.
     mutating func gotOn(_ name: FunctionName, _ now: Now) {
-        guard let function = self.functions[name] else { return }
-        self.functions[name]!.provenAt = now.monotonic
-        guard function.provenAt == nil else { return }
-        self.unproven.runs -= function.runs
-        self.unproven.bytes -= function.bytes
+        guard let place = self.functions.index(forKey: name) else { return }
+        let wasProven = self.functions.values[place].provenAt != nil
+        self.functions.values[place].provenAt = now.monotonic
+        if wasProven { return }
+        self.unproven.runs -= self.functions.values[place].runs
+        self.unproven.bytes -= self.functions.values[place].bytes
     }
 
     /// Functions of which no job was answered lately no longer get on.

@@ -59,9 +59,10 @@ extension ControllerStateMachine {
         var work = Work()
         for run in self.workerless.sorted() {
             guard case .workerless(let unique, let since) = self.runs[run]!.phase else { continue }
-            if let change = self.refusal(ofStarting: run, now) {
+            let task = self.runs[run]!
+            if let change = self.refusal(ofStarting: task, now) {
                 self.end(run, change)
-            } else if !self.isWithoutWorker(self.runs[run]!) {
+            } else if !self.isWithoutWorker(task) {
                 self.enqueue(run, unique: unique, now: now, &work)
             } else if since.duration(to: now.monotonic) >= self.policy.workerGrace {
                 self.endAttempt(run, .noWorker, now: now, using: &random)
@@ -179,8 +180,8 @@ extension ControllerStateMachine {
 
     private mutating func startQueued(_ name: FunctionName, _ now: Now, _ work: inout Work) {
         while let function = self.functions[name], function.queued > 0, let first = function.queue.first {
-            if case .queued(let unique)? = self.runs[first.value]?.phase {
-                if let change = self.refusal(ofStarting: first.value, now) {
+            if let run = self.runs[first.value], case .queued(let unique) = run.phase {
+                if let change = self.refusal(ofStarting: run, now) {
                     self.end(first.value, change)
                 } else if self.takeStart(name, now) {
                     self.submit(first.value, unique: unique, now: now, &work)

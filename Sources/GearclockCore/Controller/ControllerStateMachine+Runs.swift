@@ -91,9 +91,10 @@ extension ControllerStateMachine {
 
     /// Has a new job submitted, unless it is too late for it, as soon as its function may start one.
     private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
-        if let change = self.refusal(ofStarting: run, now) {
+        let task = self.runs[run]!
+        if let change = self.refusal(ofStarting: task, now) {
             self.end(run, change)
-        } else if self.mustAwaitWorker(self.runs[run]!, now) {
+        } else if self.mustAwaitWorker(task, now) {
             self.move(run, to: .workerless(unique: unique, since: now.monotonic))
             self.wantsServers = true
         } else {
@@ -102,12 +103,11 @@ extension ControllerStateMachine {
     }
 
     /// Why a new job must not be submitted now, and what becomes of its task; `nil`: it may.
-    func refusal(ofStarting run: RunID, _ now: Now) -> Settlement.Change? {
-        let task = self.runs[run]!
+    func refusal(ofStarting task: TaskRun, _ now: Now) -> Settlement.Change? {
         let definition = task.task.definition
         // The clock may have been set back while it waited.
         if self.isLeaseTooShort(task, now) || now.wall < definition.dueAt { return .release(at: definition.dueAt) }
-        if let change = self.expiry(of: run, now) { return change }
+        if let change = self.expiry(of: task, now) { return change }
         if let attempts = definition.retry.maxAttempts, task.task.failures >= attempts {
             // Only after the last hand-out to a custom controller, which had its time to eject the task.
             let record = task.record(.handedOut, endedAt: now.wall)
@@ -116,8 +116,8 @@ extension ControllerStateMachine {
         return self.isShut(definition.function) ? .release(at: definition.dueAt) : nil
     }
 
-    func expiry(of run: RunID, _ now: Now) -> Settlement.Change? {
-        guard let expiresAt = self.runs[run]!.task.definition.expiresAt, expiresAt < now.wall else { return nil }
+    func expiry(of task: TaskRun, _ now: Now) -> Settlement.Change? {
+        guard let expiresAt = task.task.definition.expiresAt, expiresAt < now.wall else { return nil }
         return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed))
     }
 
@@ -126,20 +126,21 @@ extension ControllerStateMachine {
         _ run: RunID, unique: [UInt8], isAdopted: Bool = false, now: Now, _ work: inout Work
     ) {
         self.move(run, to: .submitted)
-        self.runs[run]!.startedAt = now.wall
-        let task = self.runs[run]!.task
+        guard let place = self.runs.index(forKey: run) else { preconditionFailure("Invalid state: no run \(run)") }
+        self.runs.values[place].startedAt = now.wall
+        let task = self.runs.values[place].task
         let controller = task.definition.gearsloth?.controller
         self.lateness.record(task.dueAt.duration(to: now.wall))
         self.counters[.started] += 1
         if isAdopted { self.counters[.adopted] += 1 }
         if let timeout = task.definition.timeout {
             let deadline = now.monotonic.advanced(by: timeout)
-            self.runs[run]!.deadline = deadline
+            self.runs.values[place].deadline = deadline
             self.timers.insert(deadline, (run, .deadline))
         }
         work.submissions.append(
             JobSubmission(
-                run: run, function: self.runs[run]!.jobFunction, unique: unique,
+                run: run, function: controller ?? task.definition.function, unique: unique,
                 payload: controller == nil ? task.definition.payload : [], priority: task.definition.priority,
                 customController: controller == nil ? nil : task))
     }

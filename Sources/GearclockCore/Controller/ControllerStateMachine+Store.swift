@@ -61,12 +61,13 @@ extension ControllerStateMachine {
     // MARK: - Leases
 
     mutating func scheduleExtension(_ run: RunID, now: Now) {
-        let left = now.wall.duration(to: self.runs[run]!.task.leaseUntil)
+        guard let place = self.runs.index(forKey: run) else { preconditionFailure("Invalid state: no run \(run)") }
+        let left = now.wall.duration(to: self.runs.values[place].task.leaseUntil)
         // Not later than that: the wall clock may have been set back.
         let longest = self.policy.lease.extendWhenLeft
         let wait = min(max(.milliseconds(100), left - self.policy.lease.extendWhenLeft), longest)
         let extendAt = now.monotonic.advanced(by: wait)
-        self.runs[run]!.extendAt = extendAt
+        self.runs.values[place].extendAt = extendAt
         self.timers.insert(extendAt, (run, .extend))
     }
 
@@ -74,7 +75,7 @@ extension ControllerStateMachine {
         self.runs[run]!.extendAt = nil
         switch self.runs[run]!.phase {
         case .workerless, .queued:
-            if let change = self.expiry(of: run, now) { return self.end(run, change) }
+            if let change = self.expiry(of: self.runs[run]!, now) { return self.end(run, change) }
         case .submitted:
             work.checked.append(run)
         case .early, .proving, .asking, .ended:

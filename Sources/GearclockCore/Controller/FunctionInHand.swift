@@ -30,16 +30,20 @@ struct FunctionInHand: Sendable {
     /// When a worker last answered a job of it, if that was lately: what it has in hand will be over soon.
     var provenAt: MonotonicInstant?
 
-    mutating func add(_ run: TaskRun) {
+    /// - Returns: whether the function gets on.
+    mutating func add(_ run: TaskRun) -> Bool {
         self.runs += 1
         self.bytes += run.task.definition.weightBytes
         self.count(run.phase, 1)
+        return self.provenAt != nil
     }
 
-    mutating func remove(_ run: TaskRun) {
+    /// - Returns: whether the function gets on.
+    mutating func remove(_ run: TaskRun) -> Bool {
         self.runs -= 1
         self.bytes -= run.task.definition.weightBytes
         self.count(run.phase, -1)
+        return self.provenAt != nil
     }
 
     mutating func moved(from old: TaskRun.Phase, to new: TaskRun.Phase) {

@@ -41,14 +41,14 @@ struct TaskRun: Sendable {
 
     /// The unique id of its job. The same for all claims of one run: a controller that takes over finds the job.
     var unique: [UInt8] {
-        Array("\(self.task.id)-\(self.task.failures)".utf8)
+        self.task.id.text + "-\(self.task.failures)".utf8
     }
 
     /// The second name, for a run whose job was left in the job server's queue under the first one: gearmand gives such
     /// a job to nobody, and whoever joins it waits for ever. There are two names and no more, so that every controller
     /// can ask about all jobs that the run may have.
     var secondUnique: [UInt8] {
-        Array("\(self.task.id)-\(self.task.failures)-2".utf8)
+        self.unique + "-2".utf8
     }
 
     /// The function of its job.
@@ -73,6 +73,12 @@ struct TaskRun: Sendable {
     func isContinued(by claimed: ClaimedTask) -> Bool {
         if case .ended(.release) = self.phase { return false }
         return claimed.failures == self.task.failures
+    }
+
+    /// - Returns: what `FunctionInHand` is told of it.
+    mutating func move(to phase: Phase) -> (old: Phase, function: FunctionName) {
+        defer { self.phase = phase }
+        return (self.phase, self.task.definition.function)
     }
 
     func record(_ outcome: AttemptOutcome, _ message: [UInt8] = [], endedAt: Timestamp) -> AttemptRecord {

@@ -44,6 +44,7 @@ extension DispatcherStateMachine {
             for task in tasks { self.letGo(task) }
         }
         self.handedBack(tasks)
+        self.roomChanged()
         // Who accepts some has room again soon; who accepts none is left alone for longer and longer.
         self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
@@ -74,10 +75,38 @@ extension DispatcherStateMachine {
     }
 
     /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
+    ///
+    /// Of a function that was deferred some are taken after a rest, while it has no others here: how they fare says
+    /// whether it gets on again.
     package func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
         let lane = Lane(of: function)
-        guard self.gates.isFlowing(lane) else { return .no }
-        return self.inHandOfLane[lane, default: 0] < self.gates.limit(lane) ? .now : .soon
+        let count = self.inHandOfLane[lane, default: 0]
+        guard self.gates.isFlowing(lane) else {
+            return count == 0 && self.gates.mayBeTried(lane) && !self.dueLanes.contains(lane) ? .now : .no
+        }
+        return count < self.gates.limit(lane) ? .now : .soon
+    }
+
+    /// A worker daemon of this process waits for a better answer than `soon`.
+    package mutating func roomAwaited() {
+        self.room = .awaited
+    }
+
+    /// Lets it ask again when some tasks have gone, or are not expected to go.
+    mutating func offerRoom(_ actions: inout [Action]) {
+        switch self.room {
+        case .unwanted, .awaited: return
+        case .changed:
+            self.room = .unwanted
+            actions.append(.offerRoom)
+        }
+    }
+
+    private mutating func roomChanged() {
+        switch self.room {
+        case .unwanted: break
+        case .awaited, .changed: self.room = .changed
+        }
     }
 
     /// A worker daemon of this process stored tasks claimed for this dispatcher. For which there is no room by now goes
@@ -112,6 +141,8 @@ extension DispatcherStateMachine {
         let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
+        // Mostly the next task is of the same lane.
+        var last: (lane: Lane, limit: Int?, address: Lane?)?
         while let next = self.held.first(dueBy: dueNow) {
             if next.leaseUntil < startBy {
                 self.held.removeFirst(dueBy: dueNow)
@@ -119,19 +150,22 @@ extension DispatcherStateMachine {
                 continue
             }
             let lane = Lane(of: next.definition.function)
-            if let limit = self.gates.handOverLimit(lane), self.handedOverOfLane[lane, default: 0] >= limit {
+            if last?.lane != lane {
+                last = (lane, self.gates.handOverLimit(lane), self.hasSmallLimit(lane) ? lane : nil)
+            }
+            if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
                 self.held.block(lane)
                 continue
             }
-            let address = self.hasSmallLimit(lane) ? lane : nil
+            let address = last?.address
             let bytes = next.definition.weightBytes
-            if let last = batches.lastIndex(where: { $0.lane == address }),
-                batches[last].tasks.count < Limits.handOverBatch,
-                batches[last].bytes + bytes <= Limits.handOverBatchBytes
+            if let batch = batches.lastIndex(where: { $0.lane == address }),
+                batches[batch].tasks.count < Limits.handOverBatch,
+                batches[batch].bytes + bytes <= Limits.handOverBatchBytes
             {
-                batches[last].tasks.append(next)
-                batches[last].bytes += bytes
+                batches[batch].tasks.append(next)
+                batches[batch].bytes += bytes
             } else if self.mayHandOver(besides: batches.count) {
                 batches.append((address, [next], bytes))
             } else {
@@ -225,10 +259,11 @@ extension DispatcherStateMachine {
     }
 
     private mutating func letGo(_ task: ClaimedTask) {
+        self.roomChanged()
         self.inHandCount -= 1
         self.inHandBytes -= task.definition.weightBytes
-        let lane = Lane(of: task.definition.function)
-        let count = self.inHandOfLane[lane, default: 0] - 1
-        self.inHandOfLane[lane] = count > 0 ? count : nil
+        guard let place = self.inHandOfLane.index(forKey: Lane(of: task.definition.function)) else { return }
+        self.inHandOfLane.values[place] -= 1
+        if self.inHandOfLane.values[place] == 0 { self.inHandOfLane.remove(at: place) }
     }
 }

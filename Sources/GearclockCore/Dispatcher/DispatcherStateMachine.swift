@@ -18,6 +18,8 @@ package struct DispatcherStateMachine: Sendable {
         /// Give these to a controller that has a part of the limit in this lane, or to any. Report by
         /// ``handOverReplied(_:_:now:using:)``.
         case handOver(HandOverID, [ClaimedTask], in: Lane?)
+        /// Tell whoever said ``roomAwaited()`` to ask again.
+        case offerRoom
         /// Settle. Report by ``settleReplied(_:now:using:)``.
         case settle([Settlement])
         /// Say that this dispatcher lives. Report by ``beatReplied(_:now:using:)``.
@@ -58,6 +60,16 @@ package struct DispatcherStateMachine: Sendable {
         case asking(since: MonotonicInstant)
         /// Can transition to: `idle`.
         case claiming([LaneShare])
+    }
+
+    /// Whether a worker daemon of this process waits for room in the express lane.
+    enum Room: Equatable {
+        /// Can transition to: `awaited` when one says so.
+        case unwanted
+        /// Can transition to: `changed` when tasks go, or stay for longer.
+        case awaited
+        /// It is to be told. Can transition to: `unwanted` when it is.
+        case changed
     }
 
     /// A hand-over whose answer is waited for.
@@ -106,6 +118,7 @@ package struct DispatcherStateMachine: Sendable {
     var inHandOfLane: [Lane: Int] = [:]
     var inHandCount = 0
     var inHandBytes = 0
+    var room = Room.unwanted
     /// Claims to give back; the first `settlingCount` of them are being settled.
     var releases: [Settlement] = []
     var settlingCount = 0
@@ -173,6 +186,7 @@ package struct DispatcherStateMachine: Sendable {
             self.handOverDue(now, &actions)
             self.askStore(now, &actions)
             self.settleReleases(now, &actions)
+            self.offerRoom(&actions)
             actions.append(.setTimer(self.nextTimer(now)))
         case .draining:
             for task in self.held.removeAll() { self.release(task) }

@@ -10,8 +10,14 @@ struct HeldTasks: Sendable {
         case ready(turn: UInt64)
     }
 
-    private var lanes: [Lane: TimerHeap<Timestamp, ClaimedTask>] = [:]
-    private var places: [Lane: Place] = [:]
+    private struct Queue: Sendable {
+        var tasks = TimerHeap<Timestamp, ClaimedTask>()
+        /// `nil`: nothing of it is handed over for the time being.
+        var place: Place?
+    }
+
+    /// None of them is empty.
+    private var lanes: [Lane: Queue] = [:]
     private var upcoming = TimerHeap<Timestamp, Lane>()
     private var ready = TimerHeap<UInt64, Lane>()
     private var nextTurn: UInt64 = 0
@@ -22,28 +28,37 @@ struct HeldTasks: Sendable {
 
     /// When the next task may be handed over; long ago if a lane waits for its turn.
     var firstMoment: Timestamp? {
-        self.ready.isEmpty ? self.upcoming.first?.moment : .distantPast
+        self.ready.isEmpty ? self.upcoming.firstMoment : .distantPast
     }
 
     mutating func insert(_ task: ClaimedTask) {
-        let lane = Lane(of: task.definition.function)
-        self.lanes[lane, default: TimerHeap()].insert(task.dueAt, task)
-        switch self.places[lane] {
+        let (lane, dueAt) = (Lane(of: task.definition.function), task.dueAt)
+        let place = self.insert(task, dueAt, into: lane)
+        switch place {
         case .ready: break
-        case .upcoming(let moment)? where moment <= task.dueAt: break
+        case .upcoming(let moment)? where moment <= dueAt: break
         case .upcoming?, nil: self.place(lane, .distantPast)
         }
+    }
+
+    /// - Returns: where the lane waits.
+    private mutating func insert(_ task: ClaimedTask, _ dueAt: Timestamp, into lane: Lane) -> Place? {
+        func insert(into queue: inout Queue) -> Place? {
+            queue.tasks.insert(dueAt, task)
+            return queue.place
+        }
+        return insert(into: &self.lanes[lane, default: Queue()])
     }
 
     /// The task whose turn it is, among those that are due by then.
     mutating func first(dueBy moment: Timestamp) -> ClaimedTask? {
         while let (due, lane) = self.upcoming.first, due <= moment {
             _ = self.upcoming.removeFirst()
-            if self.places[lane] == .upcoming(due) { self.place(lane, moment) }
+            if self.lanes[lane]?.place == .upcoming(due) { self.place(lane, moment) }
         }
         while let (turn, lane) = self.ready.first {
-            if self.places[lane] == .ready(turn: turn), let first = self.lanes[lane]?.first?.value {
-                if first.dueAt <= moment { return first }
+            if let queue = self.lanes[lane], queue.place == .ready(turn: turn), let due = queue.tasks.firstMoment {
+                if due <= moment { return queue.tasks.first?.value }
                 // The clock was set back.
                 self.place(lane, moment)
             }
@@ -55,14 +70,14 @@ struct HeldTasks: Sendable {
     /// Removes the task that ``first(dueBy:)`` found; the next turn is another lane's.
     mutating func removeFirst(dueBy moment: Timestamp) {
         guard let (_, lane) = self.ready.removeFirst() else { preconditionFailure("No lane is ready") }
-        _ = self.lanes[lane]?.removeFirst()
+        _ = self.lanes[lane]?.tasks.removeFirst()
         self.place(lane, moment)
     }
 
     /// Nothing of the lane is handed over until ``unblock(_:)``.
     mutating func block(_ lane: Lane) {
         self.blocked.insert(lane)
-        self.places[lane] = nil
+        self.lanes[lane]?.place = nil
     }
 
     mutating func unblock(_ lane: Lane) {
@@ -72,47 +87,49 @@ struct HeldTasks: Sendable {
 
     /// Removes the latest tasks of a lane until so many are left.
     mutating func trim(_ lane: Lane, to count: Int) -> [ClaimedTask] {
-        guard var tasks = self.lanes[lane], tasks.count > count else { return [] }
+        guard let present = self.lanes[lane]?.tasks.count, present > count else { return [] }
+        guard count > 0 else { return self.lanes.removeValue(forKey: lane).map { Array($0.tasks.values) } ?? [] }
         var kept = TimerHeap<Timestamp, ClaimedTask>()
         for _ in 0..<count {
-            if let (due, task) = tasks.removeFirst() { kept.insert(due, task) }
+            if let (due, task) = self.lanes[lane]?.tasks.removeFirst() { kept.insert(due, task) }
         }
-        self.lanes[lane] = kept
-        if kept.isEmpty { self.place(lane, .distantPast) }
-        return tasks.removeAll()
+        defer { self.lanes[lane]?.tasks = kept }
+        return self.lanes[lane]?.tasks.removeAll() ?? []
     }
 
     /// Removes the tasks whose lease ends before that moment.
     mutating func removeAll(leaseEndingBefore moment: Timestamp) -> [ClaimedTask] {
         var removed: [ClaimedTask] = []
         for lane in self.lanes.keys.sorted() {
-            let ending = self.lanes[lane]!.values.filter { $0.leaseUntil < moment }
+            let ending = self.lanes[lane]!.tasks.values.filter { $0.leaseUntil < moment }
             if ending.isEmpty { continue }
             removed += ending
-            self.lanes[lane]!.keep { _, task in task.leaseUntil >= moment }
+            self.lanes[lane]!.tasks.keep { _, task in task.leaseUntil >= moment }
             self.place(lane, .distantPast)
         }
         return removed
     }
 
     mutating func removeAll() -> [ClaimedTask] {
-        let tasks = self.lanes.keys.sorted().flatMap { self.lanes[$0]!.values }
+        let tasks = self.lanes.keys.sorted().flatMap { self.lanes[$0]!.tasks.values }
         self = HeldTasks()
         return tasks
     }
 
     /// Lets a lane wait where it has to: for its turn, if its first task is due by then.
     private mutating func place(_ lane: Lane, _ moment: Timestamp) {
-        self.places[lane] = nil
-        guard let first = self.lanes[lane]?.first?.moment else { return self.lanes[lane] = nil }
-        if self.blocked.contains(lane) { return }
-        if first <= moment {
-            self.places[lane] = .ready(turn: self.nextTurn)
-            self.ready.insert(self.nextTurn, lane)
-            self.nextTurn += 1
-        } else {
-            self.places[lane] = .upcoming(first)
-            self.upcoming.insert(first, lane)
+        guard let first = self.lanes[lane]?.tasks.firstMoment else { return self.lanes[lane] = nil }
+        var place: Place?
+        if !self.blocked.contains(lane) {
+            if first <= moment {
+                place = .ready(turn: self.nextTurn)
+                self.ready.insert(self.nextTurn, lane)
+                self.nextTurn += 1
+            } else {
+                place = .upcoming(first)
+                self.upcoming.insert(first, lane)
+            }
         }
+        self.lanes[lane]?.place = place
     }
 }

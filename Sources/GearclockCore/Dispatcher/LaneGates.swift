@@ -43,6 +43,9 @@ struct LaneGates: Sendable {
                 && self.gates[lane]!.refusals < self.policy.flowingRefusals
     }
 
+    /// Whether some tasks of a lane that does not flow may go to controllers to see whether it would.
+    func mayBeTried(_ lane: Lane) -> Bool { self.isOpen(lane) && !self.limited.contains(lane) }
+
     /// How many tasks of an open lane may be in hand. All lanes with a gate together have as many as one without.
     func limit(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane] else { return self.policy.laneTasks }
@@ -57,11 +60,12 @@ struct LaneGates: Sendable {
     }
 
     /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
-    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth.
+    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth; and twice the
+    /// limit where they flow, for whole batches of them were being stored when the limit was reached.
     func kept(_ lane: Lane) -> Int {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
         let limit = self.policy.laneTasks / self.gates.count
-        return self.isFlowing(lane) ? limit : min(2 * gate.share, limit)
+        return self.isFlowing(lane) ? 2 * limit : min(2 * gate.share, limit)
     }
 
     var nextReopening: MonotonicInstant? { self.reopenings.first?.moment }

@@ -30,7 +30,7 @@ package struct JobServerName: Hashable, Sendable, CustomStringConvertible {
 /// A name that somebody took.
 package struct JobServerHold: Equatable, Sendable {
     package var name: JobServerName
-    /// How often it was taken, this time included.
+    /// Higher each time that it is taken.
     package var generation: Int64
     /// The highest number that a job of this name ever had.
     package var lastNumber: Int64

@@ -11,7 +11,7 @@ package struct Lane: Hashable, Comparable, Sendable {
     }
 
     package init(of function: FunctionName) {
-        self.value = CRC32.checksum(function.bytes)
+        self = function.lane
     }
 
     package static func < (left: Lane, right: Lane) -> Bool { left.value < right.value }

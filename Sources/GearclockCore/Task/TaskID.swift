@@ -64,19 +64,26 @@ package struct TaskID: Hashable, Comparable, Sendable, CustomStringConvertible {
 
     /// The text form in lower case.
     package var description: String {
-        String(unsafeUninitializedCapacity: 36) { buffer in
-            var position = 0
-            for (index, byte) in self.bytes.enumerated() {
-                if [4, 6, 8, 10].contains(index) {
-                    buffer[position] = UInt8(ascii: "-")
-                    position += 1
-                }
-                buffer[position] = hexadecimalDigit(byte >> 4)
-                buffer[position + 1] = hexadecimalDigit(byte & 15)
-                position += 2
+        String(unsafeUninitializedCapacity: 36) { self.write(to: $0) }
+    }
+
+    /// The same as bytes, with room for a suffix.
+    package var text: [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: 48) { buffer, count in count = self.write(to: buffer) }
+    }
+
+    private func write(to buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var position = 0
+        for digit in 0..<32 as Range<UInt64> {
+            if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
+                buffer[position] = UInt8(ascii: "-")
+                position += 1
             }
-            return position
+            let word = digit < 16 ? self.high : self.low
+            buffer[position] = hexadecimalDigit(UInt8(truncatingIfNeeded: word >> (60 - 4 * (digit & 15))) & 15)
+            position += 1
         }
+        return position
     }
 
     package static func < (left: TaskID, right: TaskID) -> Bool {

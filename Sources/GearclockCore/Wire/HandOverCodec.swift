@@ -97,15 +97,19 @@ package enum HandOverCodec {
         var reader = try HandOverReader(bytes, version: Self.version)
         var tasks: [ClaimedTask] = []
         tasks.reserveCapacity(reader.count)
-        var last: (text: [UInt8], policy: RetryPolicy)?
+        var last = Last()
         for _ in 0..<reader.count { tasks.append(try Self.task(&reader, &last)) }
         try reader.end()
         return tasks
     }
 
-    private static func task(
-        _ reader: inout HandOverReader, _ last: inout (text: [UInt8], policy: RetryPolicy)?
-    ) throws(DecodingError) -> ClaimedTask {
+    /// What the latest task said: most tasks of a batch say the same.
+    private struct Last {
+        var function: FunctionName?
+        var retry: (text: [UInt8], policy: RetryPolicy)?
+    }
+
+    private static func task(_ reader: inout HandOverReader, _ last: inout Last) throws(DecodingError) -> ClaimedTask {
         let id = TaskID(high: try reader.integer(), low: try reader.integer())
         let claim = Claim(id: id, owner: OwnerID(value: try reader.integer()), attempt: try reader.integer())
         let failures: UInt32 = try reader.integer()
@@ -120,9 +124,7 @@ package enum HandOverCodec {
         guard let priority = TaskPriority(rawValue: try reader.integer()) else { throw .invalid("priority") }
         let expiresAt = flags & Flag.expires == 0 ? nil : try reader.timestamp()
         let timeout = flags & Flag.timeout == 0 ? nil : try reader.span("timeout")
-        guard let function = FunctionName(try reader.field(UInt16.self, limit: Limits.functionNameBytes)) else {
-            throw .invalid("function")
-        }
+        let function = try Self.function(&reader, &last)
         let retry = try Self.retry(&reader, &last)
         var definition = TaskDefinition(
             id: id, function: function, payload: try reader.field(UInt32.self, limit: Limits.payloadBytes),
@@ -142,13 +144,23 @@ package enum HandOverCodec {
         return ClaimedTask(definition: definition, claim: claim, failures: failures, leaseUntil: leaseUntil)
     }
 
+    private static func function(
+        _ reader: inout HandOverReader, _ last: inout Last
+    ) throws(DecodingError) -> FunctionName {
+        let bytes = try reader.slice(UInt16.self, limit: Limits.functionNameBytes)
+        if let function = last.function, function.bytes[...] == bytes { return function }
+        guard let function = FunctionName(bytes) else { throw .invalid("function") }
+        last.function = function
+        return function
+    }
+
     private static func retry(
-        _ reader: inout HandOverReader, _ last: inout (text: [UInt8], policy: RetryPolicy)?
+        _ reader: inout HandOverReader, _ last: inout Last
     ) throws(DecodingError) -> RetryPolicy {
-        let text = try reader.field(UInt16.self, limit: Int(UInt16.max))
-        if let last, last.text == text { return last.policy }
+        let text = try reader.slice(UInt16.self, limit: Int(UInt16.max))
+        if let retry = last.retry, retry.text[...] == text { return retry.policy }
         guard let policy = RetryPolicy(text: String(decoding: text, as: UTF8.self)) else { throw .invalid("retry") }
-        last = (text, policy)
+        last.retry = ([UInt8](text), policy)
         return policy
     }
 
@@ -211,11 +223,17 @@ private struct HandOverReader {
     mutating func field<Length: FixedWidthInteger & UnsignedInteger>(
         _ length: Length.Type, limit: Int
     ) throws(HandOverCodec.DecodingError) -> [UInt8] {
+        [UInt8](try self.slice(length, limit: limit))
+    }
+
+    mutating func slice<Length: FixedWidthInteger & UnsignedInteger>(
+        _ length: Length.Type, limit: Int
+    ) throws(HandOverCodec.DecodingError) -> ArraySlice<UInt8> {
         let length: Length = try self.integer()
         guard length <= limit else { throw .invalid("length") }
         guard self.bytes.count - self.position >= Int(length) else { throw .truncated }
         defer { self.position += Int(length) }
-        return [UInt8](self.bytes[self.position..<self.position + Int(length)])
+        return self.bytes[self.position..<self.position + Int(length)]
     }
 
     func end() throws(HandOverCodec.DecodingError) {

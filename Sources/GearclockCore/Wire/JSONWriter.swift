@@ -40,10 +40,12 @@ package struct JSONWriter {
         self.needsComma = true
     }
 
-    /// The name of the next value, in an object.
+    /// The name of the next value, in an object: one of ours, in which nothing is to be escaped.
     package mutating func name(_ name: StaticString) {
         self.separate()
-        self.quoted(UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        self.bytes.append(UInt8(ascii: "\""))
+        self.bytes.append(contentsOf: UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+        self.bytes.append(UInt8(ascii: "\""))
         self.bytes.append(UInt8(ascii: ":"))
         self.needsComma = false
     }

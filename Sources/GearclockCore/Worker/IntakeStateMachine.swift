@@ -15,6 +15,9 @@ package struct IntakeStateMachine: Equatable, Sendable {
         case insert([TaskDefinition], express: ExpressClaim? = nil, copies: CopiesDemand, in: Place = 0)
         /// Answer these submissions.
         case answer([Answer])
+        /// Tell the dispatcher that submissions wait for room, and report by ``roomCame(now:offer:)`` when it says that
+        /// it is time to ask again.
+        case awaitRoom
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
     }
@@ -173,6 +176,11 @@ package struct IntakeStateMachine: Equatable, Sendable {
         return self.giveUp(after: failure, now: now) + self.proceed(now, offer)
     }
 
+    /// The dispatcher may have room for what waits for it.
+    package mutating func roomCame(now: Now, offer: () -> ExpressOffer?) -> [Action] {
+        self.proceed(now, offer)
+    }
+
     package mutating func timerFired(now: Now, offer: () -> ExpressOffer? = { nil }) -> [Action] {
         self.proceed(now, offer)
     }
@@ -216,13 +224,16 @@ package struct IntakeStateMachine: Equatable, Sendable {
             }
             let (batch, express) = self.takeBatch(copies, offer(), now.monotonic)
             guard !batch.isEmpty else {
-                return actions + [.setTimer(now.monotonic.advanced(by: self.policy.roomInterval))]
+                return actions + [.awaitRoom] + (self.roomDeadline.map { [.setTimer($0)] } ?? [])
             }
             self.inserts[place] = Insert(submissions: batch, since: now.monotonic)
             actions.append(.insert(batch.flatMap(\.tasks), express: express, copies: copies, in: place))
         }
         return actions
     }
+
+    /// Until when submissions wait for room in the express lane, if some do.
+    private var roomDeadline: MonotonicInstant? { self.roomAwaitedSince?.advanced(by: self.policy.roomPatience) }
 
     /// Where the next insert may begin now.
     private var freePlace: Place? {
@@ -255,9 +266,7 @@ package struct IntakeStateMachine: Equatable, Sendable {
     private mutating func takeBatch(
         _ copies: CopiesDemand, _ offer: ExpressOffer?, _ now: MonotonicInstant
     ) -> (submissions: [Submission], express: ExpressClaim?) {
-        let isPatient =
-            !self.hasWaitedInVain
-            && self.roomAwaitedSince.map { now < $0.advanced(by: self.policy.roomPatience) } ?? true
+        let isPatient = !self.hasWaitedInVain && self.roomDeadline.map { now < $0 } ?? true
         var (batch, rest): ([Submission], [Submission]) = ([], [])
         var (tasks, bytes) = (0, 0)
         var isExpress: Bool?
@@ -334,10 +343,8 @@ package struct IntakePolicy: Equatable, Sendable {
     /// cost more than they gain.
     package var crowd = 256
     /// How long submissions wait at most until the dispatcher of the process has room for them. Default 50 ms: a busy
-    /// one has some again in less.
+    /// one has some again in less, and tells so.
     package var roomPatience: Duration = .milliseconds(50)
-    /// How often it is looked for. Default 2 ms.
-    package var roomInterval: Duration = .milliseconds(2)
     /// So many tasks that wait for room are passed by for what came after them; what stands behind more waits as well.
     /// Default 1024: some inserts, and each look goes through as many.
     package var passedBy = 1024

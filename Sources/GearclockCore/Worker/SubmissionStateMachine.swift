@@ -19,6 +19,9 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             in: IntakeStateMachine.Place = 0)
         /// Answer these submissions.
         case answer([Answer])
+        /// Tell the dispatcher of this cluster that submissions wait for room, and report by
+        /// ``roomCame(_:now:offers:)`` when it says that it is time to ask again.
+        case awaitRoom(ClusterIndex)
         /// Call ``timerFired(now:offer:)`` then; it replaces the timer set before.
         case setTimer(MonotonicInstant)
         /// Everything is answered; nothing more will come.
@@ -121,6 +124,12 @@ package struct SubmissionStateMachine: Equatable, Sendable {
         let checked = self.intakes[cluster].patienceChecked(now: now, offer: { offers(cluster) })
         actions += self.translated(checked, of: cluster)
         return actions + self.conclude(now, offers)
+    }
+
+    /// The dispatcher of a cluster may have room for what waits for it.
+    package mutating func roomCame(_ cluster: ClusterIndex, now: Now, offers: Offers) -> [Action] {
+        let actions = self.intakes[cluster].roomCame(now: now, offer: { offers(cluster) })
+        return self.translated(actions, of: cluster) + self.conclude(now, offers)
     }
 
     package mutating func timerFired(now: Now, offers: Offers = { _ in nil }) -> [Action] {
@@ -275,6 +284,8 @@ package struct SubmissionStateMachine: Equatable, Sendable {
             case .answer(let answers):
                 let complete = answers.compactMap { self.answered($0, by: cluster) }
                 return complete.isEmpty ? nil : .answer(complete)
+            case .awaitRoom:
+                return .awaitRoom(cluster)
             case .setTimer(let moment):
                 self.timers[cluster] = moment
                 return nil

@@ -73,8 +73,7 @@ struct TaskRow {
 
     /// Whether ``SQL/insertPlain`` says all of a new task.
     static func isPlain(_ task: TaskDefinition) -> Bool {
-        task.priority == .normal && task.expiresAt == nil && task.timeout == nil && task.retain == .zero
-            && task.gearsloth == nil && task.retry == .standard
+        task.priority == .normal && task.hasUsualTerms
     }
 
     /// Binds a new task to ``SQL/insertPlain``, or to ``SQL/insertPlainClaimed`` if it is claimed.

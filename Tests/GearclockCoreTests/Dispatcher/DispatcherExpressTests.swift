@@ -90,18 +90,69 @@ import Testing
         #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .no)
     }
 
-    @Test mutating func `a function that was deferred is admitted again some seconds after its last task`() {
+    @Test mutating func `a function that was deferred is tried after a rest, while none of it is here or due`() {
         self.dispatcher.handOver()
         _ = self.dispatcher.handedOver(.success([.deferredFunction]))
         _ = self.dispatcher.timer(at: 0.01)
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "the one that was deferred is under way")
         _ = self.dispatcher.handedOver(.success([.accepted]), id: 1, at: 0.01)
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "older ones are due, as far as is known")
         _ = self.dispatcher.timer(at: 0.1)
         _ = self.dispatcher.dueLanes([], at: 0.1)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
-        _ = self.dispatcher.timer(at: 4)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
-        _ = self.dispatcher.timer(at: 6)
         #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(1, first: 2), now: Sample.now(0.1))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+        _ = self.dispatcher.handedOver(.success([.deferredFunction]), id: 2, at: 0.1)
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "it rests")
+    }
+
+    @Test mutating func `after some trials that go well a function has the express lane for itself again`() {
+        self.dispatcher = DispatcherFixture { $0.isExpressOnly = true }
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.settings([])
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(1), now: Sample.now())
+        _ = self.dispatcher.handedOver(.success([.deferredFunction]))
+        _ = self.dispatcher.timer(at: 0.1)
+        for trial in 1...7 as ClosedRange<UInt64> {
+            #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "the task of the trial is here")
+            _ = self.dispatcher.handedOver(.success([.accepted]), id: trial, at: 0.1)
+            #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+            let tasks = DispatcherFixture.tasks(1, first: trial + 1)
+            #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now(0.1)).handOvers == [tasks])
+        }
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now, "whatever is here")
+    }
+
+    @Test mutating func `whoever waits for room is told once when tasks have gone`() {
+        self.dispatcher = DispatcherFixture { $0.laneTasks = 2 }
+        self.dispatcher.start()
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2), now: Sample.now())
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
+        self.dispatcher.machine.roomAwaited()
+        #expect(!self.dispatcher.timer(at: 0.01).contains(.offerRoom))
+        let answers: [HandOverAnswer] = [.accepted, .accepted]
+        #expect(self.dispatcher.handedOver(.success(answers), at: 0.02).contains(.offerRoom))
+        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2, first: 3), now: Sample.now(0.03))
+        let next = self.dispatcher.handedOver(.success(answers), id: 1, at: 0.04)
+        #expect(!next.contains(.offerRoom), "nobody waits")
+    }
+
+    @Test mutating func `whoever waits for room is told when the function is held back`() {
+        self.dispatcher.handOver(DispatcherFixture.tasks(1))
+        self.dispatcher.machine.roomAwaited()
+        let actions = self.dispatcher.handedOver(.success([.deferredFunction]))
+        #expect(actions.contains(.offerRoom))
+    }
+
+    @Test mutating func `what was being stored when a flowing function was full is kept when it is deferred`() {
+        let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        let stored = DispatcherFixture.tasks(1500, first: 1000)
+        #expect(self.dispatcher.machine.expressStored(stored, now: Sample.now()).settlements.isEmpty)
+        let actions = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
+        #expect(actions.settlements.isEmpty)
+        #expect(self.dispatcher.machine.inHand == 1544)
     }
 
     @Test mutating func `one function's tasks do not take the whole express lane`() {

@@ -67,9 +67,18 @@ import Testing
     // MARK: - Room in the express lane
 
     @Test mutating func `what the dispatcher takes in a moment waits for it`() {
-        #expect(self.submit([self.first], offer: .soon).timer?.seconds == 0.002)
-        let actions = self.timer(at: 0.002, offer: .now)
+        #expect(
+            self.submit([self.first], offer: .soon) == [.awaitRoom, .setTimer(Sample.now(0.05).monotonic)])
+        #expect(self.roomCame(at: 0.01, offer: .soon) == [.awaitRoom, .setTimer(Sample.now(0.05).monotonic)])
+        let actions = self.roomCame(at: 0.02, offer: .now)
         #expect(actions == [.insert([self.first], express: Self.claim, copies: .configured)])
+        #expect(self.roomCame(at: 0.03, offer: .now).isEmpty, "nothing waits any more")
+    }
+
+    @Test mutating func `what waits and is not worth waiting for any more is stored at once`() {
+        _ = self.submit([self.first], offer: .soon)
+        let actions = self.roomCame(at: 0.01, offer: .no)
+        #expect(actions == [.insert([self.first], express: nil, copies: .configured)])
     }
 
     @Test mutating func `it waits for fifty milliseconds, and nobody after it until there was room`() {
@@ -98,7 +107,7 @@ import Testing
         self.intake = IntakeStateMachine(policy: policy)
         let later = Sample.definition(3, dueIn: 3)
         #expect(self.submit([self.first, self.second, later], offer: .soon).inserts.isEmpty)
-        #expect(self.timer(at: 0.002, offer: .now).inserts == [[self.first, self.second, later]])
+        #expect(self.roomCame(at: 0.002, offer: .now).inserts == [[self.first, self.second, later]])
     }
 
     // MARK: - Shorthand
@@ -123,6 +132,10 @@ import Testing
 
     private mutating func timer(at seconds: Double, offer: ExpressAdmission) -> [Action] {
         self.intake.timerFired(now: Sample.now(seconds), offer: { Self.offer(offer) })
+    }
+
+    private mutating func roomCame(at seconds: Double, offer: ExpressAdmission) -> [Action] {
+        self.intake.roomCame(now: Sample.now(seconds), offer: { Self.offer(offer) })
     }
 
     private mutating func reply(

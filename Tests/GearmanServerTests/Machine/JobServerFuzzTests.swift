@@ -39,7 +39,8 @@ import Testing
     ) throws {
         for seed in seeds {
             var random = SeededRandom(seed: UInt64(seed))
-            var server = InMemoryJobServer {
+            let keepsJobs = Bool.random(using: &random)
+            var server = InMemoryJobServer(keepsJobs: keepsJobs) {
                 $0.limits.queuedBytes = 20_000
                 $0.limits.functions = 5
                 $0.isRoundRobin = Bool.random(using: &random)
@@ -53,6 +54,8 @@ import Testing
                 case 0: server.pass(.milliseconds(Int.random(in: 0...1_500, using: &random)))
                 case 1: server.fellBehind(name, unsentBytes: 1)
                 case 2: server.close(name)
+                case 3 where server.change != nil: server.failed()
+                case 4...8 where server.change != nil: server.written()
                 default: step(&server, name, &random)
                 }
                 server.caughtUp(random.element(of: Self.names))

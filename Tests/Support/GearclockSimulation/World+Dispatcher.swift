@@ -12,6 +12,7 @@ extension World {
             case .rescueExpired(let endedBefore, let limit):
                 self.ask(.rescue, .rescueExpired(endedBefore: endedBefore, limit: limit), node)
             case .handOver(let id, let tasks, let lane): self.handOver(id, tasks, in: lane, node)
+            case .offerRoom: self.roomCame(node)
             case .settle(let settlements): self.ask(.dispatcherSettle, .settle(settlements), node)
             case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
             case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)

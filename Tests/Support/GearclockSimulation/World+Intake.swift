@@ -46,6 +46,11 @@ extension World {
         }
     }
 
+    mutating func roomCame(_ node: Int) {
+        let (now, offers) = (self.now(node), self.offers(node))
+        self.perform(self.nodes[node].intake!.roomCame(0, now: now, offers: offers), node)
+    }
+
     private mutating func stored(_ outcomes: [InsertOutcome], in place: IntakeStateMachine.Place, _ node: Int) {
         let (tasks, express) = self.nodes[node].inserting[place]!
         let stored = StoredTasks(tasks, outcomes, express: express)
@@ -68,6 +73,8 @@ extension World {
                 if self.canary == .earlyExpress { self.handOverEarly(definitions, express, node) }
             case .answer(let answers):
                 for answer in answers { self.answer(answer.submission, answer.results, node) }
+            case .awaitRoom:
+                self.nodes[node].dispatcher!.roomAwaited()
             case .setTimer(let instant):
                 self.setTimer(.intake, instant, node)
             case .stopped:

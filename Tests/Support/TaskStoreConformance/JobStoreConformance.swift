@@ -47,10 +47,11 @@ package enum JobStoreConformance {
         JobStoreConformanceCase("who takes a name has the jobs, and whoever had it before can change nothing") {
             store, other in
             let first = try await store.takeJobServer(Self.name("a"))
-            try expect(first, is: JobServerHold(name: Self.name("a"), generation: 1, lastNumber: 0), "the first hold")
+            try expect(first.lastNumber, is: 0, "the last number at the beginning")
             try await Self.change(store, first, kept: [Self.job(1)], lastNumber: 9)
             let second = try await other.takeJobServer(Self.name("a"))
-            try expect(second, is: JobServerHold(name: Self.name("a"), generation: 2, lastNumber: 9), "the second one")
+            try expect(second.generation > first.generation, "who takes a name later has a later generation")
+            try expect(second.lastNumber, is: 9, "the last number that the second one is told")
             try expect(try await other.jobs(of: second.name, after: 0), is: [Self.job(1)], "what the second one finds")
             for change in [
                 JobChange(forgotten: [1], kept: [], lastNumber: 9),
