@@ -49,10 +49,15 @@ three_daemons() {
 }
 
 bench() { "$PROGRAMS/gearclock-bench" "$@"; }
+
+# alone COMMAND…: what the clock is held against. GEARCLOCK_BENCH_ALONE may name a command that waits until the machine has
+# nothing else to do, and then runs its arguments.
+# shellcheck disable=SC2086
+alone() { ${GEARCLOCK_BENCH_ALONE:-} "$PROGRAMS/gearclock-bench" "$@"; }
 fill() { bench fill --store "$GEARCLOCK_STORE" "$@"; }
 
 # lateness NAME: what it prints stays in $ENGINE/NAME, for ratio.
-lateness() { bench lateness --gearman "$gearman" --tasks 10000 --seconds 10 --lead 10 --seed "$RANDOM" | tee "$ENGINE/$1"; }
+lateness() { alone lateness --gearman "$gearman" --tasks 10000 --seconds 10 --lead 10 --seed "$RANDOM" | tee "$ENGINE/$1"; }
 
 # ratio A B: each line of A as a ratio to the same line of B.
 ratio() {
@@ -82,6 +87,12 @@ engine_fairness() {
     fill --tasks "$1" --function bench_nobody --due-in=-3600 --over 3000
     lateness beside
     ratio beside alone
+}
+
+# SECONDS: at 80 % of the highest rate that three daemons sustain, for so long.
+engine_load() {
+    three_daemons
+    alone load --gearman "$gearman" --seconds "$1"
 }
 
 # cpu NAME PID: microseconds of processor time that it has used.

@@ -14,10 +14,10 @@ import Testing
             })
     }
 
-    @Test func `what is left fails in the same way, and nothing of it can be missed`() throws {
+    @Test func `what is left fails in the same way, and nothing of it can be missed`() async throws {
         let seed = try Self.failingSeed()
         let whole = Simulation.run(seed: seed, canary: Self.canary)
-        let shrinker = try #require(Shrinker(seed: seed, canary: Self.canary))
+        let shrinker = try #require(await Shrinker(seed: seed, of: .machines(Self.canary)))
         let course = shrinker.course
         #expect(shrinker.trial.kind == whole.failure?.kind)
         #expect(Shrinker.Trial(Simulation.run(seed: seed, canary: Self.canary, course: course)) == shrinker.trial)
@@ -38,11 +38,31 @@ import Testing
             let report = Simulation.run(seed: seed, canary: Self.canary, course: fewer)
             #expect(report.failure?.kind != whole.failure?.kind, "\(fewer.arguments) is enough")
         }
-        #expect(try #require(Shrinker(seed: seed, canary: Self.canary)).course == course, "it is deterministic")
+        let again = try #require(await Shrinker(seed: seed, of: .machines(Self.canary)))
+        #expect(again.course == course, "it is deterministic")
     }
 
-    @Test func `a run in which nothing fails cannot be made smaller`() {
-        #expect(Shrinker(seed: 1) == nil)
+    @Test func `a run of services is made smaller, and fails in the same way`() async throws {
+        let canary = ServiceCanary.swallowsError
+        var failing: Simulation.Report?
+        for seed in 1...100 as ClosedRange<UInt64> {
+            failing = await ServiceSimulation.run(seed: seed, canary: canary)
+            if failing?.failure?.promise == canary.promise, failing!.struck.count > 10 { break }
+        }
+        let whole = try #require(failing)
+        let shrinker = try #require(
+            await Shrinker(seed: whole.seed, of: .services(canary), budget: 150_000))
+        #expect(shrinker.trial.kind == whole.failure?.kind)
+        let (faults, requests) = (try #require(shrinker.course.only), try #require(shrinker.course.requests))
+        #expect(!faults.isEmpty && faults.count < whole.struck.count)
+        #expect(!requests.isEmpty && requests.count <= whole.requests.count)
+        let report = await ServiceSimulation.run(seed: whole.seed, canary: canary, course: shrinker.course)
+        #expect(Shrinker.Trial(report) == shrinker.trial)
+    }
+
+    @Test func `a run in which nothing fails cannot be made smaller`() async {
+        #expect(await Shrinker(seed: 1, of: .machines(nil)) == nil)
+        #expect(await Shrinker(seed: 1, of: .services(nil)) == nil)
     }
 
     @Test func `without its faults a run has none, and the others keep their names`() throws {

@@ -67,7 +67,8 @@ extension DispatcherStateMachine {
     ///
     /// Half of the room is left for what is claimed in the ordinary way.
     package func expressClaim(now: Now) -> ExpressClaim? {
-        guard self.phase == .running, self.knowsSettings, self.backoff.notBefore == nil, self.deferrals == 0,
+        guard self.phase == .running, self.knowsSettings, self.knowsClocks, self.backoff.notBefore == nil,
+            self.deferrals == 0,
             2 * self.inHandCount < self.policy.heldTasks, 2 * self.inHandBytes < self.policy.heldBytes
         else { return nil }
         return ExpressClaim(

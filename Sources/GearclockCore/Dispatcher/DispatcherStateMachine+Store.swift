@@ -113,7 +113,13 @@ extension DispatcherStateMachine {
         switch reply {
         case .success(let clocks):
             self.clocks.ended(next: now.monotonic.advanced(by: self.policy.clockInterval))
-            self.clockLag = clocks.map { ($0.offset + $0.uncertainty) * -1 }.max().map { max($0, .zero) } ?? .zero
+            self.slowestClock =
+                clocks.map { clock in
+                    now.wall.advanced(by: clock.offset + clock.uncertainty)
+                        .advanced(by: .microseconds(now.monotonic.microseconds) * -1)
+                }.min() ?? .distantFuture
+            self.knowsClocks = true
+            self.mayClaim = true
         case .failure:
             self.clocks.ended(next: now.monotonic.advanced(by: self.policy.settingsInterval))
         }
@@ -146,7 +152,9 @@ extension DispatcherStateMachine {
 
     /// - Returns: whether there was something to claim.
     private mutating func claimDue(limit: Int, _ now: Now, _ actions: inout [Action]) -> Bool {
-        guard self.mayClaim, self.knowsSettings, let buckets = self.membership?.buckets else { return false }
+        guard self.mayClaim, self.knowsSettings, self.knowsClocks, let buckets = self.membership?.buckets else {
+            return false
+        }
         self.isAnswerFresh = false
         let dueBy = self.dueBy(now)
         let shares = self.dueLanes.shares(dueBy: dueBy, limit: limit) { lane in

@@ -102,9 +102,11 @@ package struct DispatcherStateMachine: Sendable {
     var knowsSettings = false
     /// How many controllers can have a part of a lane's limit, at the most.
     var limits: [Lane: Int] = [:]
-    /// How far the slowest clock of a database node is behind ours, as far as that is certain: half of a round trip
-    /// that was slow must not delay every task.
-    var clockLag = Duration.zero
+    /// What the slowest clock of a database node showed at the beginning of our monotonic time, so that a jump of ours
+    /// does not deceive us; at the latest, because half of a round trip that was slow must not delay every task.
+    var slowestClock = Timestamp.distantFuture
+    /// Nothing is claimed before the clocks of database nodes were compared.
+    var knowsClocks = false
 
     // What is in hand
     /// Claimed and not yet due, or due and waiting for a free hand-over.
@@ -209,7 +211,7 @@ package struct DispatcherStateMachine: Sendable {
 
     /// What time it is for tasks: no database node may think that they are early.
     func dueNow(_ now: Now) -> Timestamp {
-        now.wall.advanced(by: self.clockLag * -1)
+        min(now.wall, self.slowestClock.advanced(by: .microseconds(now.monotonic.microseconds)))
     }
 
     /// Until when tasks have to be due to be claimed.

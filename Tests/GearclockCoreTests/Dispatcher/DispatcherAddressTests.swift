@@ -8,6 +8,7 @@ import Testing
     /// With three controllers, and functions of which so many jobs may be in flight.
     private mutating func begin(_ limits: [String: UInt32], perThousandSeconds: UInt32? = nil) {
         _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
         let settings = limits.sorted { $0.key < $1.key }.map {
             FunctionSettings(
                 function: FunctionName($0.key)!, inFlight: $0.value, perThousandSeconds: perThousandSeconds)

@@ -36,6 +36,7 @@ import Testing
 
     @Test mutating func `nothing is claimed before it is known what is paused`() {
         _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
         #expect(self.dispatcher.dueLanes(["f"]).claim == nil)
         #expect(self.dispatcher.machine.settingsReplied(.failure(self.away), now: Sample.now()).claim == nil)
         #expect(self.dispatcher.timer(at: 0.05).contains(.askSettings) == false)
@@ -167,6 +168,30 @@ import Testing
         #expect(actions.handOvers.isEmpty && actions.timer == Sample.now(0.1).monotonic)
         #expect(self.dispatcher.timer(at: 0.339).handOvers.isEmpty)
         #expect(self.dispatcher.timer(at: 0.340_001).handOvers == [tasks])
+    }
+
+    @Test mutating func `nothing is claimed before the clocks of database nodes were compared`() {
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.settings([])
+        #expect(self.dispatcher.dueLanes(["f"]).claim == nil)
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) == nil)
+        let actions = self.dispatcher.machine.clocksReplied(.success([]), now: Sample.now())
+        #expect(actions.claim != nil)
+        #expect(self.dispatcher.machine.expressClaim(now: Sample.now()) != nil)
+    }
+
+    @Test mutating func `a clock that jumps ahead of those of database nodes makes nothing early`() {
+        let clock = NodeClock(node: "n", offset: .zero, uncertainty: .zero)
+        _ = self.dispatcher.machine.started(now: Sample.now())
+        _ = self.dispatcher.settings([])
+        _ = self.dispatcher.dueLanes(["f"])
+        _ = self.dispatcher.machine.clocksReplied(.success([clock]), now: Sample.now())
+        let tasks = DispatcherFixture.tasks(1, dueIn: 1)
+        #expect(self.dispatcher.claimed(.success(tasks)).handOvers.isEmpty)
+        var jumped = Sample.now(0.5)
+        jumped.wall = jumped.wall.advanced(by: .seconds(3600))
+        #expect(self.dispatcher.machine.timerFired(now: jumped).handOvers.isEmpty)
+        #expect(self.dispatcher.timer(at: 1).handOvers == [tasks])
     }
 
     @Test mutating func `clocks are compared once a minute`() {

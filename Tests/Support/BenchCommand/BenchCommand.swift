@@ -11,8 +11,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "gearclock-bench", abstract: "Figures of one run, for Scripts/bench.",
         subcommands: [
-            Codec.self, Store.self, Submissions.self, Lateness.self, Throughput.self, FillCommand.self,
-            DrainCommand.self, ExchangeCommand.self, TakeoverCommand.self,
+            Codec.self, Store.self, Submissions.self, Lateness.self, LoadCommand.self, Throughput.self,
+            FillCommand.self, DrainCommand.self, ExchangeCommand.self, TakeoverCommand.self,
         ])
 
     struct Codec: ParsableCommand {
@@ -98,12 +98,15 @@ struct BenchCommand: AsyncParsableCommand {
         func run() async throws {
             let sorted = try await self.server.benchmark().lateness(
                 tasks: self.tasks, over: .seconds(self.seconds), lead: .seconds(self.lead), seed: self.seed)
+            Self.print(sorted)
+        }
+
+        static func print(_ sorted: [Duration]) {
             for share in [0.5, 0.9, 0.99, 0.999, 1] {
                 let index = min(sorted.count - 1, Int(Double(sorted.count) * share))
-                let milliseconds = sorted[index].inSeconds * 1000
-                print("lateness p\(share * 100): \(milliseconds) ms")
+                Swift.print("lateness p\(share * 100): \(sorted[index].inSeconds * 1000) ms")
             }
-            print("earliest: \(sorted[0].inSeconds * 1000) ms")
+            Swift.print("earliest: \(sorted[0].inSeconds * 1000) ms")
         }
     }
 

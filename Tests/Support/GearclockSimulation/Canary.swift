@@ -13,6 +13,8 @@ package enum Canary: String, CaseIterable, Sendable {
     case earlyReceipt = "early-receipt"
     /// Dispatchers and controllers believe that it is a second later than it is.
     case earlyStart = "early-start"
+    /// Dispatchers do not ask the nodes of the database for their time.
+    case ignoresNodeClocks = "ignores-node-clocks"
     /// Leases last 100 ms, and a controller starts a job of its own instead of adopting the one that runs.
     case shortLease = "short-lease"
     /// A controller takes the loss of its job for its success.
@@ -53,7 +55,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .storeForgets, .earlyReceipt, .earlyExpress: .stored
         case .storeRevives: .final
         case .storeMixesHistory: .books
-        case .earlyStart: .neverEarly
+        case .earlyStart, .ignoresNodeClocks: .neverEarly
         case .shortLease: .notTwice
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
         case .noRescue: .heals

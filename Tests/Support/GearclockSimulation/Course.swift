@@ -35,6 +35,12 @@ package enum Plainness: String, CaseIterable, Sendable {
     case servers
     /// Endpoints and job servers exchange values, not bytes.
     case wires
+    /// What is written to a stream leaves at once.
+    case jams
+    /// No operator changes the settings of functions.
+    case operators
+    /// Clients submit and cancel, and ask nothing.
+    case questions
     /// One worker of the users' functions.
     case targets
     /// One function.
@@ -66,6 +72,9 @@ extension Swarm {
             self.nodes = seen
         case .servers: self.servers = 1
         case .wires: self.isWired = false
+        case .jams: self.services.jams = 0
+        case .operators: self.operations = []
+        case .questions: self.services.questions = 0
         case .targets: self.targets = 1
         case .functions: self.functions = 1
         case .clients: self.clients = 1

@@ -2,6 +2,17 @@ internal import GearclockCore
 
 /// The audit of time: nothing is early, and where a bound is known, nothing is late.
 extension Ledger {
+    /// A dispatcher hands tasks over: by no clock of a database node are they early, as far as it could find out.
+    /// - Parameter play: how long it took to ask the nodes for their time.
+    func handedOver(_ tasks: [ClaimedTask], clocks: [Timestamp], play: Duration) {
+        guard let slowest = clocks.min()?.advanced(by: play + .microseconds(2)) else { return }
+        for task in tasks where task.dueAt > slowest {
+            let early = slowest.duration(to: task.dueAt)
+            self.fail(
+                "\(self.names([task.id])) is handed over \(early) early by a node's clock", breaks: .neverEarly)
+        }
+    }
+
     /// The first job of a task is given to a worker.
     func checkLateness(_ index: Int) {
         guard let bound = self.latenessBound, self.isJudged(index) else { return }

@@ -33,6 +33,9 @@ final class Node {
     var inserting: [IntakeStateMachine.Place: (tasks: [TaskDefinition], express: ExpressClaim?)] = [:]
 
     // The dispatcher's service
+    /// When it asked for the time of the database's nodes, and how long the latest answer took.
+    var clocksAskedAt = MonotonicInstant(microseconds: 0)
+    var clockPlay = Duration.zero
     var handOvers: [DispatcherStateMachine.HandOverID: ConnectionID] = [:]
 
     // The controller's service

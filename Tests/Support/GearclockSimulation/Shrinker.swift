@@ -32,42 +32,44 @@ package struct Shrinker {
     /// How often a run was tried.
     package private(set) var runs = 1
 
-    private let run: (Course) throws -> Trial
+    private let run: (Course) async throws -> Trial
     /// How many events it may still simulate: a bound that does not depend on the machine.
     private var budget: Int
 
     /// - Parameter run: runs what is left of a world.
     /// - Returns: `nil` if the whole of it does not fail.
     package init?(
-        _ course: Course = Course(), budget: Int = 100_000_000, run: @escaping (Course) throws -> Trial
-    ) throws {
+        _ course: Course = Course(), budget: Int = 100_000_000, run: @escaping (Course) async throws -> Trial
+    ) async throws {
         self.course = course
         self.run = run
         self.budget = budget
-        self.trial = try run(course)
+        self.trial = try await run(course)
         guard self.trial.kind != nil else { return nil }
         self.course.only = Set(self.trial.struck)
         self.course.requests = Set(self.trial.requests)
-        try self.shrink()
+        try await self.shrink()
     }
 
-    package init?(seed: UInt64, canary: Canary? = nil, course: Course = Course()) {
-        try? self.init(course) { Trial(Simulation.run(seed: seed, canary: canary, course: $0)) }
+    package init?(
+        seed: UInt64, of simulator: Simulator, course: Course = Course(), budget: Int = 100_000_000
+    ) async {
+        try? await self.init(course, budget: budget) { Trial(await simulator.run(seed: seed, course: $0)) }
     }
 
-    private mutating func shrink() throws {
+    private mutating func shrink() async throws {
         var before: Course
         repeat {
             before = self.course
-            try self.leaveOut(\.only)
+            try await self.leaveOut(\.only)
             for part in Plainness.allCases where !self.course.plain.contains(part) {
-                try self.attempt { $0.plain.insert(part) }
+                try await self.attempt { $0.plain.insert(part) }
             }
-            try self.leaveOut(\.requests)
+            try await self.leaveOut(\.requests)
         } while self.course != before && self.budget > 0
     }
 
-    private mutating func leaveOut<Part: Comparable>(_ path: WritableKeyPath<Course, Set<Part>?>) throws {
+    private mutating func leaveOut<Part: Comparable>(_ path: WritableKeyPath<Course, Set<Part>?>) async throws {
         var size = self.course[keyPath: path]!.count
         while size >= 1 {
             var isSmaller = false
@@ -75,7 +77,7 @@ package struct Shrinker {
             // What a smaller run has lost of its own accord is gone from the list as well.
             while case let parts = self.course[keyPath: path]!.sorted(), start < parts.count {
                 let end = min(start + size, parts.count)
-                if try self.attempt({ $0[keyPath: path] = Set(parts[..<start] + parts[end...]) }) {
+                if try await self.attempt({ $0[keyPath: path] = Set(parts[..<start] + parts[end...]) }) {
                     isSmaller = true
                 } else {
                     start = end
@@ -88,11 +90,11 @@ package struct Shrinker {
 
     /// - Returns: whether the run still fails in the same way; then the change is kept.
     @discardableResult
-    private mutating func attempt(_ change: (inout Course) -> Void) throws -> Bool {
+    private mutating func attempt(_ change: (inout Course) -> Void) async throws -> Bool {
         guard self.budget > 0 else { return false }
         var course = self.course
         change(&course)
-        let trial = try self.run(course)
+        let trial = try await self.run(course)
         self.runs += 1
         self.budget -= trial.events
         guard trial.kind == self.trial.kind else { return false }

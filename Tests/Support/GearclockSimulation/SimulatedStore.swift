@@ -47,7 +47,8 @@ enum StoreReply {
     case ejected
     case members([Member])
     case settings([FunctionSettings])
-    case clocks([NodeClock])
+    /// What the clocks of its nodes show.
+    case clocks([Timestamp])
     /// There is nothing to say.
     case done
 }
@@ -120,15 +121,12 @@ struct SimulatedStore {
         case .leave(let id): self.leave(id)
         case .functionSettings: .settings(self.model.functionSettings())
         case .setFunctionSettings(let settings): self.setFunctionSettings(settings)
-        case .nodeClocks: .clocks(self.clocks(now: now, trueNow: trueNow))
+        case .nodeClocks: .clocks(self.clocks(at: trueNow))
         }
     }
 
-    private func clocks(now: Timestamp, trueNow: Timestamp) -> [NodeClock] {
-        self.clockOffsets.enumerated().map { index, offset in
-            let difference = now.duration(to: trueNow) + .microseconds(offset)
-            return NodeClock(node: "n\(index)", offset: difference, uncertainty: .milliseconds(1))
-        }
+    func clocks(at trueNow: Timestamp) -> [Timestamp] {
+        self.clockOffsets.map { trueNow.advanced(by: .microseconds($0)) }
     }
 
     mutating func prune(now: Timestamp) -> Int {
@@ -168,6 +166,17 @@ struct SimulatedStore {
             _ = self.changeFunctions([wanted.function], change)
         }
         return .done
+    }
+}
+
+extension NodeClock {
+    /// What somebody makes of the answer to his question.
+    /// - Parameter took: from the question to the answer.
+    static func compared(_ times: [Timestamp], took: Duration, now: Timestamp) -> [NodeClock] {
+        let asked = now.advanced(by: took / 2 * -1)
+        return times.enumerated().map { index, time in
+            NodeClock(node: "n\(index)", offset: asked.duration(to: time), uncertainty: took / 2)
+        }
     }
 }
 

@@ -74,6 +74,12 @@ struct Swarm {
     /// What operators do about functions, and when.
     var operations: [(time: Int64, settings: [FunctionSettings])] = []
 
+    /// The stalled function, as job servers know it.
+    var stalled: Function? { self.stalledFunction.map { .target($0) } }
+
+    /// What only worlds of services have.
+    var services = ServiceSwarm()
+
     /// Whether clocks differ no more than the lease's margins cover.
     var isClockBounded: Bool {
         2 * self.clockLimit <= self.controller.lease.rescueMargin.microseconds
@@ -121,11 +127,10 @@ extension Swarm {
         self.jobs = dice.pick([100...5000, 1000...500_000, 10_000...10_000_000, 1_000_000...20_000_000])
     }
 
-    /// It costs more, so only some worlds have it; not those in which a job server keeps jobs back, or functions have
-    /// limits.
+    /// It costs more, so only some worlds have it.
     mutating func drawWires(seed: UInt64) {
         var dice = Dice(seed: seed, .wires, 0)
-        self.isWired = dice.chance(0.3) && self.stalledFunction == nil && self.operations.isEmpty
+        self.isWired = dice.chance(0.3)
     }
 
     private mutating func drawPolicies(_ dice: inout Dice) {

@@ -2,7 +2,8 @@ internal import GearclockCore
 internal import Gearman
 
 /// A stream between an endpoint and a job server, with Gearman's real connection machine at the endpoint's end. An
-/// endpoint that works for several kinds of functions has one for each, as the daemons do.
+/// endpoint that works for several kinds of functions has one for each, as the daemons do, and a controller that has
+/// parts of limits another one.
 struct Wire {
     /// The connection of the simulation that it is a part of.
     let connection: ConnectionID
@@ -18,6 +19,10 @@ struct Wire {
     var nextID: UInt64 = 0
 
     // A worker's
+    /// For hand-overs to those who have a part of a limit.
+    var isForLanes = false
+    /// Its worker has closed it.
+    var isOver = false
     /// Its own numbers of the jobs that it has.
     var numbers: [Handle: UInt64] = [:]
 
@@ -89,16 +94,18 @@ extension Function {
         switch self {
         case .submit: Array("submit".utf8)
         case .handOver: Array("hand-over".utf8)
-        case .handOverIn: preconditionFailure("Where functions have limits, nobody speaks by bytes")
+        case .handOverIn(let lane): Array("lane \(lane.value)".utf8)
         case .custom: Array("custom".utf8)
         case .target(let number): World.functionName(number).bytes
         }
     }
 
     init(wireName: [UInt8]) {
-        switch String(decoding: wireName, as: UTF8.self) {
+        let words = String(decoding: wireName, as: UTF8.self).split(separator: " ")
+        switch words[0] {
         case "submit": self = .submit
         case "hand-over": self = .handOver
+        case "lane": self = .handOverIn(Lane(value: UInt32(words[1])!))
         case "custom": self = .custom
         default: self = .target(Int(wireName[0]) - 97)
         }

@@ -59,6 +59,10 @@ extension World {
 
     private mutating func serve(_ lanes: [Lane], _ node: Int) {
         self.nodes[node].served = lanes
+        if self.swarm.isWired {
+            for connection in self.open(self.nodes[node].workerEndpoint) { self.serveByWire(node, on: connection) }
+            return
+        }
         for server in self.servers.indices where self.servers[server].isUp {
             for lane in lanes { self.giveOut(server, .handOverIn(lane)) }
         }

@@ -17,7 +17,9 @@ extension World {
             case .beat(let owner): self.ask(.dispatcherBeat, .beat(owner, .dispatcher), node)
             case .leave(let owner): self.ask(.dispatcherLeave, .leave(owner), node)
             case .askSettings: self.ask(.dispatcherSettings, .functionSettings, node)
-            case .askClocks: self.ask(.dispatcherClocks, .nodeClocks, node)
+            case .askClocks:
+                self.nodes[node].clocksAskedAt = self.now(node).monotonic
+                self.ask(.dispatcherClocks, .nodeClocks, node)
             case .setTimer(let instant): self.setTimer(.dispatcher, instant, node)
             case .stopped: self.machineStopped(.dispatcher, node)
             }
@@ -30,6 +32,7 @@ extension World {
         for task in tasks where task.dueAt > self.dueNow(node).wall {
             self.ledger.fail("Process \(node) hands a task over before it is due", breaks: .neverEarly)
         }
+        self.ledger.handedOver(tasks, clocks: self.store.clocks(at: self.trueNow), play: self.nodes[node].clockPlay)
         if self.swarm.handsOverDirectly, let controller = self.nodes[node].controller,
             lane.map({ controller.mayStart($0) }) ?? true
         {

@@ -99,8 +99,9 @@ extension World {
             self.thaw(node)
             if self.nodes[node].status == .dead { self.schedule(.startNode(node), after: 100_000) }
         }
-        if let stalled = self.swarm.stalledFunction {
-            for server in self.servers.indices { self.giveOut(server, .target(stalled)) }
+        if let stalled = self.swarm.stalled {
+            for server in self.servers.indices { self.giveOut(server, stalled) }
+            if self.swarm.isWired { self.offerByWire(stalled) }
         }
         for target in self.targets.indices where self.targets[target].hangs { self.killTarget(target) }
         for connection in self.connections.indices where self.connections[connection].isCut {

@@ -59,7 +59,7 @@ extension World {
 
     /// Gives waiting jobs to workers that want one; of several workers, any.
     mutating func giveOut(_ server: Int, _ function: Function) {
-        if self.phase == .faults, let stalled = self.swarm.stalledFunction, function == .target(stalled) { return }
+        if self.phase == .faults, function == self.swarm.stalled { return }
         let kind = function.kind.rawValue
         while self.servers[server].hasWaiting(function) {
             let workers = self.endpoints.filter { self.serves($0, function) }.compactMap { $0.worker(at: server) }

@@ -28,7 +28,8 @@ extension World {
         var functions: [FunctionName: ControllerStateMachine.ServerReport.Function] = [:]
         for function in self.functions(of: .target) {
             let queued = answering.map { self.queued(function, at: $0) }.max() ?? 0
-            let workers = answering.reduce(0) { $0 + self.workers(at: $1) }
+            let hasWorkers = self.phase != .faults || function != self.swarm.stalled
+            let workers = hasWorkers ? answering.reduce(0) { $0 + self.workers(at: $1) } : 0
             functions[function.name] = .init(queued: queued, workers: workers)
         }
         let report = ControllerStateMachine.ServerReport(
@@ -44,7 +45,7 @@ extension World {
             ? self.wiredServers[server].queued(function.wireName) : self.servers[server].queued(function)
     }
 
-    /// All of them offer all target functions.
+    /// All of them offer all target functions but the one that stalls.
     private func workers(at server: Int) -> Int {
         self.targets.count { target in
             self.endpoints[target.endpoint].current[server].map { self.connections[$0].isOpenAtServer } ?? false
@@ -66,7 +67,11 @@ extension World {
                 self.ledger.fail("\(job.function) is paused, and process \(node) starts a job of it", breaks: .paused)
             }
         }
-        guard let limit = settings.inFlight, let since = self.knownSince(changedAt), since < self.time else { return }
+        let controllers = self.nodes.filter { $0.controller != nil && $0.isRunning }
+            .map { (beats: $0.hearsBeats, settings: $0.hearsSettings) }
+        guard let limit = settings.inFlight,
+            let since = self.limits.knownSince(job.function, by: controllers, at: self.time), since < self.time
+        else { return }
         self.limits.checks += 1
         let count = self.nodes.reduce(0) { count, node in
             count + node.runs.values.count { $0.function == job.function && $0.isNew && $0.startedAt >= since }
@@ -75,16 +80,6 @@ extension World {
             self.ledger.fail(
                 "\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
         }
-    }
-
-    /// Since when all controllers know the settings and each other; `nil` if one of them may not.
-    private func knownSince(_ changedAt: Int64) -> Int64? {
-        var since = max(changedAt, self.limits.controllersChangedAt)
-        for node in self.nodes where node.controller != nil && node.isRunning {
-            guard node.hearsBeats.isFresh(at: self.time), node.hearsSettings.isFresh(at: self.time) else { return nil }
-            since = max(since, node.hearsBeats.since, node.hearsSettings.since)
-        }
-        return since + LimitAudit.shareMargin
     }
 }
 
@@ -96,10 +91,24 @@ struct LimitAudit {
     static let shareMargin: Int64 = 6_000_000
 
     var settingsChangedAt: [FunctionName: Int64] = [:]
-    /// A controller started or died.
+    /// A controller started or died, or a worker of tasks' functions was lost.
     var controllersChangedAt: Int64 = 0
     /// How often it was possible to tell whether a limit is kept.
     var checks = 0
+
+    /// Since when all controllers know what is wanted of a function, and each other; `nil` if one of them may not, or
+    /// if nothing is wanted.
+    func knownSince(
+        _ function: FunctionName, by controllers: [(beats: Regularity, settings: Regularity)], at time: Int64
+    ) -> Int64? {
+        guard let changedAt = self.settingsChangedAt[function] else { return nil }
+        var since = max(changedAt, self.controllersChangedAt)
+        for controller in controllers {
+            guard controller.beats.isFresh(at: time), controller.settings.isFresh(at: time) else { return nil }
+            since = max(since, controller.beats.since, controller.settings.since)
+        }
+        return since + Self.shareMargin
+    }
 }
 
 /// Whether something is heard without long gaps.

@@ -177,7 +177,9 @@ extension World {
     mutating func workerConnected(_ node: Int, _ connection: ConnectionID) {
         guard self.nodes[node].status == .up else { return }
         if self.nodes[node].roles.contains(.intake) { self.send(.grab(.submit, 8), on: connection) }
-        if self.nodes[node].roles.contains(.controller) { self.send(.grab(.handOver, 2), on: connection) }
+        guard self.nodes[node].roles.contains(.controller) else { return }
+        self.send(.grab(.handOver, 2), on: connection)
+        if self.swarm.isWired { self.serveByWire(node, on: connection) }
     }
 
     mutating func workerReceived(_ message: EndpointMessage, on connection: ConnectionID, _ node: Int) {

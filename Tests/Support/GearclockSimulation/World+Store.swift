@@ -140,7 +140,12 @@ extension World {
         case .dispatcherSettings:
             let settings = reply.map(\.settings).map { self.canary == .ignoresPause ? [] : $0 }
             actions = dispatcher.settingsReplied(settings, now: now)
-        case .dispatcherClocks: actions = dispatcher.clocksReplied(reply.map(\.clocks), now: now)
+        case .dispatcherClocks:
+            let took = self.nodes[node].clocksAskedAt.duration(to: now.monotonic)
+            if case .success = reply { self.nodes[node].clockPlay = took }
+            let clocks = reply.map { NodeClock.compared($0.clocks, took: took, now: now.wall) }
+            actions = dispatcher.clocksReplied(
+                self.canary == .ignoresNodeClocks ? clocks.map { _ in [] } : clocks, now: now)
         case .intake, .controllerSettle, .extend, .client, .controllerBeat, .controllerLeave, .settings:
             preconditionFailure("Not a dispatcher's question")
         }
@@ -185,7 +190,7 @@ extension StoreReply {
         return settings
     }
 
-    var clocks: [NodeClock] {
+    var clocks: [Timestamp] {
         guard case .clocks(let clocks) = self else { preconditionFailure("Another answer was expected") }
         return clocks
     }
@@ -199,7 +204,7 @@ extension StoreReply {
         case .dueLanes(let lanes): "\(lanes.map(\.dueAt.story))"
         case .members(let members): "\(members.count) members"
         case .settings(let settings): "\(settings.count) settings"
-        case .clocks(let clocks): "\(clocks.map(\.offset))"
+        case .clocks(let clocks): "\(clocks.map(\.story))"
         case .cancelled(let outcomes): outcomes.story
         case .ejected: "ejected"
         case .done: "done"

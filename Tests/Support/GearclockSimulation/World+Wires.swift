@@ -43,10 +43,11 @@ extension World {
         case .grab(let kind, let count):
             // A worker asks for the next job of its own accord.
             guard self.wire(of: connection, kind) == nil else { return }
-            self.open(Wire(connection: connection, kind, functions: self.functions(of: kind), depth: count))
+            self.open(Wire(connection: connection, kind, functions: self.offered(kind), depth: count))
         case .cannotDo(let kind):
-            guard let wire = self.wire(of: connection, kind) else { return }
-            self.perform(self.wires[wire].worker!.drainRequested(now: self.instant), wire)
+            for wire in self.connections[connection].wires where self.wires[wire].kind == kind {
+                self.perform(self.wires[wire].worker!.drainRequested(now: self.instant), wire)
+            }
         case .result(let handle, let result):
             let wires = self.connections[connection].wires
             guard let wire = wires.first(where: { self.wires[$0].numbers[handle] != nil }) else { return }
@@ -75,6 +76,39 @@ extension World {
         self.wires[wire].questions[id] = run
         let question = ClientQuestion(id: id, subject: subject)
         self.perform(self.wires[wire].client!.questionsAsked([question], room: .max, now: self.instant), wire)
+    }
+
+    /// What a worker says that it can do. Nobody works for a function that stalls, until everything heals.
+    private func offered(_ kind: Function.Kind) -> [Function] {
+        switch kind {
+        case .submit, .target:
+            self.functions(of: kind).filter { self.phase != .faults || $0 != self.swarm.stalled }
+        case .handOver: [.handOver]
+        }
+    }
+
+    /// A controller takes what belongs to its lanes, and no longer to others, by a worker of its own. What is on its
+    /// way to the old one comes to whoever takes it then.
+    mutating func serveByWire(_ node: Int, on connection: ConnectionID) {
+        for wire in self.connections[connection].wires where self.wires[wire].isForLanes && !self.wires[wire].isOver {
+            self.wires[wire].isOver = true
+            self.finish(wakeAt: nil, .afterFlush, wire)
+        }
+        let functions = self.nodes[node].served.map { Function.handOverIn($0) }
+        guard !functions.isEmpty, self.nodes[node].status == .up else { return }
+        var wire = Wire(connection: connection, .handOver, functions: functions, depth: 2)
+        wire.isForLanes = true
+        self.open(wire)
+    }
+
+    /// Somebody works for a function from now on, beside those for the others.
+    mutating func offerByWire(_ function: Function) {
+        for target in self.targets.indices where self.targets[target].isUp {
+            for connection in self.open(self.targets[target].endpoint) {
+                self.open(
+                    Wire(connection: connection, .target, functions: [function], depth: self.targets[target].slots))
+            }
+        }
     }
 
     // MARK: - What the machines at their ends do
@@ -142,13 +176,13 @@ extension World {
 
     private mutating func write(_ bytes: [UInt8], _ wire: Int) {
         let connection = self.wires[wire].connection
-        guard !bytes.isEmpty, self.connections[connection].isOpenAtEndpoint else { return }
+        guard !bytes.isEmpty, self.connections[connection].isOpenAtEndpoint, !self.wires[wire].isOver else { return }
         self.queue.insert(.wireToServer(wire, bytes), at: self.arrivalAtServer(connection))
     }
 
     mutating func wireTimerFired(_ wire: Int) {
         let connection = self.connections[self.wires[wire].connection]
-        guard connection.isOpenAtEndpoint else { return }
+        guard connection.isOpenAtEndpoint, !self.wires[wire].isOver else { return }
         if self.wires[wire].client != nil {
             self.perform(self.wires[wire].client!.timerFired(now: self.instant), wire)
         } else {
@@ -158,7 +192,7 @@ extension World {
 
     mutating func endpointReceived(_ bytes: [UInt8], _ wire: Int) {
         let connection = self.connections[self.wires[wire].connection]
-        guard connection.isOpenAtEndpoint, !connection.isCut else { return }
+        guard connection.isOpenAtEndpoint, !connection.isCut, !self.wires[wire].isOver else { return }
         if self.wires[wire].client != nil {
             self.perform(self.wires[wire].client!.bytesReceived(bytes, now: self.instant), wire)
         } else {

@@ -166,7 +166,7 @@ struct SimulateCommand: AsyncParsableCommand {
             let report = await simulator.run(seed: seed, course: course)
             return print("passed: \(report.events) events, digest \(report.digest)")
         }
-        let shrinker = self.shrink ? try self.shrinker(seed, simulator, course, kind, probe) : nil
+        let shrinker = self.shrink ? try await self.shrinker(seed, simulator, course, kind, probe) : nil
         let rest = shrinker?.course ?? course
         print(
             kind == Probe.trap
@@ -179,11 +179,9 @@ struct SimulateCommand: AsyncParsableCommand {
     /// In this process where that is possible: it is faster.
     private func shrinker(
         _ seed: UInt64, _ simulator: Simulator, _ course: Course, _ kind: String, _ probe: Probe
-    ) throws -> Shrinker? {
-        switch simulator {
-        case .machines(let canary) where kind != Probe.trap: Shrinker(seed: seed, canary: canary, course: course)
-        case .machines, .services: try Shrinker(course, run: probe.run)
-        }
+    ) async throws -> Shrinker? {
+        kind == Probe.trap
+            ? try await Shrinker(course, run: probe.run) : await Shrinker(seed: seed, of: simulator, course: course)
     }
 
     private func tell(_ seed: UInt64, _ simulator: Simulator, _ course: Course) async throws {

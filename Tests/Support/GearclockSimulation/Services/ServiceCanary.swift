@@ -14,16 +14,35 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
     case dropsHandOver = "drops-hand-over"
     /// Daemons believe that it is a second later than it is.
     case earlyClock = "early-clock"
+    /// Dispatchers do not hear what time it is for the nodes of the database.
+    case ignoresNodeClocks = "ignores-node-clocks"
+    /// Dispatchers do not hear what is paused.
+    case ignoresPause = "ignores-pause"
+    /// Controllers take limits of jobs in flight for ten times as much.
+    case looseLimits = "loose-limits"
+    /// A worker daemon finds no task that it is asked about.
+    case hidesTasks = "hides-tasks"
+    /// A list ends one task too early.
+    case cutsLists = "cuts-lists"
+    /// A worker daemon counts no task that waits.
+    case miscounts
+    /// A worker daemon says that a task is cancelled, and does nothing.
+    case falseCancel = "false-cancel"
+    /// Nobody hears that a stream has room again.
+    case neverDrained = "never-drained"
     /// A process does not hear that it is to stop.
     case deafToStop = "deaf-to-stop"
 
     /// The promise that it breaks.
     package var promise: Promise {
         switch self {
-        case .dropsSettlement, .forgetsTimer: .heals
-        case .swallowsError: .stored
+        case .dropsSettlement, .forgetsTimer, .neverDrained: .heals
+        case .swallowsError, .hidesTasks: .stored
+        case .cutsLists, .miscounts, .falseCancel: .books
+        case .ignoresPause: .paused
+        case .looseLimits: .limited
         case .dropsHandOver: .punctual
-        case .earlyClock: .neverEarly
+        case .earlyClock, .ignoresNodeClocks: .neverEarly
         case .deafToStop: .stops
         }
     }
@@ -51,19 +70,25 @@ struct MistakenClock: GearclockClock {
     }
 }
 
-/// A hand-over, and what a planted bug makes of it: some are forgotten.
-struct ForgetfulHandOver: TaskHandOver {
+/// A hand-over as the auditor sees it, and what a planted bug makes of it: some are forgotten.
+struct AuditedHandOver: TaskHandOver {
     private let way: any TaskHandOver
     private let world: ServiceWorld
+    private let process: ProcessName
 
-    init(_ way: any TaskHandOver, _ world: ServiceWorld) {
+    init(_ way: any TaskHandOver, _ world: ServiceWorld, _ process: ProcessName) {
         self.way = way
         self.world = world
+        self.process = process
     }
 
     func handOver(
         _ tasks: [ClaimedTask], in lane: Lane?
     ) async -> Result<[HandOverAnswer], DispatcherStateMachine.HandOverFailure> {
+        self.world.enter { world in
+            world.ledger.handedOver(
+                tasks, clocks: world.store.clocks(at: world.trueNow), play: world.nodes[self.process.node].clockPlay)
+        }
         let isForgotten = self.world.canary == .dropsHandOver && self.world.enter { $0.dice.chance(0.25) }
         if isForgotten { return .success(tasks.map { _ in .accepted }) }
         return await self.way.handOver(tasks, in: lane)

@@ -74,7 +74,7 @@ struct ServiceDaemons: Sendable {
             way = NearbyHandOver(controller, elsewhere: others) { await controller.mayStart($0) }
         }
         let dispatcher = DispatcherService(
-            store: self.store(.dispatcher), handOver: ForgetfulHandOver(way, self.world), policy: policy,
+            store: self.store(.dispatcher), handOver: AuditedHandOver(way, self.world, self.name), policy: policy,
             environment: environment, eventLoop: self.eventLoop)
         let run: @Sendable @concurrent () async -> Void = {
             await dispatcher.run()

@@ -83,6 +83,8 @@ extension ServiceWorld {
 
     func serverLost(_ number: Int) {
         let server = self.streams[number].server
+        // Without a worker for its function, a controller gives a job up that is still queued.
+        if self.target(of: number) != nil { self.limits.controllersChangedAt = self.time }
         self.stopJobs(of: number)
         self.perform(self.servers[server].lost(number, now: self.serverNow), server)
     }
@@ -125,9 +127,10 @@ extension ServiceWorld {
     }
 
     private func jobStarted(_ packet: GearmanPacket, on number: Int) {
-        let unique = String(decoding: packet.argument(2).prefix(36), as: UTF8.self)
-        guard let index = TaskID(unique).flatMap(self.ledger.index(of:)) else {
-            return self.ledger.fail("A job of a task that nobody submitted is run: \(unique)", breaks: .fenced)
+        let unique = packet.argumentBytes(2)
+        let id = String(decoding: unique.prefix(36), as: UTF8.self)
+        guard let index = TaskID(id).flatMap(self.ledger.index(of:)) else {
+            return self.ledger.fail("A job of a task that nobody submitted is run: \(id)", breaks: .fenced)
         }
         let (server, handle) = (self.streams[number].server, packet.argumentBytes(0))
         self.note("\(self.ledger.name(index)) goes to connection \(number)", by: .server(server))
@@ -136,7 +139,7 @@ extension ServiceWorld {
         {
             self.ledger.fail("\(self.ledger.name(index)) runs early", breaks: .neverEarly)
         }
-        self.streams[number].jobs[handle] = index
+        self.streams[number].jobs[handle] = (index, unique)
         self.ledger.started(index, server: server, handle: self.number(of: handle, server), isStrict: self.isStrict)
     }
 
@@ -154,7 +157,8 @@ extension ServiceWorld {
 
     private func jobStopped(_ packet: GearmanPacket, isMiss: Bool, on number: Int) {
         let handle = packet.argumentBytes(0)
-        guard let index = self.streams[number].jobs.removeValue(forKey: handle) else { return }
+        guard let (index, unique) = self.streams[number].jobs.removeValue(forKey: handle) else { return }
+        self.submissions[unique]?.isOver = true
         let server = self.streams[number].server
         self.ledger.stopped(index, server: server, handle: self.number(of: handle, server))
         if isMiss { self.ledger[index].misses += 1 }
@@ -163,8 +167,8 @@ extension ServiceWorld {
     /// A server lost a connection, or itself: for it, the jobs of that connection no longer run.
     private func stopJobs(of number: Int) {
         let server = self.streams[number].server
-        for (handle, index) in self.streams[number].jobs {
-            self.ledger.stopped(index, server: server, handle: self.number(of: handle, server))
+        for (handle, job) in self.streams[number].jobs {
+            self.ledger.stopped(job.index, server: server, handle: self.number(of: handle, server))
         }
         self.streams[number].jobs = [:]
     }

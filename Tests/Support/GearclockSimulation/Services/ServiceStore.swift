@@ -41,7 +41,8 @@ struct ServiceStore: TaskStore {
     func cancel(
         _ ids: [TaskID], removeAt: Timestamp, now: Timestamp
     ) async throws(TaskStoreError) -> [CancelOutcome] {
-        try await self.ask(.client, .cancel(ids, removeAt: removeAt), now).cancelled
+        if self.world.canary == .falseCancel { return ids.map { _ in .cancelled } }
+        return try await self.ask(.client, .cancel(ids, removeAt: removeAt), now).cancelled
     }
 
     func eject(_ ids: [TaskID], now: Timestamp) async throws(TaskStoreError) {
@@ -50,7 +51,9 @@ struct ServiceStore: TaskStore {
 
     func beat(_ id: OwnerID, role: MemberRole, now: Timestamp) async throws(TaskStoreError) -> [Member] {
         let question: StoreCaller.Question = role == .controller ? .controllerBeat : .dispatcherBeat
-        return try await self.ask(question, .beat(id, role), now).members
+        let members = try await self.ask(question, .beat(id, role), now).members
+        if role == .controller { self.world.enter { $0.nodes[self.process.node].hearsBeats.heard(at: $0.time) } }
+        return members
     }
 
     func leave(_ id: OwnerID) async throws(TaskStoreError) {
@@ -59,33 +62,52 @@ struct ServiceStore: TaskStore {
     }
 
     func functionSettings() async throws(TaskStoreError) -> [FunctionSettings] {
-        let question: StoreCaller.Question = self.role == .controller ? .settings : .dispatcherSettings
-        return try await self.ask(question, .functionSettings, .epoch).settings
+        guard self.role == .controller else {
+            let settings = try await self.ask(.dispatcherSettings, .functionSettings, .epoch).settings
+            return self.world.canary == .ignoresPause ? [] : settings
+        }
+        var settings = try await self.ask(.settings, .functionSettings, .epoch).settings
+        self.world.enter { $0.nodes[self.process.node].hearsSettings.heard(at: $0.time) }
+        if self.world.canary == .looseLimits {
+            for index in settings.indices { settings[index].inFlight = settings[index].inFlight.map { 10 * $0 } }
+        }
+        return settings
     }
 
     func changeFunctions(
         _ functions: [FunctionName], _ change: FunctionChange
     ) async throws(TaskStoreError) -> [FunctionSettings] {
-        try await self.call(.client) { $0.store.changeFunctions(functions, change) }
+        try await self.call(.client) { $0.changeFunctions(functions, change) }
     }
 
     func nodeClocks() async throws(TaskStoreError) -> [NodeClock] {
-        let now = self.world.enter { $0.wallClock(of: self.process) }
-        return try await self.ask(.dispatcherClocks, .nodeClocks, now).clocks
+        let asked = self.world.enter { $0.clocks(of: self.process) }
+        let times = try await self.ask(.dispatcherClocks, .nodeClocks, asked.wall).clocks
+        if self.world.canary == .ignoresNodeClocks { return [] }
+        return self.world.enter { world in
+            let now = world.clocks(of: self.process)
+            let took = asked.monotonic.duration(to: now.monotonic)
+            world.nodes[self.process.node].clockPlay = took
+            return NodeClock.compared(times, took: took, now: now.wall)
+        }
     }
 
-    // MARK: - What the audit has nothing to say about
+    // MARK: - What clients ask about
 
     func records(of ids: [TaskID]) async throws(TaskStoreError) -> [TaskRecord?] {
-        try await self.call(.client) { $0.store.model.records(of: ids) }
+        if self.world.canary == .hidesTasks { return ids.map { _ in nil } }
+        return try await self.call(.client) { $0.store.model.records(of: ids) }
     }
 
     func list(_ filter: ListFilter) async throws(TaskStoreError) -> [TaskRecord] {
-        try await self.call(.client) { $0.store.model.list(filter) }
+        let records = try await self.call(.client) { $0.store.model.list(filter) }
+        return self.world.canary == .cutsLists ? records.dropLast() : records
     }
 
     func counts(now: Timestamp) async throws(TaskStoreError) -> TaskCounts {
-        try await self.call(.client) { $0.store.model.counts(now: now) }
+        var counts = try await self.call(.client) { $0.store.model.counts(now: now) }
+        if self.world.canary == .miscounts { counts.scheduled = 0 }
+        return counts
     }
 
     func prune(limit: Int, now: Timestamp) async throws(TaskStoreError) -> Int {

@@ -29,8 +29,7 @@ private struct ServiceChannel: StreamChannel {
 
     func open() { self.world.enter { $0.openStream(self.number) } }
     func write(_ bytes: [UInt8]) { self.world.enter { $0.write(bytes, to: self.number) } }
-    /// What is written is on its way at once.
-    var pendingBytes: Int { 0 }
+    var pendingBytes: Int { self.world.enter { $0.pendingBytes(self.number) } }
     func pauseReading() { self.world.enter { $0.pause(self.number, true) } }
     func resumeReading() { self.world.enter { $0.pause(self.number, false) } }
     func finish() { self.world.enter { $0.finishStream(self.number) } }
@@ -57,12 +56,18 @@ struct ServiceStream {
     var isCut = false
     var lastToServer: Int64 = 0
     var lastToProcess: Int64 = 0
-    var isPaused = false
+    /// The other end takes nothing for a while: what is written waits.
+    var isJammed = false
+    var unsent: [[UInt8]] = []
+    /// So much waited that whoever writes has to be told when it does not any more.
+    var wasFull = false
+    /// Since when it is not read.
+    var pausedAt: Int64?
     /// What came while it was paused.
     var unread: [[UInt8]] = []
     /// Reads along what the job server and a worker say to each other.
     var fromServer = GearmanPacketDecoder()
     var fromProcess = GearmanPacketDecoder()
-    /// The jobs that the server gave to it: which task's each is.
-    var jobs: [[UInt8]: Int] = [:]
+    /// The jobs that the server gave to it: the task's number in the ledger, and the unique.
+    var jobs: [[UInt8]: (index: Int, unique: [UInt8])] = [:]
 }

@@ -128,7 +128,7 @@ extension ServiceWorld {
             self.enter { world in
                 guard !world.isOver else { return }
                 switch answer {
-                case .success: break
+                case .success(let answer): world.checkAnswer(answer, to: function, about: id)
                 case .failure: world.schedule(after: 500_000) { $0.ask(function, about: id, by: number) }
                 }
             }
@@ -170,6 +170,8 @@ enum SubmissionVerdict: Equatable {
 /// Why a client has no answer.
 struct ClientFailure: Error {
     let verdict: SubmissionVerdict
+    /// What the worker daemon says.
+    var code: String?
 }
 
 extension GearmanClient {
@@ -182,7 +184,9 @@ extension GearmanClient {
             return .success(try JSONParser.parse(bytes))
         } catch let error as GearmanError where error.code == .jobFailed {
             let warning = error.warnings.first.flatMap { try? JSONParser.parse($0) }
-            return .failure(ClientFailure(verdict: warning.map(SubmissionVerdict.init) ?? .unknown))
+            return .failure(
+                ClientFailure(
+                    verdict: warning.map(SubmissionVerdict.init) ?? .unknown, code: warning?.object?.text("code")))
         } catch let error as GearmanError where error.code == .notConnected {
             return .failure(ClientFailure(verdict: .unsent))
         } catch {

@@ -87,14 +87,21 @@ extension ServiceWorld {
         for server in self.servers.indices where !self.servers[server].isUp {
             self.schedule(after: 100_000) { $0.servers[server].isUp = true }
         }
+        // The last word of the operators, after all that is under way: functions go on, though not without limits.
+        self.schedule(after: 15_000_000) { world in
+            for settings in world.swarm.operations.flatMap(\.settings) { world.operatorWants(settings.resumed) }
+        }
         self.blockedUntil = [:]
         for node in self.nodes.indices {
             self.nodes[node].frozenUntil = 0
             self.thaw(node)
             if self.nodes[node].status == .dead { self.schedule(after: 100_000) { $0.startNode(node) } }
         }
-        for target in self.targets.indices where self.targets[target].hangs || self.swarm.stalledFunction != nil {
-            self.killTarget(target)
+        for target in self.targets.indices {
+            if self.targets[target].hangs { self.killTarget(target) }
+            guard self.swarm.stalledFunction != nil else { continue }
+            self.endTarget(target)
+            self.startTarget(target)
         }
         for stream in self.streams.indices where self.streams[stream].isCut {
             self.noticeCut(stream, within: 1_000_000)
@@ -103,9 +110,10 @@ extension ServiceWorld {
 
     /// Once healed, all tasks must have ended after this: the longest wait of a policy, a lost lease, some polls, and
     /// what real clients rest between two attempts to connect. It is longer where clocks differ too much, because tasks
-    /// wait in the wrong places, and where a function may have one task in hand, because the others come back later.
+    /// wait in the wrong places, and where a function may have one task in hand or a limit, because the others come
+    /// back later.
     private var timeToEnd: Int64 {
-        let isRoomy = self.swarm.controller.inHandPerFunction > 3
+        let isRoomy = self.swarm.controller.inHandPerFunction > 3 && self.swarm.operations.isEmpty
         return self.swarm.isClockBounded && isRoomy ? 90_000_000 : 300_000_000
     }
 

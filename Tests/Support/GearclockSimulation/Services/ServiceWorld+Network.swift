@@ -60,6 +60,34 @@ extension ServiceWorld {
 
     func write(_ bytes: [UInt8], to number: Int) {
         guard self.streams[number].state == .open else { return }
+        self.readAlong(written: bytes, by: number)
+        let jams = self.phase == .faults ? self.swarm.services.jams : 0
+        if !self.streams[number].isJammed, self.dice.chance(jams) {
+            self.streams[number].isJammed = true
+            self.schedule(after: self.dice.between(1000, self.swarm.services.longestJam)) { $0.clearJam(number) }
+        }
+        guard self.streams[number].isJammed else { return self.transmit(bytes, from: number) }
+        self.streams[number].unsent.append(bytes)
+        if self.pendingBytes(number) >= StreamLimits.writeBufferHighBytes { self.streams[number].wasFull = true }
+    }
+
+    /// What waits to be sent weighs as much as in an installation with great payloads: a packet or two fill a stream.
+    func pendingBytes(_ number: Int) -> Int {
+        self.streams[number].unsent.reduce(0) { $0 + $1.count } * 16_384
+    }
+
+    /// The other end takes all that waits.
+    private func clearJam(_ number: Int) {
+        guard self.streams[number].isJammed else { return }
+        self.streams[number].isJammed = false
+        let (unsent, wasFull) = (self.streams[number].unsent, self.streams[number].wasFull)
+        (self.streams[number].unsent, self.streams[number].wasFull) = ([], false)
+        for bytes in unsent { self.transmit(bytes, from: number) }
+        if !unsent.isEmpty { self.report(.progressed, to: number) }
+        if wasFull, self.canary != .neverDrained { self.report(.drained, to: number) }
+    }
+
+    private func transmit(_ bytes: [UInt8], from number: Int) {
         for piece in self.pieces(of: bytes) {
             let arrival = max(self.time + self.latency, self.streams[number].lastToServer, self.blockedUntil(number))
             self.streams[number].lastToServer = arrival
@@ -94,7 +122,7 @@ extension ServiceWorld {
         case .open, .finishing: break
         case .idle, .opening, .closed: return
         }
-        if self.streams[number].isPaused {
+        if self.streams[number].pausedAt != nil {
             self.streams[number].unread.append(bytes)
         } else {
             self.report(.received(bytes), to: number)
@@ -102,11 +130,25 @@ extension ServiceWorld {
     }
 
     func pause(_ number: Int, _ isPaused: Bool) {
-        self.streams[number].isPaused = isPaused
+        self.streams[number].pausedAt = isPaused ? self.streams[number].pausedAt ?? self.time : nil
         guard !isPaused else { return }
         for bytes in self.streams[number].unread { self.report(.received(bytes), to: number) }
         self.streams[number].unread = []
     }
+
+    /// Whoever pauses a stream that is full goes on when it is told that there is room.
+    func checkReading() {
+        for (number, stream) in self.streams.enumerated() where stream.state == .open && !stream.isJammed {
+            let frozenUntil = self.nodes.indices.contains(stream.machine) ? self.nodes[stream.machine].frozenUntil : 0
+            guard let pausedAt = stream.pausedAt, max(pausedAt, frozenUntil) < self.time - Self.longestPause else {
+                continue
+            }
+            self.ledger.fail("Connection \(number) has room, and nobody reads it any more", breaks: .heals)
+        }
+    }
+
+    /// A jam, and some turns.
+    private static let longestPause: Int64 = 2_000_000
 
     // MARK: - Ending
 
@@ -114,6 +156,7 @@ extension ServiceWorld {
     func finishStream(_ number: Int) {
         switch self.streams[number].state {
         case .open:
+            self.clearJam(number)
             self.streams[number].state = .finishing
             self.noticeLater(number, within: 0)
         case .idle, .opening: self.closeStream(number, nil)
@@ -126,9 +169,17 @@ extension ServiceWorld {
         let wasOpen = self.streams[number].isOpenAtServer
         self.streams[number].state = .closed
         self.streams[number].unread = []
+        let unsentBytes = self.dropUnsent(number)
         let stream = self.streams[number]
-        stream.process.executor.execute { [onEvent = stream.onEvent] in onEvent(.closed(error, unsentBytes: 0)) }
+        stream.process.executor.execute { [onEvent = stream.onEvent] in
+            onEvent(.closed(error, unsentBytes: unsentBytes))
+        }
         if wasOpen { self.noticeLater(number, within: self.latency) }
+    }
+
+    private func dropUnsent(_ number: Int) -> Int {
+        defer { (self.streams[number].isJammed, self.streams[number].unsent) = (false, []) }
+        return self.streams[number].unsent.reduce(0) { $0 + $1.count }
     }
 
     private func noticeLater(_ number: Int, within: Int64) {
@@ -169,6 +220,7 @@ extension ServiceWorld {
         for number in self.streams.indices where self.streams[number].process.number == process {
             guard self.streams[number].state != .closed else { continue }
             self.streams[number].state = .closed
+            _ = self.dropUnsent(number)
             let onEvent = self.streams[number].onEvent
             self.streams[number].process.executor.execute { onEvent(.closed(nil, unsentBytes: 0)) }
             if self.streams[number].isOpenAtServer {

@@ -8,6 +8,11 @@ struct ServiceNode {
     /// Counts its starts.
     var incarnation = 0
     var frozenUntil: Int64 = 0
+    /// Since when its controller hears from the store in time.
+    var hearsBeats = Regularity()
+    var hearsSettings = Regularity()
+    /// How long its dispatcher's latest question for the time of the database's nodes took.
+    var clockPlay = Duration.zero
     /// What it has while it runs.
     var life: Life?
 
@@ -31,12 +36,15 @@ extension ServiceWorld {
         self.nodes[process.node].status != .dead && self.nodes[process.node].incarnation == process.incarnation
     }
 
-    func wallClock(of process: ProcessName) -> Timestamp { self.nodes[process.node].clock.read(at: self.time).wall }
+    func clocks(of process: ProcessName) -> Now { self.nodes[process.node].clock.read(at: self.time) }
 
     func startNode(_ node: Int) {
         guard self.nodes[node].status == .dead, self.phase != .stopping else { return }
         self.nodes[node].incarnation += 1
         self.nodes[node].status = .up
+        self.nodes[node].clockPlay = .zero
+        (self.nodes[node].hearsBeats, self.nodes[node].hearsSettings) = (Regularity(), Regularity())
+        self.limits.controllersChangedAt = self.time
         self.note("starts", by: .process(node))
         let process = self.makeProcess(clock: self.nodes[node].clock)
         let (deaths, death) = AsyncStream<Void>.makeStream()
@@ -64,6 +72,7 @@ extension ServiceWorld {
 
     private func bury(_ node: Int, _ life: ServiceNode.Life, noticedWithin: Int64) {
         self.nodes[node].status = .dead
+        self.limits.controllersChangedAt = self.time
         self.nodes[node].life = nil
         self.nodes[node].frozenUntil = 0
         self.scheduler.enter { $0.freeze(life.process.number, false) }

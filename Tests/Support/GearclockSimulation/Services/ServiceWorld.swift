@@ -56,6 +56,11 @@ actor ServiceWorld {
     private(set) var struck: [FaultName] = []
     /// The function that is paused.
     var heldBack: FunctionName?
+    /// How often operators changed their mind about each function.
+    var wishes: [FunctionName: Int] = [:]
+    var limits = LimitAudit()
+    /// When and how each job, by its unique, was submitted first.
+    var submissions: [[UInt8]: JobSubmission] = [:]
     /// When all tasks must have ended, once healed.
     var endBy: Int64 = 0
     var stoppingSince: Int64 = 0
@@ -69,9 +74,15 @@ actor ServiceWorld {
     ) {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
+        swarm.services = ServiceSwarm(seed: seed)
+        // Who is late because of a jam is late for a reason.
+        if swarm.isCalm { swarm.services.jams = 0 }
+        if !swarm.operations.isEmpty, swarm.services.limitsAreQuiet {
+            swarm.faults = swarm.faults.map { _ in 0 }
+            swarm.storeFates = StoreFate.Weights()
+            swarm.horizon = max(swarm.horizon, 15_000_000)
+        }
         for part in Plainness.allCases where course.plain.contains(part) { swarm.simplify(part) }
-        // Operators, and the audit of limits, belong to the simulation of the machines.
-        swarm.operations = []
         self.seed = seed
         self.canary = canary
         self.course = course
@@ -111,6 +122,8 @@ actor ServiceWorld {
         for _ in 0..<self.swarm.targets { self.targets.append(ServiceTarget()) }
         for _ in 0..<self.swarm.clients { self.addClient() }
         self.planRequests()
+        self.planQuestions()
+        self.planOperations()
         self.pause()
         for index in self.nodes.indices { self.startNode(index) }
         for index in self.targets.indices { self.startTarget(index) }
@@ -181,6 +194,7 @@ actor ServiceWorld {
     private func keepHouse() {
         self.ledger.sweep(self.store.model)
         self.ledger.checkPunctuality()
+        self.checkReading()
         switch self.phase {
         case .faults:
             break
