@@ -19,9 +19,9 @@ struct TLSTransport: StreamTransport {
             return transport.makeChannel(to: server, timeout: timeout, eventLoop: eventLoop, onEvent: onEvent)
         }
         let name = self.configuration.serverName ?? server.host
-        // A little less than the time for all of it, so that the error says what took so long.
+        // Less than the time for all of it, so that the error says what took so long.
         let channel = TLSChannel(
-            handshakeTimeout: timeout * 9 / 10, eventLoop: eventLoop,
+            handshakeTimeout: timeout * 3 / 4, eventLoop: eventLoop,
             makeSession: { () throws(TransportError) in try self.context.makeSession(toServerNamed: name) },
             onEvent: onEvent)
         channel.secure(

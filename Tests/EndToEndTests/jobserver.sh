@@ -92,6 +92,9 @@ it "a job whose worker is killed goes to another one" a_lost_worker
 signals_end_it() {
     job_server second --log-file "$WORK/second.file" --pid-file "$WORK/second.process"
     equal "$(cat "$WORK/second.process")" "$(cat "$WORK/second.pid")"
+    mv "$WORK/second.file" "$WORK/second.rotated"
+    signal second HUP
+    within 10 grep -q 'open again' "$WORK/second.file"
     local client
     gearman -f graceful payload >"$WORK/graceful.out" &
     client=$!

@@ -11,7 +11,7 @@ import Testing
                 "--ssl-ca=DIRECTORY/ca.pem", "--ssl-cert=DIRECTORY/server.pem", "--ssl-key=DIRECTORY/server.key",
             ]
                 + more
-        ) { try TestCertificates.make(in: $0) }
+        ) { try await TestCertificates.make(in: $0) }
     }
 
     private func cipher(

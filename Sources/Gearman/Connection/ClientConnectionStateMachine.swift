@@ -210,17 +210,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     /// - Returns: why the job is refused, if it is.
     private mutating func submit(_ job: GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
-        let request = job.request
-        guard !request.function.isEmpty else { return GearmanError(.invalidRequest, "The function has no name") }
-        guard request.unique.count <= self.configuration.limits.uniqueSizeBytes else {
-            return GearmanError(.invalidRequest, "The unique ID has \(request.unique.count) bytes")
-        }
-        do {
-            try self.encoder.append(
-                .request, .submission(request.priority, isBackground: job.isBackground), request.function,
-                request.unique, data: request.workload)
+        do throws(GearmanError) {
+            try self.encoder.append(job, limits: self.configuration.limits)
         } catch {
-            return GearmanError(.invalidRequest, "\(error)")
+            return error
         }
         self.jobs.submitted(job.id)
         self.expect(.submission(id: job.id, isBackground: job.isBackground), now: now)

@@ -97,13 +97,17 @@ package struct WorkerJob: Equatable, Sendable {
     package var function: [UInt8]
     /// Empty if the client gave none.
     package var unique: [UInt8]
+    package var reducer: [UInt8]
     package var workload: [UInt8]
 
-    package init(number: UInt64, handle: [UInt8], function: [UInt8], unique: [UInt8], workload: [UInt8]) {
+    package init(
+        number: UInt64, handle: [UInt8], function: [UInt8], unique: [UInt8], reducer: [UInt8] = [], workload: [UInt8]
+    ) {
         self.number = number
         self.handle = handle
         self.function = function
         self.unique = unique
+        self.reducer = reducer
         self.workload = workload
     }
 }

@@ -64,12 +64,15 @@ package struct WorkerConnectionConfiguration: Equatable, Sendable {
     package var depth: Int
     /// No further job is grabbed while the workloads in hand amount to this much. Grabs on their way may bring more.
     package var heldSizeBytes: Int
+    /// Ask for the reducers of jobs too. (GRAB_JOB_ALL)
+    package var wantsReducers: Bool
     package var limits: GearmanLimits
     package var timeouts: ConnectionTimeouts
 
     package init(
         functions: [Function], clientID: [UInt8] = [], depth: Int = 1, heldSizeBytes: Int = .max,
-        limits: GearmanLimits = GearmanLimits(), timeouts: ConnectionTimeouts = ConnectionTimeouts()
+        wantsReducers: Bool = false, limits: GearmanLimits = GearmanLimits(),
+        timeouts: ConnectionTimeouts = ConnectionTimeouts()
     ) {
         precondition(depth > 0 && heldSizeBytes > 0, "depth and heldSizeBytes must be positive")
         precondition(
@@ -79,6 +82,7 @@ package struct WorkerConnectionConfiguration: Equatable, Sendable {
         self.clientID = clientID
         self.depth = depth
         self.heldSizeBytes = heldSizeBytes
+        self.wantsReducers = wantsReducers
         self.limits = limits
         self.timeouts = timeouts
     }

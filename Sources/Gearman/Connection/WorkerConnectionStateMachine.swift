@@ -4,6 +4,10 @@
 /// NO_JOB, and it sleeps (PRE_SLEEP) only when all grabs are answered. How many grabs are on their way grows with each
 /// job that comes and halves with each sleep: a single job on a quiet server shall not cost dozens of NO_JOBs. The
 /// runner that performs the actions is `GearmanWorker`.
+///
+/// gearmand before 2.0 wakes a worker again and again while a low job waits behind one of SUBMIT_JOB_EPOCH that is not
+/// due, and gives it neither. So a worker that is woken as soon as it sleeps, and gets nothing each time, waits a while
+/// before it grabs.
 package struct WorkerConnectionStateMachine: Equatable, Sendable {
     private enum State: Equatable {
         /// The socket is not connected yet.
@@ -38,6 +42,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         case sated
         /// PRE_SLEEP was sent; a NOOP will come.
         case asleep
+        /// The NOOP came at once, once too often: grab then.
+        case wary(until: GearmanInstant)
     }
 
     private struct Job: Equatable, Sendable {
@@ -63,6 +69,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     private var heldBytes = 0
     private var lastNumber: UInt64 = 0
     private var isGreeted = false
+    private var futility = FutileRounds()
 
     package init(configuration: WorkerConnectionConfiguration) {
         self.configuration = configuration
@@ -140,6 +147,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         var actions = WorkerActions()
         switch self.state {
         case .working, .draining:
+            self.rested(now: now)
             switch self.liveness.timerFired(now: now) {
             case .alive: break
             case .probe: self.encode(.echoRequest)
@@ -239,15 +247,16 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         case .hungry:
             if self.unansweredGrabs == 0 { self.grabsAwaitedSince = now }
             while self.unansweredGrabs < self.capacity {
-                self.encode(.grabJobUnique)
+                self.encode(self.configuration.wantsReducers ? .grabJobAll : .grabJobUnique)
                 self.unansweredGrabs += 1
             }
         case .sated:
             guard self.unansweredGrabs == 0 else { return }
             self.encode(.preSleep)
             self.appetite = .asleep
+            self.futility.slept(now: now)
             self.window = max(1, self.window / 2)
-        case .asleep: break
+        case .asleep, .wary: break
         }
     }
 
@@ -279,13 +288,14 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
             actions.becameReady = true
         }
         switch packet.type {
-        case .noop: self.appetite = .hungry
+        case .noop: self.woken(now: now)
         case .noJob:
             self.grabAnswered(packet, &actions, now: now)
             self.appetite = .sated
         case .jobAssign, .jobAssignUnique, .jobAssignAll:
             guard self.grabAnswered(packet, &actions, now: now) else { return }
             self.appetite = .hungry
+            self.futility = FutileRounds()
             self.window = min(self.depth, self.window + 1)
             self.take(packet, &actions)
         case .error: actions.serverErrors.append(packet.serverError)
@@ -297,6 +307,26 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
             .submitJobEpoch, .submitReduceJob, .submitReduceJobBackground, .grabJobAll, .getStatusUnique,
             .statusResponseUnique:
             self.violation("The server sent \(packet.type) to a worker", &actions)
+        }
+    }
+
+    private mutating func woken(now: GearmanInstant) {
+        switch self.appetite {
+        case .hungry, .sated: self.appetite = .hungry
+        case .asleep: self.appetite = self.futility.woken(now: now).map { .wary(until: $0) } ?? .hungry
+        case .wary: break
+        }
+    }
+
+    private mutating func rested(now: GearmanInstant) {
+        guard let until = self.grabsAgainAt, now >= until else { return }
+        self.appetite = .hungry
+    }
+
+    private var grabsAgainAt: GearmanInstant? {
+        switch self.appetite {
+        case .wary(let until): until
+        case .hungry, .sated, .asleep: nil
         }
     }
 
@@ -320,10 +350,11 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         self.jobs[self.lastNumber] = Job(handle: handle, sizeBytes: packet.data.count)
         self.heldBytes += packet.data.count
         let unique = packet.argumentCount > 2 ? packet.argumentBytes(2) : []
+        let reducer = packet.argumentCount > 3 ? packet.argumentBytes(3) : []
         actions.jobs.append(
             WorkerJob(
                 number: self.lastNumber, handle: handle, function: packet.argumentBytes(1), unique: unique,
-                workload: packet.dataBytes))
+                reducer: reducer, workload: packet.dataBytes))
     }
 
     // MARK: Closing
@@ -350,7 +381,9 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         case .initial, .closing, .closed: break
         }
         actions.write = self.encoder.take()
-        if self.isListening { actions.wakeAt = self.liveness.schedule(noLaterThan: self.grabDeadline) }
+        // Grabs on their way and a rest exclude each other.
+        let deadline = self.grabDeadline ?? self.grabsAgainAt
+        if self.isListening { actions.wakeAt = self.liveness.schedule(noLaterThan: deadline) }
         precondition(
             self.jobs.count + self.unansweredGrabs <= self.depth, "More jobs are in hand or on their way than allowed")
     }

@@ -25,14 +25,15 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         self.bytes += body
     }
 
-    /// Adds a packet with no, one, two or three arguments, without making one. Nothing is added if it throws.
+    /// Adds a packet with up to four arguments, without making one. Nothing is added if it throws.
     /// - Throws: ``GearmanPacketError`` if the parts do not fit the type, or a limit.
     package mutating func append(
         _ magic: GearmanPacket.Magic, _ type: GearmanPacketType, _ first: [UInt8]? = nil, _ second: [UInt8]? = nil,
-        _ third: [UInt8]? = nil, data: [UInt8] = []
+        _ third: [UInt8]? = nil, _ fourth: [UInt8]? = nil, data: [UInt8] = []
     ) throws(GearmanPacketError) {
         let definition = type.definition
-        let count = (first == nil ? 0 : 1) + (second == nil ? 0 : 1) + (third == nil ? 0 : 1)
+        var count = (first == nil ? 0 : 1) + (second == nil ? 0 : 1) + (third == nil ? 0 : 1)
+        if fourth != nil { count += 1 }
         guard count == definition.argumentCount else { throw .wrongArgumentCount(type, count: count) }
         guard definition.hasData || data.isEmpty else { throw .unexpectedData(type) }
         guard data.count <= self.limits.payloadSizeBytes else {
@@ -42,10 +43,12 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         if let first { size += try self.encodedSize(first, definition, index: 0) }
         if let second { size += try self.encodedSize(second, definition, index: 1) }
         if let third { size += try self.encodedSize(third, definition, index: 2) }
+        if let fourth { size += try self.encodedSize(fourth, definition, index: 3) }
         self.appendHeader(magic, type, sizeBytes: size)
         if let first { self.appendArgument(first, definition, index: 0) }
         if let second { self.appendArgument(second, definition, index: 1) }
         if let third { self.appendArgument(third, definition, index: 2) }
+        if let fourth { self.appendArgument(fourth, definition, index: 3) }
         self.bytes += data
     }
 

@@ -19,6 +19,10 @@ public struct GearmanAssignedJob: Sendable {
     /// The unique ID, empty if the client gave none.
     public let unique: [UInt8]
 
+    /// The function that is to put the results together; empty if the client named none, and always without
+    /// ``GearmanWorkerConfiguration/wantsReducers``.
+    public let reducer: [UInt8]
+
     /// What the client sent.
     public let workload: [UInt8]
 

@@ -259,7 +259,7 @@ public actor GearmanWorker {
         let assigned = jobs.map { job in
             GearmanAssignedJob(
                 id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
-                function: job.function, unique: job.unique, workload: job.workload,
+                function: job.function, unique: job.unique, reducer: job.reducer, workload: job.workload,
                 handle: GearmanJobHandle(bytes: job.handle, server: server), worker: self)
         }
         if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }

@@ -14,6 +14,10 @@ public struct GearmanWorkerConfiguration: Sendable {
     /// for may still come. Default 256 MiB.
     public var heldSizeBytes = 256 << 20
 
+    /// Whether jobs come with their ``GearmanAssignedJob/reducer``. (GRAB_JOB_ALL) gearmand and `GearmanServer` know
+    /// that request, some other job servers do not. Default false.
+    public var wantsReducers = false
+
     /// How long a drain waits for the jobs in hand before the connections are closed; the servers then give these jobs
     /// to other workers. Default 30 s.
     public var drainTimeout: Duration = .seconds(30)
@@ -62,7 +66,7 @@ extension GearmanWorkerConfiguration {
     func connection(functions: [WorkerConnectionConfiguration.Function]) -> WorkerConnectionConfiguration {
         WorkerConnectionConfiguration(
             functions: functions, clientID: Array(self.clientID.utf8), depth: self.concurrency,
-            heldSizeBytes: self.heldSizeBytes, limits: self.limits,
+            heldSizeBytes: self.heldSizeBytes, wantsReducers: self.wantsReducers, limits: self.limits,
             timeouts: ConnectionTimeouts(
                 heartbeatInterval: self.heartbeatInterval, heartbeatTimeout: self.heartbeatTimeout,
                 requestTimeout: self.requestTimeout, slowAfter: self.slowAfter))

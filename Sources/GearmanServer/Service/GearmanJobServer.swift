@@ -5,7 +5,7 @@ public import Logging
 
 /// A Gearman job server in this process, which clients and workers cannot tell from gearmand 1.1.20.
 ///
-/// All its input and output happens on one event loop. What it answers is decided by ``JobServerStateMachine``.
+/// All its input and output happens on one event loop. What it answers is decided by `JobServerStateMachine`.
 ///
 /// ```swift
 /// let server = GearmanJobServer(logger: logger)
@@ -55,7 +55,7 @@ public actor GearmanJobServer {
     /// How long connections have, at the end, to read what they were sent, and the journal to be written.
     private static let farewell: Duration = .seconds(2)
 
-    /// Makes a server; nothing happens before ``start(host:port:)``.
+    /// Makes a server; nothing happens before ``start(host:port:backlog:)``.
     ///
     /// - Parameters:
     ///   - configuration: how it behaves; as gearmand by default.
@@ -99,7 +99,7 @@ public actor GearmanJobServer {
     ///   - port: 0 if the system is to choose a free one.
     ///   - backlog: how many connections may wait to be accepted.
     /// - Returns: where it listens.
-    /// - Throws: ``GearmanError``: `notConnected` if the address cannot be listened on, or the journal cannot be read;
+    /// - Throws: `GearmanError`: `notConnected` if the address cannot be listened on, or the journal cannot be read;
     ///   `closed` if the server was started or stopped before.
     @discardableResult
     public func start(
@@ -152,7 +152,7 @@ public actor GearmanJobServer {
 
     /// Writes the journal for as long as the server runs; nothing is kept without it. Call it once.
     ///
-    /// - Throws: ``GearmanError`` `closed` if another server has taken the jobs. This one has stopped then.
+    /// - Throws: `GearmanError` `closed` if another server has taken the jobs. This one has stopped then.
     public func keepJobs() async throws(GearmanError) {
         guard let journal = self.journal else { return }
         for await change in self.changes {

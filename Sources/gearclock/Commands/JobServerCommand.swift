@@ -17,7 +17,7 @@ struct JobServerCommand: AsyncParsableCommand {
             background jobs, also those for later, in a store: a client is answered when its job is stored, and a \
             server that starts with the same name runs it, after kill -9 too. SIGTERM or SIGINT ends it at once, and \
             all other jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is \
-            queued, and ends when nothing is left that would be lost.
+            queued, and ends when nothing is left that would be lost. With --log-file SIGHUP opens that file again.
             """)
 
     @Option(help: ArgumentHelp("The address to listen on, or a name: all its addresses.", valueName: "host"))
@@ -151,7 +151,8 @@ struct JobServerCommand: AsyncParsableCommand {
         self.allowManyFiles()
         let files = try [self.pidFile, self.readyFile].compactMap { try $0.map { try ReadyFile(path: $0) } }
         defer { for file in files { file.remove() } }
-        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+        let signals = await UnixSignalsSequence(
+            trapping: [.sigterm, .sigint, .sigusr1] + (self.logFile == nil ? [] : [.sighup]))
         let keeping = try self.keeping(settings, logger)
         let server = GearmanJobServer(
             configuration: self.configuration(settings.logLevel.value), journal: keeping?.journal,
@@ -160,7 +161,8 @@ struct JobServerCommand: AsyncParsableCommand {
                 count: self.keepaliveCount),
             eventLoop: try self.tls.makeEventLoop(), logger: logger)
         let process = JobServerProcess(
-            server: server, isSecured: self.tls.ssl, keeping: keeping, files: files, logger: logger)
+            server: server, isSecured: self.tls.ssl, keeping: keeping, files: files, logFile: self.logFile,
+            logger: logger)
         try await process.run(host: self.listen, port: self.port, backlog: self.backlog, signals: signals)
         logger.info("Stopped")
     }

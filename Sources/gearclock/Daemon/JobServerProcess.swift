@@ -38,6 +38,7 @@ struct JobServerProcess {
     let isSecured: Bool
     let keeping: JobKeeping?
     let files: [ReadyFile]
+    let logFile: String?
     let logger: Logger
 
     private enum Child {
@@ -94,9 +95,24 @@ struct JobServerProcess {
         await self.server.waitUntilStopped()
     }
 
+    /// Whoever rotates logs has moved the file away.
+    private func reopenLog() {
+        guard let logFile else { return }
+        do {
+            try Terminal.appendErrors(to: logFile)
+            self.logger.info("The log file is open again")
+        } catch {
+            self.logger.error("The log file cannot be opened again", metadata: ["error": "\(error)"])
+        }
+    }
+
     /// Until the server has stopped by a signal, or the task is cancelled.
     private func obey(_ signals: UnixSignalsSequence) async {
         for await signal in signals {
+            if signal == .sighup {
+                self.reopenLog()
+                continue
+            }
             self.logger.info("Stopping", metadata: ["signal": "\(signal)"])
             if signal == .sigusr1 {
                 await self.server.beginGracefulShutdown()

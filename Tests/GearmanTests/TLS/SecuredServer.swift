@@ -13,7 +13,7 @@ struct SecuredServer: Sendable {
     init(
         _ change: (inout GearmanTLSServerConfiguration, TestCertificates) -> Void = { _, _ in }
     ) async throws {
-        self.certificates = try TestCertificates()
+        self.certificates = try await TestCertificates()
         var tls = GearmanTLSServerConfiguration(
             certificateFile: self.certificates.file("server.pem"), keyFile: self.certificates.file("server.key"))
         change(&tls, self.certificates)

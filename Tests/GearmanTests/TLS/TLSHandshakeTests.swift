@@ -10,7 +10,7 @@ struct TLSHandshakeTests {
 
     private static var impatient: GearmanClientConfiguration {
         var configuration = GearmanClientConfiguration.eager
-        configuration.connectTimeout = .milliseconds(300)
+        configuration.connectTimeout = .seconds(2)
         return configuration
     }
 

@@ -2,7 +2,8 @@
 
 import PackageDescription
 
-// A package of somebody else's that uses the library: the product Gearman and nothing else of it.
+// A package of somebody else's: a program that uses the product Gearman and nothing else of it, and tests of a worker
+// through the product GearmanServer.
 let package = Package(
     name: "embedding",
     dependencies: [
@@ -16,6 +17,12 @@ let package = Package(
             dependencies: [
                 .product(name: "Gearman", package: "gearclock"), .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
-            ])
+            ]),
+        .executableTarget(
+            name: "testing",
+            dependencies: [
+                .product(name: "Gearman", package: "gearclock"),
+                .product(name: "GearmanServer", package: "gearclock"), .product(name: "Logging", package: "swift-log"),
+            ]),
     ]
 )

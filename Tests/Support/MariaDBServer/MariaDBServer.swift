@@ -27,7 +27,7 @@ package final class MariaDBServer: Sendable {
     /// - Parameter arguments: more options of `mariadbd`; `DIRECTORY` in them is the server's directory.
     /// - Parameter prepare: called with the directory before the server starts.
     package static func start(
-        arguments: [String] = [], prepare: (_ directory: String) throws -> Void = { _ in }
+        arguments: [String] = [], prepare: (_ directory: String) async throws -> Void = { _ in }
     ) async throws -> MariaDBServer {
         for _ in 0..<5 {
             // Somebody may take the port between the search for a free one and its use.
@@ -35,7 +35,7 @@ package final class MariaDBServer: Sendable {
             let directory = try self.temporaryDirectory()
             let guardian = Guardian(directory: directory)
             try await self.install(into: directory)
-            try prepare(directory)
+            try await prepare(directory)
             let more = arguments.map { $0.replacingOccurrences(of: "DIRECTORY", with: directory) }
             if try await guardian.start(self.command(directory, port: port) + more) {
                 return MariaDBServer(

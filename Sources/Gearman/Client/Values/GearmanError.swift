@@ -76,6 +76,8 @@ public struct GearmanError: Error, Sendable {
     ///   - underlying: the error that caused this one.
     ///   - payload: what the worker sent with an exception.
     ///   - warnings: the warnings that the job sent before it ended.
+    ///   - file: the source file that makes it.
+    ///   - line: the line there.
     public init(
         _ code: Code, _ message: String, underlying: (any Error)? = nil, payload: [UInt8] = [],
         warnings: [[UInt8]] = [], file: String = #fileID, line: Int = #line

@@ -24,6 +24,21 @@ public struct GearmanJobRequest: Hashable, Sendable {
     /// Its place among the waiting jobs of the function.
     public var priority: GearmanPriority
 
+    /// Before this second since 1970, UTC, the job is not to run. (SUBMIT_JOB_EPOCH) Default nil: it may run at once.
+    ///
+    /// Only a background job of normal priority can have one. `GearmanServer` runs it on time. gearmand before 2.0 does
+    /// not: a worker that sleeps is not woken when the job is due, so that it runs when something else wakes one;
+    /// meanwhile low jobs of its function wait too. Every gearmand forgets it when it restarts, unless it has a
+    /// persistent queue, and merges it by its unique ID with others whatever their times are. There is no form for
+    /// SUBMIT_JOB_SCHED, which every gearmand refuses.
+    public var startTimeSeconds: Int64?
+
+    /// The function that is to put the results of the job's parts together. (SUBMIT_REDUCE_JOB) Default empty: none.
+    ///
+    /// The server does nothing with it but give it to workers that ask, for which see
+    /// ``GearmanWorkerConfiguration/wantsReducers``. Only a job of normal priority and without a time can have one.
+    public var reducer: [UInt8]
+
     /// - Parameters:
     ///   - function: the name under which workers registered it.
     ///   - unique: the unique ID; empty by default.
@@ -36,6 +51,8 @@ public struct GearmanJobRequest: Hashable, Sendable {
         self.unique = unique
         self.workload = workload
         self.priority = priority
+        self.startTimeSeconds = nil
+        self.reducer = []
     }
 
     /// The same with texts, taken as UTF-8.

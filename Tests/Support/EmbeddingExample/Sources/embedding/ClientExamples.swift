@@ -35,6 +35,12 @@ func submitInBackground(_ client: GearmanClient) async throws {
     print(try await client.status(of: handle).isKnown)
 }
 
+func submitForLater(_ client: GearmanClient) async throws {
+    var reminder = GearmanJobRequest(function: "reverse", unique: "order-18", workload: "x")
+    reminder.startTimeSeconds = 1_893_456_000  // 2030-01-01
+    _ = try await client.submitBackground(reminder)
+}
+
 func submit(_ request: GearmanJobRequest, to client: GearmanClient) async throws -> GearmanJobHandle {
     while true {
         do {

@@ -12,15 +12,17 @@ struct Embedding {
         let logger = Logger(label: "embedding")
         let worker = await makeWorker(servers: servers, logger: logger)
         let client = makeClient(servers: servers, factory: NOOPMetricsHandler.instance, logger: logger)
-        try await withWorker(worker) {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.run() }
             try await useClient(servers: servers, logger: logger)
             try await follow(client)
             try await submitInBackground(client)
+            try await submitForLater(client)
             _ = try await submit(GearmanJobRequest(function: "reverse", workload: "y"), to: client)
             await showHealth(of: client)
+            await worker.drain()
+            try await group.waitForAll()
         }
         await client.close()
-        let workload = try reversed([1, 2])
-        precondition(workload == [2, 1])
     }
 }
