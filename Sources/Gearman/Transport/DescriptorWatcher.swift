@@ -24,10 +24,10 @@ package struct DescriptorWatch: Sendable {
 
 /// Watches the sockets of an event loop, on its queue.
 ///
-/// A dispatch source for each of them costs too much on Linux: libdispatch wakes a thread for each event, asks the system
-/// how much there is to read, and registers the descriptor again. Here one source stands for all, on a set of descriptors
-/// (epoll): what becomes ready together is handled together, in one turn of the queue, and while there is always something
-/// ready nobody is woken at all. There is no event loop for systems without epoll.
+/// A dispatch source for each of them costs too much on Linux: libdispatch wakes a thread for each event, asks the
+/// system how much there is to read, and registers the descriptor again. Here one source stands for all, on a set of
+/// descriptors (epoll): what becomes ready together is handled together, in one turn of the queue, and while there is
+/// always something ready nobody is woken at all. There is no event loop for systems without epoll.
 package actor DescriptorWatcher {
     private struct Entry {
         var number: Int32 = -1
@@ -163,7 +163,8 @@ extension Readiness {
         self = readiness
     }
 
-    /// Without any interest a descriptor that is hung up is reported all the same; the edge makes that once, not for ever.
+    /// Without any interest a descriptor that is hung up is reported all the same; the edge makes that once, not for
+    /// ever.
     fileprivate var events: UInt32 {
         if self.isEmpty { return EPOLLET.rawValue }
         return (self.contains(.readable) ? EPOLLIN.rawValue : 0) | (self.contains(.writable) ? EPOLLOUT.rawValue : 0)

@@ -1,4 +1,5 @@
 import Dispatch
+import DispatchExecutor
 import Gearman
 import GearmanServer
 import GearmanTLS
