@@ -82,7 +82,7 @@ let package = Package(
             dependencies: [
                 "GearclockController", "GearclockCore", "GearclockDispatcher", "GearclockEnvironment",
                 "GearclockMariaDB", "GearclockSQLite",
-                "GearclockWorker", "Gearman", "GearmanServer", log,
+                "GearclockWorker", "Gearman", "GearmanServer", "GearmanTLS", log,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -96,6 +96,9 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MariaDBServer", dependencies: ["GearclockMariaDB"], path: "Tests/Support/MariaDBServer",
+            swiftSettings: settings),
+        .target(
+            name: "TestCertificates", path: "Tests/Support/TestCertificates", exclude: ["make"],
             swiftSettings: settings),
         .target(
             name: "GearclockSimulation",
@@ -128,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "GearmanTests",
             dependencies: [
-                "DispatchExecutor", "Gearman", "GearmanTLS", log,
+                "DispatchExecutor", "Gearman", "GearmanServer", "GearmanTLS", "TestCertificates", log,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings),
@@ -149,7 +152,7 @@ let package = Package(
             name: "GearclockMariaDBTests",
             dependencies: [
                 "CMariaDB", "DispatchExecutor", "GearclockCore", "GearclockEnvironment", "GearclockMariaDB",
-                "MariaDBServer", "TaskStoreConformance", log,
+                "MariaDBServer", "TaskStoreConformance", "TestCertificates", log,
             ],
             swiftSettings: settings),
         .testTarget(

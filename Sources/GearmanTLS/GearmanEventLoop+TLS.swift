@@ -1,14 +1,25 @@
 public import Gearman
 
 extension GearmanEventLoop {
-    /// Makes an event loop all of whose connections are secured by TLS: those of clients, workers and administrators
-    /// that are given it.
+    /// Makes an event loop whose connections to job servers are secured by TLS: those of clients, workers and
+    /// administrators that are given it.
     ///
     /// - Parameters:
     ///   - label: its name in a debugger.
     ///   - tls: which certificates are trusted and shown. Files are read now, and not again.
     /// - Throws: ``GearmanError`` (`invalidRequest`) if a file cannot be used.
     public convenience init(label: String, tls: GearmanTLSConfiguration) throws {
-        self.init(label: label, transport: TLSTransport(context: try TLSContext(tls)))
+        self.init(label: label, transport: try TLSTransport(tls))
+    }
+
+    /// Makes an event loop for a job server all of whose connections are secured by TLS: `GearmanJobServer` of the
+    /// product `GearmanServer`.
+    ///
+    /// - Parameters:
+    ///   - label: its name in a debugger.
+    ///   - tls: the server's certificate, and whose certificates it accepts. Files are read now, and not again.
+    /// - Throws: ``GearmanError`` (`invalidRequest`) if a file cannot be used.
+    public convenience init(label: String, serving tls: GearmanTLSServerConfiguration) throws {
+        self.init(label: label, acceptor: try TLSAcceptor(tls))
     }
 }

@@ -14,14 +14,26 @@ struct TLSSession: ~Copyable {
         case failed(TransportError)
     }
 
+    /// Which of the two sides this is.
+    enum Side {
+        case client
+        case server
+    }
+
     private let ssl: OpaquePointer
     /// What came from the peer and was not decrypted; belongs to the session of OpenSSL.
     private let incoming: OpaquePointer
     /// What is to be sent to the peer; likewise.
     private let outgoing: OpaquePointer
     private(set) var isOpen = false
+    /// A client begins. One that does not speak TLS is told so, which OpenSSL does not.
+    private var isAwaitingFirstByte: Bool
 
-    init(owning ssl: OpaquePointer) {
+    private static let handshakeRecord: UInt8 = 22
+    /// A record with the fatal alert `protocol_version`.
+    private static let refusal: [UInt8] = [21, 3, 3, 0, 2, 2, 70]
+
+    init(owning ssl: OpaquePointer, as side: Side) {
         guard let incoming = BIO_new(BIO_s_mem()), let outgoing = BIO_new(BIO_s_mem()) else {
             preconditionFailure("OpenSSL has no memory")
         }
@@ -29,7 +41,14 @@ struct TLSSession: ~Copyable {
         self.incoming = incoming
         self.outgoing = outgoing
         SSL_set_bio(ssl, incoming, outgoing)
-        SSL_set_connect_state(ssl)
+        switch side {
+        case .client:
+            SSL_set_connect_state(ssl)
+            self.isAwaitingFirstByte = false
+        case .server:
+            SSL_set_accept_state(ssl)
+            self.isAwaitingFirstByte = true
+        }
     }
 
     deinit {
@@ -38,6 +57,10 @@ struct TLSSession: ~Copyable {
 
     /// The connection is there, or these bytes came over it. What is to be sent then is in ``takeOutput()``.
     mutating func received(_ bytes: [UInt8]) -> Progress {
+        if self.isAwaitingFirstByte, let first = bytes.first {
+            self.isAwaitingFirstByte = false
+            guard first == Self.handshakeRecord else { return self.refusePlainText() }
+        }
         bytes.withUnsafeBytes { _ = BIO_write(self.incoming, $0.baseAddress, Int32(clamping: $0.count)) }
         ERR_clear_error()
         if !self.isOpen {
@@ -48,6 +71,11 @@ struct TLSSession: ~Copyable {
             self.isOpen = true
         }
         return self.read()
+    }
+
+    private func refusePlainText() -> Progress {
+        Self.refusal.withUnsafeBytes { _ = BIO_write(self.outgoing, $0.baseAddress, Int32($0.count)) }
+        return .failed(TransportError(operation: "TLS handshake", reason: "the client does not speak TLS"))
     }
 
     private func read() -> Progress {

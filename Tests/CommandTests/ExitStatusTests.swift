@@ -28,6 +28,9 @@ struct ExitStatusTests {
         #expect(!outcome.errors.contains("secret"))
     }
 
+    private static let unreachable =
+        "No job server can be reached. 127.0.0.1:1 is unreachable: connect: Connection refused."
+
     @Test func `a job server that cannot be reached is exit code 4`() async throws {
         let commands = [
             ["submit", "f"], ["get", self.id], ["cancel", self.id], ["list"], ["stats"], ["pause", "f"], ["limits"],
@@ -35,7 +38,7 @@ struct ExitStatusTests {
         for command in commands {
             let outcome = try await GearclockExecutable.run(command + self.nobody)
             #expect(outcome.status == 4)
-            #expect(outcome.errors == "Error: No job server can be reached at 127.0.0.1:1.\n")
+            #expect(outcome.errors == "Error: \(Self.unreachable)\n")
             #expect(outcome.output == "")
         }
     }
@@ -43,8 +46,7 @@ struct ExitStatusTests {
     @Test func `with --json an error is a JSON object`() async throws {
         let outcome = try await GearclockExecutable.run(["stats", "--json"] + self.nobody)
         #expect(outcome.status == 4)
-        let text = #"{"code":"unreachable","message":"No job server can be reached at 127.0.0.1:1."}"#
-        #expect(outcome.errors == text + "\n")
+        #expect(outcome.errors == #"{"code":"unreachable","message":"\#(Self.unreachable)"}"# + "\n")
     }
 
     @Test func `an error names the variable that is wrong`() async throws {

@@ -29,7 +29,9 @@ struct SettingsTests {
 
     @Test func `each setting has a default`() async throws {
         let settings = try await self.load()
-        #expect(settings.gearman == Sourced([GearmanServerAddress(host: "127.0.0.1", port: 4730)], .standard))
+        #expect(
+            settings.gearman
+                == Sourced([JobServerLocation(GearmanServerAddress(host: "127.0.0.1", port: 4730))], .standard))
         #expect(
             settings.stores.value.map(\.description) == [
                 "main=sqlite:/somebody/.local/state/gearclock/gearclock.sqlite"
@@ -63,6 +65,33 @@ struct SettingsTests {
     @Test func `several values are separated by commas in the environment`() async throws {
         let settings = try await self.load(environment: ["GEARCLOCK_GEARMAN": "a:1, [::1]:2,c"])
         #expect(settings.gearman.value.map(\.description) == ["a:1", "[::1]:2", "c:4730"])
+    }
+
+    @Test func `a job server is reached by TLS if it says so`() async throws {
+        let settings = try await self.load(
+            flags: [.sslCaFile: ["ca.pem"]], environment: ["GEARCLOCK_GEARMAN": "tls://a, tls://[::1]:2, b:3"],
+            file: "sslCertificate: c.pem\nsslKey: c.key\nsslServerName: jobs.example\n")
+        #expect(settings.gearman.value.map(\.description) == ["tls://a:4730", "tls://[::1]:2", "b:3"])
+        #expect(settings.gearman.value.map(\.isSecured) == [true, true, false])
+        #expect(settings.sslCaFile == Sourced("ca.pem", .flag("--ssl-ca-file")))
+        #expect(settings.sslCertificate.value == "c.pem")
+        #expect(settings.sslKey.value == "c.key")
+        #expect(settings.sslServerName.value == "jobs.example")
+        let again = try await self.load(file: settings.yaml)
+        #expect(again.gearman.value == settings.gearman.value)
+        #expect(again.sslCaFile.value == "ca.pem")
+    }
+
+    @Test func `TLS that is not used, or not always, is refused`() async throws {
+        let unused = await self.failure(flags: [.sslCaFile: ["ca.pem"], .gearman: ["a"]])
+        #expect(unused?.message == "--ssl-ca-file: no job server is reached by TLS; write tls://HOST:PORT.")
+        let twice = await self.failure(environment: ["GEARCLOCK_GEARMAN": "tls://a,a"])
+        #expect(twice?.message == "GEARCLOCK_GEARMAN: a:4730 stands there with TLS and without it.")
+        for text in ["tls:a", "tls://", "ssl://a", "tls://a/"] {
+            #expect(await self.failure(flags: [.gearman: [text]])?.message.contains("is not an address") == true)
+        }
+        // A file may be for other commands too.
+        _ = try await self.load(flags: [.gearman: ["a"]], file: "sslCaFile: ca.pem")
     }
 
     @Test(arguments: ["gearman: a:1", "gearman: [a:1]", "gearman:\n  - a:1\n", "---\n# a comment\ngearman: 'a:1'\n"])

@@ -1,6 +1,6 @@
-import Foundation
 import GearclockMariaDB
 import MariaDBServer
+import TestCertificates
 import Testing
 
 /// A server with a certificate for 127.0.0.1, signed by an authority that only the tests know.
@@ -11,32 +11,7 @@ import Testing
                 "--ssl-ca=DIRECTORY/ca.pem", "--ssl-cert=DIRECTORY/server.pem", "--ssl-key=DIRECTORY/server.key",
             ]
                 + more
-        ) { try Self.makeCertificates(in: $0) }
-    }
-
-    private static func makeCertificates(in directory: String) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/bin/sh")
-        process.arguments = [
-            "-ec",
-            """
-            cd "$1"
-            for authority in ca other; do
-                openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \\
-                    -subj "/CN=$authority" -keyout $authority.key -out $authority.pem
-            done
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=127.0.0.1 \\
-                -keyout server.key -out server.csr
-            printf 'subjectAltName=IP:127.0.0.1' > names
-            openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \\
-                -extfile names -out server.pem
-            """, "sh", directory,
-        ]
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "openssl is missing, or failed")
+        ) { try TestCertificates.make(in: $0) }
     }
 
     private func cipher(

@@ -91,7 +91,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
         "Sources/gearclock/",
         daemonImports.union([
             "GearclockMariaDB", "GearclockSQLite", "GearclockWorker", "GearclockDispatcher", "GearclockController",
-            "GearmanServer", "ArgumentParser",
+            "GearmanServer", "GearmanTLS", "ArgumentParser",
             "Configuration", "ServiceLifecycle", "UnixSignals", "Foundation", "SystemPackage", "Glibc", "Musl",
         ])
     ),

@@ -55,6 +55,11 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
         self.bufferedBytes > 0 && self.buffer[self.position] != 0
     }
 
+    /// Whether TLS begins here. No line of the text protocol begins so, and its end may never come.
+    package var isAtTLS: Bool {
+        self.buffer[self.position...].starts(with: [0x16, 0x03])
+    }
+
     /// The next line, without the newline that ends it, or nil until more bytes are there. Only where ``isAtText``.
     /// - Throws: ``GearmanPacketError/lineTooLong(limitBytes:)``: close the connection.
     package mutating func nextLine(limitBytes: Int) throws(GearmanPacketError) -> [UInt8]? {

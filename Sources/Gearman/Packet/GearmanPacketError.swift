@@ -25,6 +25,7 @@ package enum GearmanPacketError: Error, Equatable, Sendable {
 extension GearmanPacketError: CustomStringConvertible {
     package var description: String {
         switch self {
+        case .badMagic(let magic) where magic >> 16 == 0x1503: "the other side speaks TLS"
         case .badMagic(let magic): "no packet starts with 0x\(String(magic, radix: 16))"
         case .unknownType(let number): "packet type \(number) does not exist"
         case .packetTooLarge(let type, let size, let limit): "\(type) of \(size) bytes, at most \(limit) are allowed"

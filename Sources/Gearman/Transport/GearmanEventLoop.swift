@@ -10,8 +10,10 @@ public final class GearmanEventLoop: Sendable {
     public static let shared = GearmanEventLoop(label: "gearman.io")
 
     package let executor: any EventLoopExecutor
-    /// How the connections of this event loop are made.
+    /// How the connections of clients, workers and administrators on this event loop are made.
     package let transport: any StreamTransport
+    /// What becomes of the connections that a job server on this event loop accepts.
+    package let acceptor: any StreamAcceptor
     /// Makes the chance by which connections are tried again.
     package let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
     /// Nil where the executor is no dispatch queue.
@@ -21,15 +23,19 @@ public final class GearmanEventLoop: Sendable {
     ///
     /// - Parameter label: its name in a debugger.
     public convenience init(label: String) {
-        self.init(label: label, transport: SocketTransport())
+        self.init(label: label, transport: SocketTransport(), acceptor: SocketTransport())
     }
 
-    /// Makes an event loop whose connections are made by this transport.
-    package init(label: String, transport: any StreamTransport) {
+    /// Makes an event loop whose connections are made by these.
+    package init(
+        label: String, transport: any StreamTransport = SocketTransport(),
+        acceptor: any StreamAcceptor = SocketTransport()
+    ) {
         let executor = DispatchQueueExecutor(label: label)
         self.executor = executor
         self.addressResolver = AddressResolver(executor: executor)
         self.transport = transport
+        self.acceptor = acceptor
         self.makeGenerator = { SystemRandomNumberGenerator() }
     }
 
@@ -41,6 +47,7 @@ public final class GearmanEventLoop: Sendable {
         self.executor = executor
         self.addressResolver = nil
         self.transport = transport
+        self.acceptor = SocketTransport()
         self.makeGenerator = makeGenerator
     }
 

@@ -45,8 +45,19 @@ package protocol StreamTransport: Sendable {
     ) -> any StreamChannel
 }
 
+/// Makes streams of the connections that come to a listener.
+package protocol StreamAcceptor: Sendable {
+    /// Makes a stream over a socket that was accepted; it waits for ``StreamChannel/open()``.
+    ///
+    /// - Parameter onEvent: called on the event loop's queue.
+    func makeChannel(
+        accepted descriptor: consuming Descriptor, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> any StreamChannel
+}
+
 /// TCP by non-blocking sockets and dispatch sources.
-package struct SocketTransport: StreamTransport {
+package struct SocketTransport: StreamTransport, StreamAcceptor {
     package init() {}
 
     package func makeChannel(
@@ -54,6 +65,13 @@ package struct SocketTransport: StreamTransport {
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel {
         StreamConnection(server: server, timeout: timeout, eventLoop: eventLoop, onEvent: onEvent)
+    }
+
+    package func makeChannel(
+        accepted descriptor: consuming Descriptor, eventLoop: GearmanEventLoop,
+        onEvent: @escaping @Sendable (StreamEvent) -> Void
+    ) -> any StreamChannel {
+        StreamConnection(accepted: descriptor, eventLoop: eventLoop, onEvent: onEvent)
     }
 }
 

@@ -207,6 +207,10 @@ package struct JobServerStateMachine: Equatable, Sendable {
         do {
             while self.isOpen(connection), !self.connections[slot].isBehind, !self.connections[slot].isHeldUp {
                 if self.connections[slot].decoder.isAtText {
+                    guard !self.connections[slot].decoder.isAtTLS else {
+                        self.close(slot, isAfterFlush: false)
+                        break
+                    }
                     guard
                         let line = try self.connections[slot].decoder.nextLine(
                             limitBytes: ProtocolLimits.lineSizeBytes)

@@ -45,7 +45,7 @@ public actor GearmanJobServer {
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
     private var openListeners = 0
-    private var channels: [ConnectionID: StreamConnection] = [:]
+    private var channels: [ConnectionID: any StreamChannel] = [:]
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
     /// What is not written by now never will be.
@@ -61,7 +61,8 @@ public actor GearmanJobServer {
     ///   - configuration: how it behaves; as gearmand by default.
     ///   - journal: where it keeps background jobs; nil: nowhere.
     ///   - keepAlive: when the system looks whether silent peers are still there.
-    ///   - eventLoop: where input and output happen. It is busy with every packet of this server.
+    ///   - eventLoop: where input and output happen. It is busy with every packet of this server. The product
+    ///     `GearmanTLS` makes event loops whose servers speak TLS.
     ///   - logger: gets debug messages.
     public init(
         configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
@@ -245,7 +246,9 @@ public actor GearmanJobServer {
 
     private func accepted(_ number: Int32, _ host: String) {
         let connection = self.machine.connectionOpened(descriptor: number, host: host)
-        let channel = StreamConnection(accepted: Descriptor(owning: number), eventLoop: self.eventLoop) { event in
+        let channel = self.eventLoop.acceptor.makeChannel(
+            accepted: Descriptor(owning: number), eventLoop: self.eventLoop
+        ) { event in
             self.assumeIsolated { $0.happened(event, to: connection) }
         }
         self.channels[connection] = channel

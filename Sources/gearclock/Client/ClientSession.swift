@@ -12,7 +12,8 @@ enum ClientSession {
             let settings = try await options.settings()
             let clock = SystemClock()
             Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: clock)
-            let client = WorkerDaemonClient(settings: settings, clock: clock, logger: Logger(label: "gearclock.client"))
+            let client = try WorkerDaemonClient(
+                settings: settings, clock: clock, logger: Logger(label: "gearclock.client"))
             try await body(client)
             await client.close()
         } catch var failure as CommandFailure {

@@ -7,15 +7,17 @@ internal import Logging
 /// Asks the worker daemon, as any Gearman client can.
 struct WorkerDaemonClient: Sendable {
     private let gearman: GearmanClient
-    private let servers: [GearmanServerAddress]
+    private let servers: [JobServerLocation]
     private let answerTimeout: DecimalSeconds
     private let clock: SystemClock
 
-    init(settings: Settings, clock: SystemClock, logger: Logger) {
+    /// - Throws: ``CommandFailure`` if a file of TLS cannot be used.
+    init(settings: Settings, clock: SystemClock, logger: Logger) throws {
         self.servers = settings.gearman.value
         self.answerTimeout = settings.answerTimeout.value
         self.clock = clock
-        self.gearman = GearmanClient(servers: self.servers, logger: logger)
+        self.gearman = GearmanClient(
+            servers: settings.servers, eventLoop: try settings.makeEventLoop(), logger: logger)
     }
 
     /// Calls a function of the worker daemon and returns its answer, JSON.
@@ -37,7 +39,7 @@ struct WorkerDaemonClient: Sendable {
                 return answer
             }
         } catch let error as GearmanError {
-            throw self.failure(error, doubt)
+            throw await self.failure(error, doubt)
         }
     }
 
@@ -63,10 +65,10 @@ struct WorkerDaemonClient: Sendable {
         return CommandFailure(.unreachable, Self.sentences(text, doubt))
     }
 
-    private func failure(_ error: GearmanError, _ doubt: String?) -> CommandFailure {
+    private func failure(_ error: GearmanError, _ doubt: String?) async -> CommandFailure {
         switch error.code {
         case .notConnected:
-            CommandFailure(.unreachable, "No job server can be reached at \(self.serverNames).")
+            await CommandFailure(.unreachable, Self.sentences("No job server can be reached.", self.gearman.troubles))
         case .jobFailed, .jobException:
             WorkerDaemonError(error.warnings.last ?? error.payload).failure
         case .connectionLost, .timedOut, .protocolViolation:

@@ -6,16 +6,52 @@ internal import Logging
 struct CommonOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "A job server, as HOST or HOST:PORT; may be repeated. (default: 127.0.0.1:4730)", valueName: "host:port"))
+            "A job server, as HOST or HOST:PORT, with tls:// before it to reach it by TLS; may be repeated. (default: "
+                + "127.0.0.1:4730)",
+            valueName: "host:port"))
     var gearman: [String] = []
 
+    @OptionGroup var tls: TLSOptions
     @OptionGroup var logging: LoggingOptions
 
     var config: String? { self.logging.config }
 
     var flags: [SettingKey: [String]] {
-        self.gearman.isEmpty
-            ? self.logging.flags : self.logging.flags.merging([.gearman: self.gearman]) { _, given in given }
+        var flags = self.logging.flags.merging(self.tls.flags) { _, given in given }
+        if !self.gearman.isEmpty { flags[.gearman] = self.gearman }
+        return flags
+    }
+}
+
+/// How job servers are reached by TLS. The names are gearmand's.
+struct TLSOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The authorities that sign for job servers, PEM. (default: those of the system)", valueName: "file"),
+        completion: .file())
+    var sslCaFile: String?
+
+    @Option(
+        help: ArgumentHelp("The certificate to show to job servers that ask for one, PEM.", valueName: "file"),
+        completion: .file())
+    var sslCertificate: String?
+
+    @Option(
+        help: ArgumentHelp("The key of the certificate, if it stands in another file, PEM.", valueName: "file"),
+        completion: .file())
+    var sslKey: String?
+
+    @Option(
+        help: ArgumentHelp("The name in the job servers' certificates. (default: the host)", valueName: "name"))
+    var sslServerName: String?
+
+    var flags: [SettingKey: [String]] {
+        var flags: [SettingKey: [String]] = [:]
+        flags[.sslCaFile] = self.sslCaFile.map { [$0] }
+        flags[.sslCertificate] = self.sslCertificate.map { [$0] }
+        flags[.sslKey] = self.sslKey.map { [$0] }
+        flags[.sslServerName] = self.sslServerName.map { [$0] }
+        return flags
     }
 }
 

@@ -36,16 +36,24 @@ extension Settings {
         case text(String)
         case seconds(DecimalSeconds)
         case nothing
+
+        init(_ text: String?) {
+            self = text.map { .text($0) } ?? .nothing
+        }
     }
 
     private var shown: [(key: SettingKey, value: Shown, origin: SettingOrigin)] {
         SettingKey.allCases.map { key in
             switch key {
             case .gearman: (key, .list(self.gearman.value.map(\.description)), self.gearman.origin)
+            case .sslCaFile: (key, Shown(self.sslCaFile.value), self.sslCaFile.origin)
+            case .sslCertificate: (key, Shown(self.sslCertificate.value), self.sslCertificate.origin)
+            case .sslKey: (key, Shown(self.sslKey.value), self.sslKey.origin)
+            case .sslServerName: (key, Shown(self.sslServerName.value), self.sslServerName.origin)
             case .store: (key, .list(self.stores.value.map(\.description)), self.stores.origin)
             case .logLevel: (key, .text(self.logLevel.value.rawValue), self.logLevel.origin)
             case .logFormat: (key, .text(self.logFormat.value.rawValue), self.logFormat.origin)
-            case .readyFile: (key, self.readyFile.value.map(Shown.text) ?? .nothing, self.readyFile.origin)
+            case .readyFile: (key, Shown(self.readyFile.value), self.readyFile.origin)
             case .drainTimeout: (key, .seconds(self.drainTimeout.value), self.drainTimeout.origin)
             case .answerTimeout: (key, .seconds(self.answerTimeout.value), self.answerTimeout.origin)
             }

@@ -103,6 +103,7 @@ struct JobServerCommand: AsyncParsableCommand {
         completion: .file())
     var readyFile: String?
 
+    @OptionGroup var tls: JobServerTLSOptions
     @OptionGroup var logging: LoggingOptions
 
     func validate() throws {
@@ -149,8 +150,9 @@ struct JobServerCommand: AsyncParsableCommand {
             keepAlive: GearmanKeepAlive(
                 idle: self.keepaliveIdle.map { .seconds($0) }, interval: self.keepaliveInterval.map { .seconds($0) },
                 count: self.keepaliveCount),
-            logger: logger)
-        let process = JobServerProcess(server: server, keeping: keeping, files: files, logger: logger)
+            eventLoop: try self.tls.makeEventLoop(), logger: logger)
+        let process = JobServerProcess(
+            server: server, isSecured: self.tls.ssl, keeping: keeping, files: files, logger: logger)
         try await process.run(host: self.listen, port: self.port, backlog: self.backlog, signals: signals)
         logger.info("Stopped")
     }

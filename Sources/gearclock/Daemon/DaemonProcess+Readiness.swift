@@ -51,7 +51,8 @@ extension DaemonProcess {
         configuration.connectTimeout = .seconds(2)
         configuration.requestTimeout = .seconds(2)
         let client = GearmanClient(
-            servers: self.settings.gearman.value, configuration: configuration, logger: self.logger)
+            servers: self.settings.servers, configuration: configuration, eventLoop: self.eventLoop,
+            logger: self.logger)
         var isReported = false
         while true {
             do {
@@ -60,7 +61,8 @@ extension DaemonProcess {
             } catch {
                 guard !Task.isCancelled else { break }
                 if !isReported {
-                    self.logger.warning("No job server answers; trying again", metadata: ["error": "\(error)"])
+                    let troubles = await client.troubles
+                    self.logger.warning("No job server answers; trying again", metadata: ["error": "\(troubles)"])
                     isReported = true
                 }
             }

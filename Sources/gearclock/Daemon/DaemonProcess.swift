@@ -14,6 +14,8 @@ struct DaemonProcess {
     let clock: SystemClock
     let logger: Logger
     let readyFile: ReadyFile?
+    /// Where job servers are reached.
+    let eventLoop: GearmanEventLoop
 
     /// Runs daemons until a signal ends them.
     ///
@@ -31,7 +33,8 @@ struct DaemonProcess {
         Log.bootstrap(level: settings.logLevel.value, format: settings.logFormat.value, clock: clock)
         let process = DaemonProcess(
             name: name, settings: settings, clock: clock, logger: Logger(label: "gearclock.\(name)"),
-            readyFile: try settings.readyFile.value.map { try ReadyFile(path: $0) })
+            readyFile: try settings.readyFile.value.map { try ReadyFile(path: $0) },
+            eventLoop: try settings.makeEventLoop())
         let jobServer = await hasJobServer ? process.startJobServer() : nil
         do {
             try await process.run(roles, migrates: migrates)
@@ -68,7 +71,8 @@ struct DaemonProcess {
         }
         let missing = try await self.look(stores)
         var wiring = DaemonWiring(
-            settings: self.settings, clusters: stores.map(\.cluster), clock: self.clock, seed: seeds.next())
+            settings: self.settings, clusters: stores.map(\.cluster), clock: self.clock, seed: seeds.next(),
+            eventLoop: self.eventLoop)
         var configuration = ServiceGroupConfiguration(
             services: [StoreWatch(stores)] + wiring.services(roles), gracefulShutdownSignals: [],
             logger: Logger(label: "gearclock.lifecycle"))

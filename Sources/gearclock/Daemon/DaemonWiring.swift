@@ -22,17 +22,21 @@ struct DaemonWiring {
     private let settings: Settings
     private let clusters: [TaskCluster]
     private let clock: SystemClock
+    private let eventLoop: GearmanEventLoop
     private var generator: SeededGenerator
 
-    init(settings: Settings, clusters: [TaskCluster], clock: SystemClock, seed: UInt64) {
+    init(
+        settings: Settings, clusters: [TaskCluster], clock: SystemClock, seed: UInt64, eventLoop: GearmanEventLoop
+    ) {
         self.settings = settings
         self.clusters = clusters
         self.clock = clock
+        self.eventLoop = eventLoop
         // Everybody draws numbers of their own, always the same ones from one seed.
         self.generator = SeededGenerator(seed: seed)
     }
 
-    private var servers: [GearmanServerAddress] { self.settings.gearman.value }
+    private var servers: [GearmanServerAddress] { self.settings.servers }
 
     /// The daemons in the order in which they start. They stop in the opposite order, each kind when the one before has
     /// finished: nothing more comes in, then nothing more is claimed, then what was claimed is run.
@@ -61,7 +65,8 @@ struct DaemonWiring {
                 let handOver: any TaskHandOver =
                     areTogether ? Self.nearby(controllers[index], elsewhere: others) : others
                 let dispatcher = DispatcherService(
-                    store: cluster.store, handOver: handOver, policy: policy, environment: environment)
+                    store: cluster.store, handOver: handOver, policy: policy, environment: environment,
+                    eventLoop: self.eventLoop)
                 lanes.append(dispatcher.expressLane)
                 parts.append(
                     DaemonService.Part(
@@ -75,7 +80,8 @@ struct DaemonWiring {
         }
         if roles.contains(.worker) {
             let worker = IntakeService(
-                clusters: self.clusters, servers: self.servers, environment: self.environment("worker"), lanes: lanes)
+                clusters: self.clusters, servers: self.servers, environment: self.environment("worker"),
+                eventLoop: self.eventLoop, lanes: lanes)
             services.append(
                 DaemonService(
                     "worker", [DaemonService.Part({ await worker.run() }, stop: { worker.beginShutdown() })]))
@@ -93,7 +99,7 @@ struct DaemonWiring {
     private func handOver(_ cluster: TaskCluster, _ environment: ServiceEnvironment) -> GearmanHandOver {
         GearmanHandOver(
             servers: self.servers, function: HandOverCodec.function(cluster: cluster.description.number),
-            environment: environment)
+            environment: environment, eventLoop: self.eventLoop)
     }
 
     private static func nearby(_ controller: ControllerService, elsewhere: GearmanHandOver) -> NearbyHandOver {
@@ -106,7 +112,7 @@ struct DaemonWiring {
             store: cluster.store, servers: self.servers,
             handOverFunction: HandOverCodec.function(cluster: cluster.description.number),
             environment: self.environment("controller", cluster),
-            drainTimeout: self.settings.drainTimeout.value.duration)
+            drainTimeout: self.settings.drainTimeout.value.duration, eventLoop: self.eventLoop)
     }
 }
 

@@ -34,6 +34,8 @@ struct JobKeeping: Sendable {
 /// The process of a job server alone: it waits for its store, serves, and ends by a signal.
 struct JobServerProcess {
     let server: GearmanJobServer
+    /// Whether it speaks TLS.
+    let isSecured: Bool
     let keeping: JobKeeping?
     let files: [ReadyFile]
     let logger: Logger
@@ -73,16 +75,17 @@ struct JobServerProcess {
 
     private func serve(host: String, port: Int, backlog: Int) async throws {
         try await self.keeping?.awaitStore(self.logger)
-        let address: GearmanServerAddress
+        let location: JobServerLocation
         do {
-            address = try await self.server.start(host: host, port: port, backlog: backlog)
+            let address = try await self.server.start(host: host, port: port, backlog: backlog)
+            location = JobServerLocation(address, isSecured: self.isSecured)
         } catch {
             if Task.isCancelled { return }
             throw CommandFailure(.failed, "\(error)")
         }
         for file in self.files { try file.create() }
-        self.logger.info("Ready", metadata: ["server": "\(address)", "pid": "\(getpid())"])
-        Terminal.write("gearclock jobserver is ready (\(address))")
+        self.logger.info("Ready", metadata: ["server": "\(location)", "pid": "\(getpid())"])
+        Terminal.write("gearclock jobserver is ready (\(location))")
         do {
             try await self.server.keepJobs()
         } catch {

@@ -1,6 +1,10 @@
 /// A setting that flags, the environment and the configuration file share; the raw value is its key in the file.
 package enum SettingKey: String, CaseIterable, Sendable {
     case gearman
+    case sslCaFile
+    case sslCertificate
+    case sslKey
+    case sslServerName
     case store
     case logLevel
     case logFormat
@@ -32,7 +36,9 @@ package enum SettingKey: String, CaseIterable, Sendable {
     package var isList: Bool {
         switch self {
         case .gearman, .store: true
-        case .logLevel, .logFormat, .readyFile, .drainTimeout, .answerTimeout: false
+        case .sslCaFile, .sslCertificate, .sslKey, .sslServerName, .logLevel, .logFormat, .readyFile, .drainTimeout,
+            .answerTimeout:
+            false
         }
     }
 }

@@ -1,11 +1,18 @@
 internal import Foundation
 internal import GearclockCore
-package import Gearman
+internal import Gearman
 package import Logging
 
 /// All settings, checked, each with the place it came from.
 package struct Settings: Sendable {
-    package var gearman: Sourced<[GearmanServerAddress]>
+    package var gearman: Sourced<[JobServerLocation]>
+    /// The authorities of job servers that are reached by TLS; nil: those of the system.
+    package var sslCaFile: Sourced<String?>
+    /// What is shown to job servers that ask for a certificate, and the key if it stands in another file.
+    package var sslCertificate: Sourced<String?>
+    package var sslKey: Sourced<String?>
+    /// The name in the certificates of job servers; nil: the host of each.
+    package var sslServerName: Sourced<String?>
     /// Not empty; each with a name and a number of its own.
     package var stores: Sourced<[StoreLocation]>
     package var logLevel: Sourced<Logger.Level>
@@ -56,15 +63,12 @@ package struct Settings: Sendable {
     }
 
     private init(_ sources: SettingsSources, surroundings: Surroundings) throws {
-        self.gearman = try Self.value(of: .gearman, in: sources, standard: [GearmanServerAddress(host: "127.0.0.1")]) {
-            texts, origin in
-            try texts.map { text in
-                guard let address = GearmanServerAddress(text) else {
-                    throw CommandFailure(.usage, "\(origin): '\(text)' is not an address; write HOST or HOST:PORT.")
-                }
-                return address
-            }
-        }
+        let usual = JobServerLocation(GearmanServerAddress(host: "127.0.0.1"))
+        self.gearman = try Self.value(of: .gearman, in: sources, standard: [usual], Self.servers)
+        self.sslCaFile = try Self.text(of: .sslCaFile, in: sources)
+        self.sslCertificate = try Self.text(of: .sslCertificate, in: sources)
+        self.sslKey = try Self.text(of: .sslKey, in: sources)
+        self.sslServerName = try Self.text(of: .sslServerName, in: sources)
         self.stores = try Self.stores(in: sources, surroundings: surroundings)
         self.logLevel = try Self.value(of: .logLevel, in: sources, standard: .info) { texts, origin in
             try Self.choice(texts, origin, among: Logger.Level.allCases, what: "a log level")
@@ -72,10 +76,11 @@ package struct Settings: Sendable {
         self.logFormat = try Self.value(of: .logFormat, in: sources, standard: .text) { texts, origin in
             try Self.choice(texts, origin, among: LogFormat.allCases, what: "a log format")
         }
-        self.readyFile = try Self.value(of: .readyFile, in: sources, standard: nil) { texts, _ in texts.first }
+        self.readyFile = try Self.text(of: .readyFile, in: sources)
         let halfAMinute = Self.seconds("30")
         self.drainTimeout = try Self.value(of: .drainTimeout, in: sources, standard: halfAMinute, Self.seconds)
         self.answerTimeout = try Self.value(of: .answerTimeout, in: sources, standard: halfAMinute, Self.seconds)
+        try self.checkTLS()
     }
 
     private static func value<Value>(
@@ -84,6 +89,10 @@ package struct Settings: Sendable {
     ) throws -> Sourced<Value> {
         guard let texts = try sources.texts(of: key) else { return try Sourced(standard(), .standard) }
         return try Sourced(parse(texts.value, texts.origin), texts.origin)
+    }
+
+    private static func text(of key: SettingKey, in sources: SettingsSources) throws -> Sourced<String?> {
+        try Self.value(of: key, in: sources, standard: nil) { texts, _ in texts.first }
     }
 
     /// Whether a password stands where every user of this machine can read it.

@@ -52,7 +52,7 @@ struct KeptJobsServerTests {
 
     @Test func `while the journal is away a background job is refused, and a foreground job is not`() async throws {
         let journal = InMemoryJournal()
-        try await self.withServer(journal, patience: .milliseconds(200)) { _, client in
+        try await self.withServer(journal, patience: .seconds(3)) { _, client in
             await journal.setAway(true)
             await #expect(throws: GearmanError.self) {
                 try await client.submitBackground(GearmanJobRequest(function: "f"))
@@ -66,15 +66,14 @@ struct KeptJobsServerTests {
 
     @Test func `a server whose jobs another one has taken says so and stops`() async throws {
         let journal = InMemoryJournal()
-        await #expect(throws: GearmanError.self) {
+        await journal.setTaken()
+        let ended = await #expect(throws: GearmanError.self) {
             try await self.withServer(journal) { server, client in
-                await journal.setTaken()
-                await #expect(throws: GearmanError.self) {
-                    try await client.submitBackground(GearmanJobRequest(function: "f"))
-                }
+                _ = try? await client.submitBackground(GearmanJobRequest(function: "f"))
                 await server.waitUntilStopped()
             }
         }
+        #expect(ended?.code == .closed)
     }
 }
 

@@ -1,42 +1,18 @@
+import Dispatch
 import Gearman
+import GearmanServer
 import GearmanTLS
+import TestCertificates
 import Testing
 
-/// Clients and workers behind TLS, in front of the gearmand that is installed.
-@Suite(.enabled(if: TLSServer.shouldRun, "gearmand or socat is not installed"), .timeLimit(.minutes(2)))
+/// Clients and workers behind TLS, and the job server that speaks it.
+@Suite(.timeLimit(.minutes(2)))
 struct TLSTests {
-    let gearmand: GearmandProcess
-
-    init() async throws {
-        self.gearmand = try await GearmandProcess()
-    }
-
-    typealias Change = @Sendable (inout GearmanTLSConfiguration) -> Void
-
-    private func client(to server: GearmanServerAddress, _ change: Change) throws -> GearmanClient {
-        var tls = GearmanTLSConfiguration()
-        change(&tls)
-        return GearmanClient(
-            servers: [server], configuration: .eager, eventLoop: try GearmanEventLoop(label: "tls", tls: tls),
-            logger: silentLogger)
-    }
-
-    /// The server's answer, or why it cannot be reached.
-    private func echo(_ client: GearmanClient) async -> String {
-        let result = await outcome { text(try await client.echo(bytes("hello"))) }
-        let reason = await client.health[0].lastError?.message
-        await client.close()
-        switch result {
-        case .success(let text): return text
-        case .failure: return reason ?? "no reason"
-        }
-    }
-
     @Test func `jobs go there and back, small and large, and a drain waits for them`() async throws {
-        let server = try await TLSServer(before: self.gearmand.address)
-        let client = try self.client(to: server.address) { $0.authorityFile = server.file("ca.pem") }
+        let server = try await SecuredServer()
+        let client = try server.client()
         var tls = GearmanTLSConfiguration()
-        tls.authorityFile = server.file("ca.pem")
+        tls.authorityFile = server.certificates.file("ca.pem")
         let worker = GearmanWorker(
             servers: [server.address], configuration: .eager(concurrency: 8),
             eventLoop: try GearmanEventLoop(label: "tls.worker", tls: tls), logger: silentLogger)
@@ -52,73 +28,111 @@ struct TLSTests {
             try await group.waitForAll()
         }
         await client.close()
+        await server.server.stop()
     }
 
     @Test func `the right authority and name pass, the wrong ones are refused`() async throws {
-        let server = try await TLSServer(before: self.gearmand.address)
-        let localhost = GearmanServerAddress(host: "localhost", port: server.address.port)
-        let authority = server.file("ca.pem")
-        #expect(await self.echo(try self.client(to: server.address) { $0.authorityFile = authority }) == "hello")
-        let renamed = try self.client(to: localhost) { tls in
-            tls.authorityFile = authority
-            tls.serverName = "jobs.example"
-        }
-        #expect(await self.echo(renamed) == "hello")
-        #expect(await self.echo(try self.client(to: localhost) { $0.isVerifying = false }) == "hello")
+        let server = try await SecuredServer()
+        #expect(try await server.client().greeting() == "hello")
+        #expect(try await server.client(host: "localhost") { $0.serverName = "jobs.example" }.greeting() == "hello")
+        #expect(try await server.client(host: "localhost") { $0.isVerifying = false }.greeting() == "hello")
 
-        let refused: [(GearmanServerAddress, Change)] = [
-            (localhost, { $0.authorityFile = authority }),  // it has another name
-            (server.address, { $0.authorityFile = server.file("other.pem") }),  // nobody knows the authority
-            (server.address, { _ in }),
+        let refused: [(host: String, change: SecuredServer.Change)] = [
+            ("localhost", { _ in }),  // it has another name
+            ("127.0.0.1", { $0.serverName = "other.example" }),
+            ("127.0.0.1", { $0.authorityFile = server.certificates.file("other.pem") }),
+            ("127.0.0.1", { $0.authorityFile = nil }),  // the system's do not know it
         ]
-        for (address, change) in refused {
-            let reason = await self.echo(try self.client(to: address, change))
+        for (host, change) in refused {
+            let reason = try await server.client(host: host, change).greeting()
             #expect(reason.contains("the certificate is refused"))
         }
+        await server.server.stop()
     }
 
-    @Test func `a server that asks for a certificate gets one, or refuses`() async throws {
-        let server = try await TLSServer(before: self.gearmand.address, asksForCertificate: true)
-        let known = try self.client(to: server.address) { tls in
-            tls.authorityFile = server.file("ca.pem")
-            tls.certificateFile = server.file("server.pem")
-            tls.keyFile = server.file("server.key")
+    @Test func `a certificate whose time is over is refused`() async throws {
+        let server = try await SecuredServer { $0.certificateFile = $1.file("expired.pem") }
+        #expect(try await server.client().greeting().contains("the certificate is refused: certificate has expired"))
+        await server.server.stop()
+    }
+
+    @Test func `a server that requires a certificate gets a good one, or refuses`() async throws {
+        let server = try await SecuredServer { tls, certificates in
+            tls.clientAuthorityFile = certificates.file("ca.pem")
+            tls.requiresClientCertificate = true
         }
-        #expect(await self.echo(known) == "hello")
-        let unknown = try self.client(to: server.address) { $0.authorityFile = server.file("ca.pem") }
-        #expect(await self.echo(unknown) != "hello")
+        #expect(
+            try await server.client { $0.certificateFile = server.certificates.file("client.pem") }.greeting()
+                == "hello")
+        #expect(try await server.client().greeting().contains("certificate required"))
+        for (name, reason) in [("stranger.pem", "unknown ca"), ("late.pem", "certificate expired")] {
+            let client = try server.client { $0.certificateFile = server.certificates.file(name) }
+            #expect(await client.greeting().contains(reason))
+        }
+        await server.server.stop()
+    }
+
+    @Test func `a server that asks for certificates refuses bad ones, and serves those who have none`() async throws {
+        let server = try await SecuredServer { $0.clientAuthorityFile = $1.file("ca.pem") }
+        #expect(try await server.client().greeting() == "hello")
+        let stranger = try server.client { $0.certificateFile = server.certificates.file("stranger.pem") }
+        #expect(await stranger.greeting().contains("unknown ca"))
+        await server.server.stop()
     }
 
     @Test func `files that cannot be used are an error at once`() async throws {
-        let server = try await TLSServer(before: self.gearmand.address)
-        let unusable: [Change] = [
-            { $0.authorityFile = "missing.pem" }, { $0.certificateFile = server.file("server.key") },
+        let server = try await SecuredServer()
+        let file = server.certificates.file
+        let unusable: [SecuredServer.Change] = [
+            { $0.authorityFile = "missing.pem" }, { $0.certificateFile = server.certificates.file("server.key") },
+            { $0.keyFile = server.certificates.file("server.key") },
+            { $0.certificateFile = server.certificates.file("server.pem") },  // without its key
             { tls in
-                tls.certificateFile = server.file("server.pem")
-                tls.keyFile = server.file("other.key")
+                tls.certificateFile = server.certificates.file("server.pem")
+                tls.keyFile = server.certificates.file("client.key")
             },
         ]
         for change in unusable {
-            let result = await outcome { try self.client(to: server.address, change) }
+            let result = await outcome { try server.client(change) }
             #expect(result.gearmanError?.code == .invalidRequest)
         }
+        var withoutAuthority = GearmanTLSServerConfiguration(
+            certificateFile: file("server.pem"), keyFile: file("server.key"))
+        withoutAuthority.requiresClientCertificate = true
+        var unknownAuthority = withoutAuthority
+        unknownAuthority.clientAuthorityFile = "missing.pem"
+        for configuration in [
+            GearmanTLSServerConfiguration(certificateFile: file("server.pem")),
+            GearmanTLSServerConfiguration(certificateFile: file("server.pem"), keyFile: file("client.key")),
+            withoutAuthority, unknownAuthority,
+        ] {
+            let result = await outcome { try GearmanEventLoop(label: "unusable", serving: configuration) }
+            #expect(result.gearmanError?.code == .invalidRequest)
+        }
+        await server.server.stop()
     }
 
-    @Test func `a server without TLS is not taken for one with it`() async throws {
-        let server = try await InProcessGearmanServer()
-        let client = try self.client(to: server.address) { $0.isVerifying = false }
-        async let reason = self.echo(client)
-        let peer = try await server.accept()
-        await peer.sendRaw(bytes("HTTP/1.1 400 Bad Request\r\n\r\n"))
-        try await peer.closed()
-        #expect(await reason.contains("TLS handshake"))
+    @Test func `one client reaches some servers by TLS and others in plain text`() async throws {
+        let secured = try await SecuredServer()
+        let plain = GearmanJobServer(eventLoop: GearmanEventLoop(label: "test.plain"), logger: silentLogger)
+        let servers = [secured.address, try await plain.start(port: 0)]
+        var tls = GearmanTLSConfiguration()
+        tls.authorityFile = secured.certificates.file("ca.pem")
+        tls.securedServers = [secured.address]
+        let client = GearmanClient(
+            servers: servers, configuration: .eager, eventLoop: try GearmanEventLoop(label: "mixed", tls: tls),
+            logger: silentLogger)
+        for server in servers { await client.connected(to: server) }
+        await client.close()
+        await secured.server.stop()
+        await plain.stop()
     }
 
     @Test func `a job is only called refused when nothing of it has left`() async throws {
-        let server = try await TLSServer(before: self.gearmand.address)
-        let client = try self.client(to: server.address) { $0.isVerifying = false }
+        let server = try await SecuredServer()
+        let client = try server.client()
         await client.connected()
-        self.gearmand.freeze()
+        server.eventLoop.queue.suspend()
         let updates = Signals<[GearmanJobUpdate]>()
         await client.onEvents { updates.send($0) }
         // More than sockets hold.
@@ -139,7 +153,8 @@ struct TLSTests {
                 }
             }
         }
-        self.gearmand.thaw()
+        server.eventLoop.queue.resume()
         #expect(ends == [1: "lost", 2: "lost", 3: "refused"])
+        await server.server.stop()
     }
 }
