@@ -22,7 +22,7 @@ struct Testing {
 }
 
 func withServer<Result: Sendable>(
-    _ body: (GearmanServerAddress) async throws -> Result
+    _ body: @Sendable (GearmanServerAddress) async throws -> Result
 ) async throws -> Result {
     let server = GearmanJobServer(
         eventLoop: GearmanEventLoop(label: "test.server"), logger: Logger(label: "test.server"))
