@@ -101,21 +101,25 @@ actor TaskFlow {
         await self.client.onEvents { _ in }
         // Connected before the time is taken.
         _ = try await self.client.perform(GearmanJobRequest(function: "gearclock_stats", workload: "{}"))
-        let clock = SystemClock()
         self.start = EngineBenchmark.now()
-        while self.submitted < self.tasks {
-            self.submit()
-            try await clock.sleep(until: clock.now.monotonic.advanced(by: .milliseconds(1)))
-        }
+        try await self.submitAll()
         for await count in self.arrivals where count == self.tasks { break }
         await worker.close()
         await self.client.close()
     }
 
-    /// What it is time for.
-    private func submit() {
+    @concurrent private nonisolated func submitAll() async throws {
+        let clock = SystemClock()
+        while await self.submit() {
+            try await clock.sleep(until: clock.now.monotonic.advanced(by: .milliseconds(1)))
+        }
+    }
+
+    /// Submits what it is time for.
+    /// - Returns: whether there will be more.
+    private func submit() -> Bool {
         let count = min(self.tasks, Int(Double(EngineBenchmark.now() - self.start) / self.interval))
-        guard count > self.submitted else { return }
+        guard count > self.submitted else { return self.submitted < self.tasks }
         let jobs = (self.submitted..<count).map { number in
             let moment = self.start + Int64(Double(number) * self.interval)
             let due = moment + Int64.random(in: 0...Self.longestWait, using: &self.random)
@@ -128,6 +132,7 @@ actor TaskFlow {
         }
         self.submitted = count
         self.client.assumeIsolated { $0.start(jobs) }
+        return count < self.tasks
     }
 
     private func came(_ jobs: [GearmanAssignedJob]) {
