@@ -46,6 +46,7 @@ public struct GearmanKeptJob: Hashable, Sendable {
     public var unique: [UInt8]
     /// Up to 8,180 bytes; empty if there is none.
     public var reducer: [UInt8]
+    /// Which jobs of its function go before it.
     public var priority: GearmanPriority
     /// Up to ``GearmanJobServerLimits/payloadSizeBytes``.
     public var workload: [UInt8]
