@@ -50,10 +50,11 @@ package actor DispatcherService {
     package nonisolated var expressLane: ExpressLane {
         ExpressLane(
             offer: {
-                let claim = self.assumeIsolated { $0.machine.expressClaim(now: $0.environment.now) }
+                let now = self.assumeIsolated { $0.environment.now }
+                let claim = self.assumeIsolated { $0.machine.expressClaim(now: now) }
                 return claim.map { claim in
-                    ExpressOffer(claim: claim) { function in
-                        self.assumeIsolated { $0.machine.admitsExpress(function) }
+                    ExpressOffer(claim: claim) { function, dueAt in
+                        self.assumeIsolated { $0.machine.admitsExpress(function, dueAt: dueAt, now: now) }
                     }
                 }
             },

@@ -17,12 +17,13 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var settingsInterval: Duration = .seconds(1)
     /// How often the clocks of database nodes are compared with ours. Default 1 min.
     package var clockInterval: Duration = .seconds(60)
-    /// Claimed tasks in hand, the handed over but unanswered ones included. Default 8192.
-    package var heldTasks = 8192
+    /// Claimed tasks in hand, the handed over but unanswered ones included. Default 65536: a quarter of it is for the
+    /// tasks of one function that fall due in the look-ahead, 8,000 a second.
+    package var heldTasks = 65_536
     /// Bytes of them. Default 64 MiB.
     package var heldBytes = 64 << 20
-    /// Those of one lane, and those of all lanes together whose function was deferred. Default an eighth of all: the
-    /// tasks of one function leave room for the others.
+    /// Those of one lane that are due, and those of all lanes together whose function was deferred. Default 1024: more
+    /// than controllers accept in one round, and few enough that the tasks of one function leave room for the others.
     package var laneTasks = 1024
     /// Tasks of a lane that are handed over first after its function was deferred or paused. Default 8.
     package var probeTasks = 8

@@ -10,6 +10,7 @@ extension DispatcherStateMachine {
             precondition(wasSilent || self.phase != .running, "No hand-over \(id)")
             return self.proceed(now)
         }
+        let dueNow = self.dueNow(now)
         var (isAccepted, isDeferred) = (false, false)
         switch reply {
         case .success(let answers):
@@ -26,10 +27,10 @@ extension DispatcherStateMachine {
                     self.letGo(task)
                 case .deferred:
                     isDeferred = true
-                    self.held.insert(task)
+                    self.held.insert(task, dueBy: dueNow)
                 case .deferredFunction:
                     lanes[lane, default: (0, 0)].deferred += 1
-                    self.held.insert(task)
+                    self.held.insert(task, dueBy: dueNow)
                 }
             }
             for (lane, counts) in lanes.sorted(by: { $0.key < $1.key }) {
@@ -38,7 +39,7 @@ extension DispatcherStateMachine {
             }
         case .failure(.notDelivered):
             isDeferred = true
-            for task in tasks { self.held.insert(task) }
+            for task in tasks { self.held.insert(task, dueBy: dueNow) }
         case .failure(.unknown):
             // A second hand-over might run them twice. If nobody has them, their leases run out.
             for task in tasks { self.letGo(task) }
@@ -75,17 +76,31 @@ extension DispatcherStateMachine {
             owner: self.owner, dueBy: self.dueBy(now), leaseUntil: now.wall.advanced(by: self.policy.lease.lease))
     }
 
-    /// Whether the tasks of a function may take the express lane: they must not overtake those that are held back.
+    /// Whether a function's tasks that are due then may take the express lane: they must not overtake those that are
+    /// held back.
     ///
     /// Of a function that was deferred some are taken after a rest, while it has no others here: how they fare says
-    /// whether it gets on again.
-    package func admitsExpress(_ function: FunctionName) -> ExpressAdmission {
+    /// whether it gets on again. Where there is no room for tasks that wait for their time, a claim fetches them later.
+    package func admitsExpress(_ function: FunctionName, dueAt: Timestamp, now: Now) -> ExpressAdmission {
         let lane = Lane(of: function)
-        let count = self.inHandOfLane[lane, default: 0]
         guard self.gates.isFlowing(lane) else {
-            return count == 0 && self.gates.mayBeTried(lane) && !self.dueLanes.contains(lane) ? .now : .no
+            let isTried = self.inHandOfLane[lane] == nil && self.gates.mayBeTried(lane) && !self.dueLanes.contains(lane)
+            return isTried ? .now : .no
         }
-        return count < self.gates.limit(lane) ? .now : .soon
+        if dueAt > self.dueNow(now) { return self.upcomingRoom(lane) > 0 ? .now : .no }
+        return self.dueInHand(lane) < self.gates.limit(lane) ? .now : .soon
+    }
+
+    /// Tasks of the lane that are due, and that no controller has accepted yet.
+    func dueInHand(_ lane: Lane) -> Int {
+        self.held.dueCount(lane) + self.handedOverOfLane[lane, default: 0]
+    }
+
+    /// How many tasks of the lane that are not due yet may be added. All of them together may take half of the room,
+    /// and a lane as much as is free then: one alone gets half of that, two get a third each, and some is left for the
+    /// next.
+    func upcomingRoom(_ lane: Lane) -> Int {
+        max(0, (self.policy.heldTasks + 1) / 2 - self.held.upcomingCount - self.held.upcomingCount(lane))
     }
 
     /// A worker daemon of this process waits for a better answer than `soon`.
@@ -116,6 +131,7 @@ extension DispatcherStateMachine {
         // Who has stopped leaves them to their leases.
         if self.phase == .stopped { return [] }
         var room = self.policy.heldTasks - self.inHandCount
+        let dueNow = self.dueNow(now)
         if case .claiming(let shares) = self.poll { room -= shares.reduce(0) { $0 + $1.limit } }
         for task in tasks {
             let lane = Lane(of: task.definition.function)
@@ -123,7 +139,7 @@ extension DispatcherStateMachine {
                 self.gates.isOpen(lane) || self.gates.isFlowing(lane)
             {
                 room -= 1
-                self.hold(task)
+                self.hold(task, dueBy: dueNow)
             } else {
                 self.releases.append(Settlement(task.claim, .release(at: task.dueAt)))
             }
@@ -134,19 +150,20 @@ extension DispatcherStateMachine {
     // MARK: - Decisions
 
     mutating func handOverDue(_ now: Now, _ actions: inout [Action]) {
+        let dueNow = self.dueNow(now)
+        self.held.ripen(by: dueNow)
         for lane in self.gates.reopen(now: now.monotonic) {
             self.held.unblock(lane)
             self.mayClaim = true
         }
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
-        let dueNow = self.dueNow(now)
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
         // Mostly the next task is of the same lane.
         var last: (lane: Lane, limit: Int?, address: Lane?)?
         while let next = self.held.first(dueBy: dueNow) {
             if next.leaseUntil < startBy {
-                self.held.removeFirst(dueBy: dueNow)
+                self.held.removeFirst()
                 self.release(next)
                 continue
             }
@@ -172,7 +189,7 @@ extension DispatcherStateMachine {
             } else {
                 break
             }
-            self.held.removeFirst(dueBy: dueNow)
+            self.held.removeFirst()
             self.handedOverOfLane[lane, default: 0] += 1
         }
         let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
@@ -239,18 +256,22 @@ extension DispatcherStateMachine {
         self.gates.sweep(now: now.monotonic) { dueLanes.contains($0) || inHandOfLane[$0] != nil }
     }
 
-    mutating func hold(_ task: ClaimedTask) {
+    mutating func hold(_ task: ClaimedTask, dueBy moment: Timestamp) {
         self.inHandCount += 1
         self.inHandBytes += task.definition.weightBytes
         self.inHandOfLane[Lane(of: task.definition.function), default: 0] += 1
-        self.held.insert(task)
+        self.held.insert(task, dueBy: moment)
     }
 
-    /// Gives back what a lane that is not open may not keep.
+    /// Gives back what a lane that is not open may not keep. What is not due yet stays, unless the lane is paused: by
+    /// then it may get on, and if not, it goes back piece by piece.
     mutating func trim(_ lane: Lane) {
         if self.gates.isOpen(lane) { return }
         self.held.block(lane)
-        for task in self.held.trim(lane, to: self.gates.kept(lane)) { self.release(task) }
+        let isPaused = self.gates.isPaused(lane)
+        for task in self.held.trim(lane, toDue: self.gates.kept(lane), sparingUpcoming: !isPaused) {
+            self.release(task)
+        }
     }
 
     /// Gives a task that was not handed over back to the store, due as before: its lateness counts from there.

@@ -32,7 +32,8 @@ extension DispatcherStateMachine {
             let bytes = tasks.reduce(0) { $0 + $1.definition.weightBytes }
             let isCutShort = !tasks.isEmpty && 2 * bytes > self.policy.heldBytes - self.inHandBytes
             self.dueLanes.claimed(shares, tasks, isCutShort: isCutShort)
-            for task in tasks { self.hold(task) }
+            let dueNow = self.dueNow(now)
+            for task in tasks { self.hold(task, dueBy: dueNow) }
             // What was blocked or paused in the meantime keeps no more than others like it.
             for share in shares { self.trim(share.lane) }
         case .failure(let error):
@@ -156,10 +157,11 @@ extension DispatcherStateMachine {
             return false
         }
         self.isAnswerFresh = false
-        let dueBy = self.dueBy(now)
-        let shares = self.dueLanes.shares(dueBy: dueBy, limit: limit) { lane in
-            self.gates.isOpen(lane) ? self.gates.limit(lane) - self.inHandOfLane[lane, default: 0] : 0
-        }
+        let (dueNow, dueBy) = (self.dueNow(now), self.dueBy(now))
+        var dueLanes = DueLanes()
+        swap(&dueLanes, &self.dueLanes)
+        let shares = dueLanes.shares(dueBy: dueBy, limit: limit) { self.room(in: $0, dueNow: dueNow) }
+        swap(&dueLanes, &self.dueLanes)
         self.mayClaim = !shares.isEmpty
         guard self.mayClaim else { return false }
         self.poll = .claiming(shares)
@@ -171,6 +173,15 @@ extension DispatcherStateMachine {
                     limitBytes: self.policy.heldBytes - self.inHandBytes,
                     leaseUntil: now.wall.advanced(by: self.policy.lease.lease), lanes: shares, buckets: buckets)))
         return true
+    }
+
+    /// How many tasks of a lane may be claimed.
+    private func room(in lane: LaneDue, dueNow: Timestamp) -> Int {
+        guard self.gates.isOpen(lane.lane) else { return 0 }
+        let limit = self.gates.limit(lane.lane)
+        // What it has of one that does not get on is enough, due or not.
+        guard self.gates.isFlowing(lane.lane) else { return limit - self.inHandOfLane[lane.lane, default: 0] }
+        return lane.dueAt > dueNow ? self.upcomingRoom(lane.lane) : limit - self.dueInHand(lane.lane)
     }
 
     mutating func settleReleases(_ now: Now, _ actions: inout [Action]) {

@@ -23,10 +23,10 @@ struct DueLanes: Sendable {
     /// - Parameters:
     ///   - limit: for all of them together.
     ///   - room: how many tasks of a lane may be claimed.
-    mutating func shares(dueBy: Timestamp, limit: Int, room: (Lane) -> Int) -> [LaneShare] {
+    mutating func shares(dueBy: Timestamp, limit: Int, room: (LaneDue) -> Int) -> [LaneShare] {
         var shares: [LaneShare] = []
         for lane in self.lanes where lane.dueAt <= dueBy {
-            let room = room(lane.lane)
+            let room = room(lane)
             if room > 0 { shares.append(LaneShare(lane: lane.lane, limit: room)) }
             if shares.count == min(Limits.claimLanes, limit) { break }
         }
@@ -41,11 +41,17 @@ struct DueLanes: Sendable {
     /// A claim was answered: lanes of which all came that was asked for may have more, after the others' turn.
     /// - Parameter isCutShort: any of them may have more.
     mutating func claimed(_ shares: [LaneShare], _ tasks: [ClaimedTask], isCutShort: Bool) {
-        var counts: [Lane: Int] = [:]
-        for task in tasks { counts[Lane(of: task.definition.function), default: 0] += 1 }
+        var claimed: [Lane: (count: Int, dueAt: Timestamp)] = [:]
+        for task in tasks {
+            let before = claimed[Lane(of: task.definition.function)] ?? (0, .distantPast)
+            claimed[Lane(of: task.definition.function)] = (before.count + 1, max(before.dueAt, task.dueAt))
+        }
         let limits = Dictionary(uniqueKeysWithValues: shares.map { ($0.lane, $0.limit) })
-        let claimed = self.lanes.filter { limits[$0.lane] != nil }
+        let served = self.lanes.filter { limits[$0.lane] != nil }
         self.lanes.removeAll { limits[$0.lane] != nil }
-        self.lanes += claimed.filter { isCutShort || counts[$0.lane] == limits[$0.lane] }
+        for lane in served where isCutShort || claimed[lane.lane]?.count == limits[lane.lane] {
+            // The earliest come first: the next one is not due before the latest of these.
+            self.lanes.append(LaneDue(lane: lane.lane, dueAt: max(lane.dueAt, claimed[lane.lane]?.dueAt ?? lane.dueAt)))
+        }
     }
 }

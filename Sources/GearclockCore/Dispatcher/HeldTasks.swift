@@ -1,66 +1,82 @@
 /// The tasks that a dispatcher has claimed and not handed over: earliest first within a lane, and the lanes in turn.
 ///
-/// So a lane with a million due tasks keeps none of another lane's waiting. All of it costs O(log n) for a task.
+/// So a lane with a million due tasks keeps none of another lane's waiting. Those that are due are kept apart from
+/// those that are not yet: how many of a function wait for a controller says how it gets on, how many wait for their
+/// time says nothing. All of it costs O(log n) for a task.
 struct HeldTasks: Sendable {
-    /// Where a lane waits. An entry of a heap that says something else is left over, and means nothing.
-    private enum Place: Equatable {
-        /// Until its first task is due.
-        case upcoming(Timestamp)
-        /// For its turn.
-        case ready(turn: UInt64)
-    }
-
     private struct Queue: Sendable {
-        var tasks = TimerHeap<Timestamp, ClaimedTask>()
-        /// `nil`: nothing of it is handed over for the time being.
-        var place: Place?
+        /// Not yet due when ``HeldTasks/ripen(by:)`` looked.
+        var upcoming = TimerHeap<Timestamp, ClaimedTask>()
+        /// When the first of those is due, as ``HeldTasks/ripening`` has it.
+        var ripensAt: Timestamp?
+        var due = TimerHeap<Timestamp, ClaimedTask>()
+        /// Its turn; `nil`: nothing of it is due, or it is handed over for the time being.
+        var turn: UInt64?
+
+        var isEmpty: Bool { self.upcoming.isEmpty && self.due.isEmpty }
     }
 
     /// None of them is empty.
     private var lanes: [Lane: Queue] = [:]
-    private var upcoming = TimerHeap<Timestamp, Lane>()
+    /// When tasks of a lane become due. An entry of another moment than the lane's is left over.
+    private var ripening = TimerHeap<Timestamp, Lane>()
+    /// The lanes that wait for their turn. An entry of another turn than the lane's is left over.
     private var ready = TimerHeap<UInt64, Lane>()
     private var nextTurn: UInt64 = 0
     /// Lanes of which nothing is handed over for the time being.
     private var blocked: Set<Lane> = []
+    /// Of all lanes.
+    private(set) var upcomingCount = 0
 
     var isEmpty: Bool { self.lanes.isEmpty }
 
+    func dueCount(_ lane: Lane) -> Int { self.lanes[lane]?.due.count ?? 0 }
+
+    func upcomingCount(_ lane: Lane) -> Int { self.lanes[lane]?.upcoming.count ?? 0 }
+
     /// When the next task may be handed over; long ago if a lane waits for its turn.
     var firstMoment: Timestamp? {
-        self.ready.isEmpty ? self.upcoming.firstMoment : .distantPast
+        self.ready.isEmpty ? self.ripening.firstMoment : .distantPast
     }
 
-    mutating func insert(_ task: ClaimedTask) {
+    mutating func insert(_ task: ClaimedTask, dueBy moment: Timestamp) {
         let (lane, dueAt) = (Lane(of: task.definition.function), task.dueAt)
-        let place = self.insert(task, dueAt, into: lane)
-        switch place {
-        case .ready: break
-        case .upcoming(let moment)? where moment <= dueAt: break
-        case .upcoming?, nil: self.place(lane, .distantPast)
+        if dueAt <= moment {
+            self.lanes[lane, default: Queue()].due.insert(dueAt, task)
+            self.takeTurn(lane)
+        } else {
+            self.lanes[lane, default: Queue()].upcoming.insert(dueAt, task)
+            self.upcomingCount += 1
+            self.ripenLater(lane)
         }
     }
 
-    /// - Returns: where the lane waits.
-    private mutating func insert(_ task: ClaimedTask, _ dueAt: Timestamp, into lane: Lane) -> Place? {
-        func insert(into queue: inout Queue) -> Place? {
-            queue.tasks.insert(dueAt, task)
-            return queue.place
+    /// What is due by then is no longer upcoming.
+    mutating func ripen(by moment: Timestamp) {
+        while let (dueAt, lane) = self.ripening.first, dueAt <= moment {
+            _ = self.ripening.removeFirst()
+            guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].ripensAt == dueAt else {
+                continue
+            }
+            self.lanes.values[place].ripensAt = nil
+            while let due = self.lanes.values[place].upcoming.firstMoment, due <= moment,
+                let task = self.lanes.values[place].upcoming.removeFirst()?.value
+            {
+                self.lanes.values[place].due.insert(due, task)
+                self.upcomingCount -= 1
+            }
+            self.takeTurn(lane)
+            self.ripenLater(lane)
         }
-        return insert(into: &self.lanes[lane, default: Queue()])
     }
 
     /// The task whose turn it is, among those that are due by then.
     mutating func first(dueBy moment: Timestamp) -> ClaimedTask? {
-        while let (due, lane) = self.upcoming.first, due <= moment {
-            _ = self.upcoming.removeFirst()
-            if self.lanes[lane]?.place == .upcoming(due) { self.place(lane, moment) }
-        }
+        self.ripen(by: moment)
         while let (turn, lane) = self.ready.first {
-            if let queue = self.lanes[lane], queue.place == .ready(turn: turn), let due = queue.tasks.firstMoment {
-                if due <= moment { return queue.tasks.first?.value }
-                // The clock was set back.
-                self.place(lane, moment)
+            if self.lanes[lane]?.turn == turn, let first = self.lanes[lane]?.due.first {
+                if first.moment <= moment { return first.value }
+                self.postpone(lane)
             }
             _ = self.ready.removeFirst()
         }
@@ -68,68 +84,93 @@ struct HeldTasks: Sendable {
     }
 
     /// Removes the task that ``first(dueBy:)`` found; the next turn is another lane's.
-    mutating func removeFirst(dueBy moment: Timestamp) {
+    mutating func removeFirst() {
         guard let (_, lane) = self.ready.removeFirst() else { preconditionFailure("No lane is ready") }
-        _ = self.lanes[lane]?.tasks.removeFirst()
-        self.place(lane, moment)
+        _ = self.lanes[lane]?.due.removeFirst()
+        self.lanes[lane]?.turn = nil
+        self.tidy(lane)
     }
 
     /// Nothing of the lane is handed over until ``unblock(_:)``.
     mutating func block(_ lane: Lane) {
         self.blocked.insert(lane)
-        self.lanes[lane]?.place = nil
+        self.lanes[lane]?.turn = nil
     }
 
     mutating func unblock(_ lane: Lane) {
         guard self.blocked.remove(lane) != nil else { return }
-        self.place(lane, .distantPast)
+        self.takeTurn(lane)
     }
 
-    /// Removes the latest tasks of a lane until so many are left.
-    mutating func trim(_ lane: Lane, to count: Int) -> [ClaimedTask] {
-        guard let present = self.lanes[lane]?.tasks.count, present > count else { return [] }
-        guard count > 0 else { return self.lanes.removeValue(forKey: lane).map { Array($0.tasks.values) } ?? [] }
-        var kept = TimerHeap<Timestamp, ClaimedTask>()
-        for _ in 0..<count {
-            if let (due, task) = self.lanes[lane]?.tasks.removeFirst() { kept.insert(due, task) }
+    /// Removes the latest tasks of a lane until so many are left, of those that are due or of all.
+    mutating func trim(_ lane: Lane, toDue count: Int, sparingUpcoming isSparing: Bool) -> [ClaimedTask] {
+        guard let place = self.lanes.index(forKey: lane) else { return [] }
+        let due = self.lanes.values[place].due.count
+        var removed = self.lanes.values[place].due.keepFirst(count)
+        if !isSparing {
+            let upcoming = self.lanes.values[place].upcoming.keepFirst(max(0, count - due))
+            self.upcomingCount -= upcoming.count
+            removed += upcoming
         }
-        defer { self.lanes[lane]?.tasks = kept }
-        return self.lanes[lane]?.tasks.removeAll() ?? []
+        self.tidy(lane)
+        return removed
     }
 
     /// Removes the tasks whose lease ends before that moment.
     mutating func removeAll(leaseEndingBefore moment: Timestamp) -> [ClaimedTask] {
         var removed: [ClaimedTask] = []
         for lane in self.lanes.keys.sorted() {
-            let ending = self.lanes[lane]!.tasks.values.filter { $0.leaseUntil < moment }
-            if ending.isEmpty { continue }
-            removed += ending
-            self.lanes[lane]!.tasks.keep { _, task in task.leaseUntil >= moment }
-            self.place(lane, .distantPast)
+            let ending = { (task: ClaimedTask) in task.leaseUntil < moment }
+            removed += self.lanes[lane]!.due.remove(where: ending)
+            let upcoming = self.lanes[lane]!.upcoming.remove(where: ending)
+            self.upcomingCount -= upcoming.count
+            removed += upcoming
+            self.tidy(lane)
         }
         return removed
     }
 
     mutating func removeAll() -> [ClaimedTask] {
-        let tasks = self.lanes.keys.sorted().flatMap { self.lanes[$0]!.tasks.values }
+        let tasks = self.lanes.keys.sorted().flatMap { lane in
+            Array(self.lanes[lane]!.due.values) + self.lanes[lane]!.upcoming.values
+        }
         self = HeldTasks()
         return tasks
     }
 
-    /// Lets a lane wait where it has to: for its turn, if its first task is due by then.
-    private mutating func place(_ lane: Lane, _ moment: Timestamp) {
-        guard let first = self.lanes[lane]?.tasks.firstMoment else { return self.lanes[lane] = nil }
-        var place: Place?
-        if !self.blocked.contains(lane) {
-            if first <= moment {
-                place = .ready(turn: self.nextTurn)
-                self.ready.insert(self.nextTurn, lane)
-                self.nextTurn += 1
-            } else {
-                place = .upcoming(first)
-                self.upcoming.insert(first, lane)
-            }
+    // MARK: - Places
+
+    /// The clock was set back: nothing of the lane is due.
+    private mutating func postpone(_ lane: Lane) {
+        for task in self.lanes[lane]?.due.removeAll() ?? [] {
+            self.lanes[lane]?.upcoming.insert(task.dueAt, task)
+            self.upcomingCount += 1
         }
-        self.lanes[lane]?.place = place
+        self.lanes[lane]?.turn = nil
+        self.ripenLater(lane)
+    }
+
+    private mutating func tidy(_ lane: Lane) {
+        if self.lanes[lane]?.isEmpty == true { self.lanes[lane] = nil }
+        self.takeTurn(lane)
+        self.ripenLater(lane)
+    }
+
+    /// Lets a lane of which something is due wait for its turn.
+    private mutating func takeTurn(_ lane: Lane) {
+        guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].turn == nil,
+            !self.lanes.values[place].due.isEmpty, !self.blocked.contains(lane)
+        else { return }
+        self.lanes.values[place].turn = self.nextTurn
+        self.ready.insert(self.nextTurn, lane)
+        self.nextTurn += 1
+    }
+
+    private mutating func ripenLater(_ lane: Lane) {
+        guard let place = self.lanes.index(forKey: lane) else { return }
+        let first = self.lanes.values[place].upcoming.firstMoment
+        guard first != self.lanes.values[place].ripensAt else { return }
+        self.lanes.values[place].ripensAt = first
+        if let first { self.ripening.insert(first, lane) }
     }
 }

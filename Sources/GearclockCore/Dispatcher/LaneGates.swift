@@ -34,6 +34,8 @@ struct LaneGates: Sendable {
         !self.paused.contains(lane) && self.gates[lane]?.blockedUntil == nil
     }
 
+    func isPaused(_ lane: Lane) -> Bool { self.paused.contains(lane) }
+
     /// Whether controllers take tasks of the lane by the dozen, as fast as they get rid of others, and nobody wants it
     /// to be slower. Then those that are held back are kept for the next moment, and new ones may follow them.
     func isFlowing(_ lane: Lane) -> Bool {

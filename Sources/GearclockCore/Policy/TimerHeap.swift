@@ -60,6 +60,23 @@ package struct TimerHeap<Moment: Comparable & Sendable, Value: Sendable>: Sendab
         for parent in (0..<self.entries.count / 2).reversed() { self.sink(parent) }
     }
 
+    /// Removes the latest entries until so many are left.
+    mutating func keepFirst(_ count: Int) -> [Value] {
+        if self.count <= count { return [] }
+        var kept = TimerHeap()
+        for _ in 0..<count {
+            if let (moment, value) = self.removeFirst() { kept.insert(moment, value) }
+        }
+        defer { self = kept }
+        return Array(self.values)
+    }
+
+    mutating func remove(where isRemoved: (Value) -> Bool) -> [Value] {
+        let removed = self.values.filter(isRemoved)
+        if !removed.isEmpty { self.keep { !isRemoved($1) } }
+        return removed
+    }
+
     package mutating func removeAll() -> [Value] {
         defer { self = TimerHeap() }
         return Array(self.values)

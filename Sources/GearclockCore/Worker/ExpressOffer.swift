@@ -10,10 +10,10 @@ package enum ExpressAdmission: Comparable, Sendable {
 /// What a dispatcher would take at once of the tasks that are about to be stored: the express lane.
 package struct ExpressOffer {
     package let claim: ExpressClaim
-    /// Whether tasks of this function are taken.
-    package let admits: (FunctionName) -> ExpressAdmission
+    /// Whether tasks of this function are taken that are due then.
+    package let admits: (FunctionName, Timestamp) -> ExpressAdmission
 
-    package init(claim: ExpressClaim, admits: @escaping (FunctionName) -> ExpressAdmission) {
+    package init(claim: ExpressClaim, admits: @escaping (FunctionName, Timestamp) -> ExpressAdmission) {
         self.claim = claim
         self.admits = admits
     }
@@ -23,10 +23,11 @@ package struct ExpressOffer {
     /// A dispatcher has room for a batch. What is more, is claimed piece by piece.
     func admission(of tasks: [TaskDefinition]) -> ExpressAdmission? {
         var admission: ExpressAdmission?
-        var last: FunctionName?
-        for task in tasks where task.dueAt <= self.claim.dueBy && task.function != last {
-            last = task.function
-            admission = min(admission ?? .now, self.admits(task.function))
+        var last: (function: FunctionName, dueAt: Timestamp)?
+        for task in tasks where task.dueAt <= self.claim.dueBy {
+            if let last, last.function == task.function, last.dueAt == task.dueAt { continue }
+            last = (task.function, task.dueAt)
+            admission = min(admission ?? .now, self.admits(task.function, task.dueAt))
         }
         return tasks.count <= Limits.insertBatch ? admission : admission.map { _ in .no }
     }

@@ -82,29 +82,29 @@ import Testing
 
     @Test mutating func `tasks do not overtake those of their function that are held back`() {
         self.dispatcher.handOver()
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        #expect(self.admission() == .now)
         _ = self.dispatcher.handedOver(.success([.deferredFunction]))
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
-        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .now)
+        #expect(self.admission() == .no)
+        #expect(self.admission(of: FunctionName("g")!) == .now)
         _ = self.dispatcher.timer(at: 1)
         _ = self.dispatcher.settings(["g"], at: 1)
-        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .no)
+        #expect(self.admission(of: FunctionName("g")!) == .no)
     }
 
     @Test mutating func `a function that was deferred is tried after a rest, while none of it is here or due`() {
         self.dispatcher.handOver()
         _ = self.dispatcher.handedOver(.success([.deferredFunction]))
         _ = self.dispatcher.timer(at: 0.01)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "the one that was deferred is under way")
+        #expect(self.admission() == .no, "the one that was deferred is under way")
         _ = self.dispatcher.handedOver(.success([.accepted]), id: 1, at: 0.01)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "older ones are due, as far as is known")
+        #expect(self.admission() == .no, "older ones are due, as far as is known")
         _ = self.dispatcher.timer(at: 0.1)
         _ = self.dispatcher.dueLanes([], at: 0.1)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        #expect(self.admission() == .now)
         _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(1, first: 2), now: Sample.now(0.1))
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+        #expect(self.admission() == .no)
         _ = self.dispatcher.handedOver(.success([.deferredFunction]), id: 2, at: 0.1)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "it rests")
+        #expect(self.admission() == .no, "it rests")
     }
 
     @Test mutating func `after some trials that go well a function has the express lane for itself again`() {
@@ -115,25 +115,25 @@ import Testing
         _ = self.dispatcher.handedOver(.success([.deferredFunction]))
         _ = self.dispatcher.timer(at: 0.1)
         for trial in 1...7 as ClosedRange<UInt64> {
-            #expect(self.dispatcher.machine.admitsExpress(self.function) == .no, "the task of the trial is here")
+            #expect(self.admission() == .no, "the task of the trial is here")
             _ = self.dispatcher.handedOver(.success([.accepted]), id: trial, at: 0.1)
-            #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+            #expect(self.admission() == .now)
             let tasks = DispatcherFixture.tasks(1, first: trial + 1)
             #expect(self.dispatcher.machine.expressStored(tasks, now: Sample.now(0.1)).handOvers == [tasks])
         }
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now, "whatever is here")
+        #expect(self.admission() == .now, "whatever is here")
     }
 
     @Test mutating func `whoever waits for room is told once when tasks have gone`() {
         self.dispatcher = DispatcherFixture { $0.laneTasks = 2 }
         self.dispatcher.start()
         _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2), now: Sample.now())
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
+        #expect(self.admission() == .soon)
         self.dispatcher.machine.roomAwaited()
         #expect(!self.dispatcher.timer(at: 0.01).contains(.offerRoom))
         let answers: [HandOverAnswer] = [.accepted, .accepted]
         #expect(self.dispatcher.handedOver(.success(answers), at: 0.02).contains(.offerRoom))
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        #expect(self.admission() == .now)
         _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2, first: 3), now: Sample.now(0.03))
         let next = self.dispatcher.handedOver(.success(answers), id: 1, at: 0.04)
         #expect(!next.contains(.offerRoom), "nobody waits")
@@ -156,12 +156,54 @@ import Testing
         #expect(self.dispatcher.machine.inHand == 1544)
     }
 
-    @Test mutating func `one function's tasks do not take the whole express lane`() {
+    @Test mutating func `tasks that wait for their time leave room for other functions and for those that are due`() {
+        self.dispatcher = DispatcherFixture { $0.heldTasks = 16 }
+        self.dispatcher.start()
+        let other = FunctionName("g")!
+        for count in 0..<4 as Range<UInt64> {
+            #expect(self.admission(dueIn: 1) == .now)
+            let task = DispatcherFixture.tasks(1, dueIn: 1, first: count + 1)
+            _ = self.dispatcher.machine.expressStored(task, now: Sample.now())
+        }
+        #expect(self.admission(dueIn: 1) == .no, "it has as much as is left")
+        #expect(self.admission() == .now)
+        #expect(self.admission(of: other, dueIn: 1) == .now)
+        #expect(self.dispatcher.timer(at: 1).handOvers.map(\.count) == [4])
+        #expect(self.admission(dueIn: 2, at: 1) == .now)
+    }
+
+    @Test mutating func `a function whose due tasks are many goes on with those that wait for their time`() {
         self.dispatcher = DispatcherFixture { $0.laneTasks = 2 }
         self.dispatcher.start()
-        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2, dueIn: 1), now: Sample.now())
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
-        #expect(self.dispatcher.machine.admitsExpress(FunctionName("g")!) == .now)
+        _ = self.dispatcher.machine.expressStored(DispatcherFixture.tasks(2), now: Sample.now())
+        #expect(self.admission() == .soon)
+        #expect(self.admission(dueIn: 1) == .now)
+        #expect(self.admission(of: FunctionName("g")!) == .now)
+    }
+
+    @Test mutating func `what waits for its time is kept while a function that gets on is full`() {
+        let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
+        _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
+        let later = DispatcherFixture.tasks(5000, dueIn: 1, first: 1000)
+        #expect(self.dispatcher.machine.expressStored(later, now: Sample.now()).settlements.isEmpty)
+        let actions = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
+        #expect(actions.settlements.isEmpty)
+    }
+
+    @Test mutating func `nothing is early after the clock was set back`() {
+        self.dispatcher.start()
+        // So many that some are not handed over when they are due.
+        let tasks = DispatcherFixture.tasks(1100, dueIn: 1)
+        _ = self.dispatcher.machine.expressStored(tasks, now: Sample.now())
+        #expect(self.dispatcher.timer(at: 1).handOvers.count == 4)
+        let setBack = Now(wall: Sample.time(0.5), monotonic: Sample.now(1.1).monotonic)
+        let accepted = [HandOverAnswer](repeating: .accepted, count: 256)
+        let actions = self.dispatcher.machine.handOverReplied(
+            0, .success(accepted), now: setBack, using: &self.dispatcher.random)
+        #expect(actions.handOvers.isEmpty)
+        #expect(self.dispatcher.machine.inHand == 844)
+        let again = Now(wall: Sample.time(1), monotonic: Sample.now(1.6).monotonic)
+        #expect(self.dispatcher.machine.timerFired(now: again).handOvers.map(\.count) == [76])
     }
 
     @Test mutating func `what was stored claimed for a draining dispatcher goes back, and nothing after its stop`() {
@@ -184,11 +226,11 @@ import Testing
         let actions = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1)
         #expect(actions.settlements.isEmpty)
         #expect(self.dispatcher.machine.inHand == 44)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        #expect(self.admission() == .now)
         let stored = DispatcherFixture.tasks(1000, first: 1000)
         let held = self.dispatcher.machine.expressStored(stored, now: Sample.now())
         #expect(held.handOvers.isEmpty && held.settlements.isEmpty, "the lane rests")
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .soon)
+        #expect(self.admission() == .soon)
         #expect(self.dispatcher.timer(at: 0.01).handOvers.map(\.count) == [128], "what was accepted lately")
     }
 
@@ -197,12 +239,12 @@ import Testing
         _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
         var answered = batches[1]
         for hand in 1...6 as ClosedRange<UInt64> {
-            #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+            #expect(self.admission() == .now)
             let seconds = 0.1 * Double(hand)
             _ = self.dispatcher.handedOver(.success(answered.map { _ in .deferredFunction }), id: hand, at: seconds)
             answered = self.dispatcher.timer(at: seconds + 0.09).handOvers.first ?? []
         }
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+        #expect(self.admission() == .no)
     }
 
     @Test mutating func `where operators have set a limit, nothing follows what was deferred`() {
@@ -213,9 +255,9 @@ import Testing
         _ = self.dispatcher.dueLanes(["f"], at: 1)
         let batches = self.dispatcher.claimed(.success(DispatcherFixture.tasks(300)), at: 1).handOvers
         _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }), at: 1)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .now)
+        #expect(self.admission() == .now)
         _ = self.dispatcher.handedOver(.success(batches[1].map { _ in .deferredFunction }), id: 1, at: 1)
-        #expect(self.dispatcher.machine.admitsExpress(self.function) == .no)
+        #expect(self.admission() == .no)
     }
 
     // MARK: - Express only
@@ -242,5 +284,14 @@ import Testing
         #expect(self.dispatcher.machine.shutdownRequested(now: Sample.now()).timer?.seconds == 3)
         #expect(self.dispatcher.handedOver(.success([.accepted, .deferred])).settlements.count == 1)
         #expect(self.dispatcher.settled(.success([.done])) == [.stopped])
+    }
+
+    // MARK: - Shorthand
+
+    private func admission(
+        of function: FunctionName = FunctionName("f")!, dueIn delay: Double = 0, at seconds: Double = 0
+    ) -> ExpressAdmission {
+        self.dispatcher.machine.admitsExpress(
+            function, dueAt: Sample.time(seconds + delay), now: Sample.now(seconds))
     }
 }

@@ -37,16 +37,19 @@ import Testing
         #expect(!third.isSubset(of: second))
     }
 
-    @Test mutating func `a lane has no more tasks in hand than its part, the others have the rest`() {
-        self.dispatcher.claim(["a"])
+    @Test(arguments: [0, 1] as [Double])
+    mutating func `a lane has no more tasks in hand than its part, due or not, the others have the rest`(dueIn: Double)
+    {
+        self.dispatcher = DispatcherFixture { $0.heldTasks = 4096 }
+        self.dispatcher.claim(["a"], dueIn: dueIn)
         var count = 512
         for round in 0..<2 as Range<UInt64> {
-            let tasks = DispatcherFixture.tasks(count, "a", dueIn: 1, first: 1000 * round)
+            let tasks = DispatcherFixture.tasks(count, "a", dueIn: dueIn, first: 1000 * round)
             count = self.dispatcher.claimed(.success(tasks)).shares("a")[0]
         }
         #expect(count == 0 && self.dispatcher.machine.inHand == 1024)
         _ = self.dispatcher.timer(at: 0.1)
-        #expect(self.dispatcher.dueLanes(["a", "b"], at: 0.1).shares("a", "b") == [0, 512])
+        #expect(self.dispatcher.dueLanes(["a", "b"], dueIn: dueIn, at: 0.1).shares("a", "b") == [0, 512])
     }
 
     // MARK: - Hand-overs

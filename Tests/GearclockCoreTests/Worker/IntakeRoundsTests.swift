@@ -116,7 +116,7 @@ import Testing
         owner: OwnerID(value: 7), dueBy: Sample.time(2), leaseUntil: Sample.time(17))
 
     private static func offer(_ admission: ExpressAdmission?) -> ExpressOffer? {
-        admission.map { admission in ExpressOffer(claim: Self.claim) { _ in admission } }
+        admission.map { admission in ExpressOffer(claim: Self.claim) { _, _ in admission } }
     }
 
     /// One submission for each task, by its number.

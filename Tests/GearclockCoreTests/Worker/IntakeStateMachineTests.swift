@@ -291,7 +291,7 @@ import Testing
         ExpressOffer(
             claim: ExpressClaim(
                 owner: OwnerID(value: 7), dueBy: Sample.time(seconds + 2), leaseUntil: Sample.time(seconds + 17))
-        ) { $0 == function.flatMap { FunctionName($0) } ? .no : .now }
+        ) { name, _ in name == function.flatMap { FunctionName($0) } ? .no : .now }
     }
 
     private mutating func submit(

@@ -165,7 +165,7 @@ import Testing
         func offer(_ cluster: Int) -> ExpressOffer? {
             let claim = ExpressClaim(
                 owner: OwnerID(value: UInt64(cluster + 1)), dueBy: Sample.time(2), leaseUntil: Sample.time(17))
-            return ExpressOffer(claim: claim) { _ in .now }
+            return ExpressOffer(claim: claim) { _, _ in .now }
         }
         let actions = self.machine.submitted([(1, [Self.task(1)])], now: Sample.now(), offers: offer)
         let first = try #require(actions.inserts.first)

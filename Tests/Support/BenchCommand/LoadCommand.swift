@@ -21,9 +21,19 @@ struct LoadCommand: AsyncParsableCommand {
     @Option(help: "How many seconds the rate is kept at 80 %.") var seconds = 15
     @Option(help: "How many seconds each rate is tried for.") var trial = 8
     @Option(help: "The first rate that is tried, in tasks a second.") var from = 8000
+    @Option(help: "Measure at this rate, and look for none.") var rate: Int?
 
     func run() async throws {
         let benchmark = try self.server.benchmark()
+        let rate: Int
+        if let given = self.rate { rate = given } else { rate = try await self.sustainedRate(benchmark) * 8 / 10 }
+        let flow = TaskFlow(benchmark, rate: rate, seconds: self.seconds)
+        try await flow.run()
+        print("at \(rate) tasks/s:")
+        BenchCommand.Lateness.print(await flow.latenesses())
+    }
+
+    private func sustainedRate(_ benchmark: EngineBenchmark) async throws -> Int {
         var (sustained, tooMuch) = (0, Int.max)
         var rate = self.from
         // Doubled until it is too much, then halved in between.
@@ -34,10 +44,7 @@ struct LoadCommand: AsyncParsableCommand {
             rate = tooMuch == .max ? 2 * sustained : (sustained + tooMuch) / 2
         }
         print("highest sustained rate: \(sustained) tasks/s")
-        let flow = TaskFlow(benchmark, rate: sustained * 8 / 10, seconds: self.seconds)
-        try await flow.run()
-        print("at \(sustained * 8 / 10) tasks/s:")
-        BenchCommand.Lateness.print(await flow.latenesses())
+        return sustained
     }
 }
 

@@ -41,7 +41,7 @@ extension World {
         let (process, now) = (self.nodes[node], self.dueNow(node))
         return { _ in
             process.dispatcher?.expressClaim(now: now).map { claim in
-                ExpressOffer(claim: claim) { process.dispatcher?.admitsExpress($0) ?? .no }
+                ExpressOffer(claim: claim) { process.dispatcher?.admitsExpress($0, dueAt: $1, now: now) ?? .no }
             }
         }
     }
