@@ -27,11 +27,17 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var laneTasks = 1024
     /// Tasks of a lane that are handed over first after its function was deferred or paused. Default 8.
     package var probeTasks = 8
-    /// Where so many tasks of a lane are accepted of one hand-over, controllers are not slow, only full. Default 32.
+    /// Where so many tasks of a lane were accepted lately, controllers are not slow, only full. Default 32: 160 to 320 a
+    /// second.
     package var flowingTasks = 32
-    /// After so many deferrals in a row they are slow after all. Default 6, a tenth of a second: room comes in bursts,
-    /// with every batch that is settled.
-    package var flowingRefusals = 6
+    /// What was accepted so long before the latest counts half. Default 100 ms.
+    package var flowHalfLife: Duration = .milliseconds(100)
+    /// Between so many deferrals in a row the rest of such a lane becomes longer. Default 6, a tenth of a second: room
+    /// comes in bursts, with every batch that is settled.
+    package var shortRefusals = 6
+    /// After so many they are slow after all. Default 40, 2 s: a store stops for a moment now and then, and tasks that
+    /// are given back are more work for it.
+    package var flowingRefusals = 40
     /// How long a lane rests after its function was deferred. Default 5 ms while some of its tasks are accepted: so
     /// long may a place that became free stay empty.
     package var laneShortestPause: Duration = .milliseconds(5)
@@ -39,6 +45,11 @@ package struct DispatcherPolicy: Equatable, Sendable {
     package var laneLongestPause: Duration = .seconds(5)
     /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server.
     package var handOversAtOnce = 4
+    /// So many due tasks have to wait before another one begins beside those under way. Default 128, half of one: what
+    /// came meanwhile goes together with the answer, and each costs two job server packets and three processes' time.
+    package var handOverCrowd = 128
+    /// A hand-over that is unanswered for so long is no reason to wait. Default 10 ms.
+    package var handOverRound: Duration = .milliseconds(10)
     /// How long a hand-over may be unanswered before its tasks are given back. Default 5 s: controllers answer at once,
     /// and one that wakes with it later than that knows by the leases that it is old, for even the longest of them has
     /// less left than ``LeasePolicy/startWhenLeft`` then, by a clock that is 2 s behind, too.

@@ -158,6 +158,7 @@ extension DispatcherStateMachine {
         }
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
+        let fewWaitUntil = self.fewWaitUntil(now)
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
         // Mostly the next task is of the same lane.
         var last: (lane: Lane, limit: Int?, address: Lane?)?
@@ -184,7 +185,7 @@ extension DispatcherStateMachine {
             {
                 batches[batch].tasks.append(next)
                 batches[batch].bytes += bytes
-            } else if self.mayHandOver(besides: batches.count) {
+            } else if self.mayHandOver(besides: batches.count), fewWaitUntil == nil {
                 batches.append((address, [next], bytes))
             } else {
                 break
@@ -194,7 +195,7 @@ extension DispatcherStateMachine {
         }
         let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
         for batch in batches {
-            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, silentAt: silentAt)
+            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, since: now.monotonic, silentAt: silentAt)
             actions.append(.handOver(self.nextHandOver, batch.tasks, in: batch.lane))
             self.nextHandOver += 1
         }
@@ -223,6 +224,14 @@ extension DispatcherStateMachine {
     func mayHandOver(besides count: Int = 0) -> Bool {
         self.handOvers.count + count < self.policy.handOversAtOnce
             && self.handOvers.count + count + self.silent.count < self.policy.handOversUnanswered
+    }
+
+    /// Until when due tasks wait for the answers to hand-overs under way, because they are few; `nil`: not any longer.
+    func fewWaitUntil(_ now: Now) -> MonotonicInstant? {
+        guard self.held.readyCount < self.policy.handOverCrowd,
+            let latest = self.handOvers.values.map(\.since).max()?.advanced(by: self.policy.handOverRound)
+        else { return nil }
+        return latest > now.monotonic ? latest : nil
     }
 
     /// A controller that is frozen, or cut off, must not keep others from these tasks until their leases run out. If
@@ -268,8 +277,8 @@ extension DispatcherStateMachine {
     mutating func trim(_ lane: Lane) {
         if self.gates.isOpen(lane) { return }
         self.held.block(lane)
-        let isPaused = self.gates.isPaused(lane)
-        for task in self.held.trim(lane, toDue: self.gates.kept(lane), sparingUpcoming: !isPaused) {
+        guard let kept = self.gates.kept(lane) else { return }
+        for task in self.held.trim(lane, toDue: kept, sparingUpcoming: !self.gates.isPaused(lane)) {
             self.release(task)
         }
     }

@@ -75,6 +75,7 @@ package struct DispatcherStateMachine: Sendable {
     /// A hand-over whose answer is waited for.
     struct HandOver: Equatable {
         var tasks: [ClaimedTask]
+        let since: MonotonicInstant
         /// When it has been unanswered for too long.
         var silentAt: MonotonicInstant
     }
@@ -235,7 +236,7 @@ package struct DispatcherStateMachine: Sendable {
         var next = now.monotonic.advanced(by: self.policy.pollInterval)
         if let first = self.held.firstMoment, self.mayHandOver() {
             let due = now.monotonic.advanced(by: self.dueNow(now).duration(to: first))
-            next = min(next, max(due, self.pausedUntil ?? due))
+            next = min(next, max(due, self.pausedUntil ?? due, self.fewWaitUntil(now) ?? due))
         }
         if let reopening = self.gates.nextReopening { next = min(next, reopening) }
         for handOver in self.handOvers.values { next = min(next, handOver.silentAt) }

@@ -25,8 +25,10 @@ struct HeldTasks: Sendable {
     private var nextTurn: UInt64 = 0
     /// Lanes of which nothing is handed over for the time being.
     private var blocked: Set<Lane> = []
-    /// Of all lanes.
+    /// Tasks of all lanes that are not yet due.
     private(set) var upcomingCount = 0
+    /// Tasks of the lanes that wait for their turn.
+    private(set) var readyCount = 0
 
     var isEmpty: Bool { self.lanes.isEmpty }
 
@@ -43,7 +45,7 @@ struct HeldTasks: Sendable {
         let (lane, dueAt) = (Lane(of: task.definition.function), task.dueAt)
         if dueAt <= moment {
             self.lanes[lane, default: Queue()].due.insert(dueAt, task)
-            self.takeTurn(lane)
+            if self.lanes[lane]?.turn != nil { self.readyCount += 1 } else { self.takeTurn(lane) }
         } else {
             self.lanes[lane, default: Queue()].upcoming.insert(dueAt, task)
             self.upcomingCount += 1
@@ -59,13 +61,15 @@ struct HeldTasks: Sendable {
                 continue
             }
             self.lanes.values[place].ripensAt = nil
+            let before = self.lanes.values[place].due.count
             while let due = self.lanes.values[place].upcoming.firstMoment, due <= moment,
                 let task = self.lanes.values[place].upcoming.removeFirst()?.value
             {
                 self.lanes.values[place].due.insert(due, task)
-                self.upcomingCount -= 1
             }
-            self.takeTurn(lane)
+            let ripened = self.lanes.values[place].due.count - before
+            self.upcomingCount -= ripened
+            if self.lanes.values[place].turn != nil { self.readyCount += ripened } else { self.takeTurn(lane) }
             self.ripenLater(lane)
         }
     }
@@ -86,15 +90,15 @@ struct HeldTasks: Sendable {
     /// Removes the task that ``first(dueBy:)`` found; the next turn is another lane's.
     mutating func removeFirst() {
         guard let (_, lane) = self.ready.removeFirst() else { preconditionFailure("No lane is ready") }
+        self.loseTurn(lane)
         _ = self.lanes[lane]?.due.removeFirst()
-        self.lanes[lane]?.turn = nil
         self.tidy(lane)
     }
 
     /// Nothing of the lane is handed over until ``unblock(_:)``.
     mutating func block(_ lane: Lane) {
         self.blocked.insert(lane)
-        self.lanes[lane]?.turn = nil
+        self.loseTurn(lane)
     }
 
     mutating func unblock(_ lane: Lane) {
@@ -105,6 +109,7 @@ struct HeldTasks: Sendable {
     /// Removes the latest tasks of a lane until so many are left, of those that are due or of all.
     mutating func trim(_ lane: Lane, toDue count: Int, sparingUpcoming isSparing: Bool) -> [ClaimedTask] {
         guard let place = self.lanes.index(forKey: lane) else { return [] }
+        self.loseTurn(lane)
         let due = self.lanes.values[place].due.count
         var removed = self.lanes.values[place].due.keepFirst(count)
         if !isSparing {
@@ -121,6 +126,11 @@ struct HeldTasks: Sendable {
         var removed: [ClaimedTask] = []
         for lane in self.lanes.keys.sorted() {
             let ending = { (task: ClaimedTask) in task.leaseUntil < moment }
+            guard
+                self.lanes[lane]!.due.values.contains(where: ending)
+                    || self.lanes[lane]!.upcoming.values.contains(where: ending)
+            else { continue }
+            self.loseTurn(lane)
             removed += self.lanes[lane]!.due.remove(where: ending)
             let upcoming = self.lanes[lane]!.upcoming.remove(where: ending)
             self.upcomingCount -= upcoming.count
@@ -142,11 +152,11 @@ struct HeldTasks: Sendable {
 
     /// The clock was set back: nothing of the lane is due.
     private mutating func postpone(_ lane: Lane) {
+        self.loseTurn(lane)
         for task in self.lanes[lane]?.due.removeAll() ?? [] {
             self.lanes[lane]?.upcoming.insert(task.dueAt, task)
             self.upcomingCount += 1
         }
-        self.lanes[lane]?.turn = nil
         self.ripenLater(lane)
     }
 
@@ -161,9 +171,16 @@ struct HeldTasks: Sendable {
         guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].turn == nil,
             !self.lanes.values[place].due.isEmpty, !self.blocked.contains(lane)
         else { return }
+        self.readyCount += self.lanes.values[place].due.count
         self.lanes.values[place].turn = self.nextTurn
         self.ready.insert(self.nextTurn, lane)
         self.nextTurn += 1
+    }
+
+    private mutating func loseTurn(_ lane: Lane) {
+        guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].turn != nil else { return }
+        self.readyCount -= self.lanes.values[place].due.count
+        self.lanes.values[place].turn = nil
     }
 
     private mutating func ripenLater(_ lane: Lane) {

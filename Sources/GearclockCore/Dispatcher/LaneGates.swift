@@ -14,14 +14,30 @@ struct LaneGates: Sendable {
         var changedAt: MonotonicInstant
     }
 
+    /// What controllers accepted of a lane lately.
+    private struct Flow {
+        /// Of one hand-over, if any were. The latest counts for a half.
+        var perHandOver = 0
+        /// Tasks, of which half are forgotten every ``DispatcherPolicy/flowHalfLife``, but only when others come: where
+        /// none are accepted for a moment, it says how fast they were before.
+        var recent = 0
+        var forgottenAt: MonotonicInstant
+
+        mutating func accepted(_ count: Int, halfLife: Duration, now: MonotonicInstant) {
+            let halvings = Int(self.forgottenAt.duration(to: now) / halfLife)
+            self.recent = self.recent >> halvings + count
+            self.forgottenAt = self.forgottenAt.advanced(by: halfLife * halvings)
+            self.perHandOver = (self.perHandOver + count) / 2
+        }
+    }
+
     private let policy: DispatcherPolicy
     /// Of the lanes that are not wide open.
     private var gates: [Lane: Gate] = [:]
     private var paused: Set<Lane> = []
     /// Those of functions that operators want to be slower than they can be.
     private var limited: Set<Lane> = []
-    /// How many tasks of a lane were accepted of one hand-over lately, if any were. The latest counts for a half.
-    private var flows: [Lane: Int] = [:]
+    private var flows: [Lane: Flow] = [:]
     /// When lanes are no longer blocked. Entries of another moment than the gate's are left over.
     private var reopenings = TimerHeap<MonotonicInstant, Lane>()
 
@@ -36,13 +52,17 @@ struct LaneGates: Sendable {
 
     func isPaused(_ lane: Lane) -> Bool { self.paused.contains(lane) }
 
-    /// Whether controllers take tasks of the lane by the dozen, as fast as they get rid of others, and nobody wants it
+    /// Whether controllers take tasks of the lane by the hundred, as fast as they get rid of others, and nobody wants it
     /// to be slower. Then those that are held back are kept for the next moment, and new ones may follow them.
     func isFlowing(_ lane: Lane) -> Bool {
         if self.paused.contains(lane) { return false }
         return self.gates[lane] == nil
-            || self.flows[lane, default: 0] >= self.policy.flowingTasks && !self.limited.contains(lane)
+            || self.isFast(lane) && !self.limited.contains(lane)
                 && self.gates[lane]!.refusals < self.policy.flowingRefusals
+    }
+
+    private func isFast(_ lane: Lane) -> Bool {
+        self.flows[lane].map { $0.recent >= self.policy.flowingTasks } ?? false
     }
 
     /// Whether some tasks of a lane that does not flow may go to controllers to see whether it would.
@@ -61,13 +81,12 @@ struct LaneGates: Sendable {
         return gate.share
     }
 
-    /// How many tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
-    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth; and twice the
-    /// limit where they flow, for whole batches of them were being stored when the limit was reached.
-    func kept(_ lane: Lane) -> Int {
+    /// How many due tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
+    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. `nil`: all of them,
+    /// where they flow. Giving them back costs a store that cannot keep up more than starting them.
+    func kept(_ lane: Lane) -> Int? {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
-        let limit = self.policy.laneTasks / self.gates.count
-        return self.isFlowing(lane) ? 2 * limit : min(2 * gate.share, limit)
+        return self.isFlowing(lane) ? nil : min(2 * gate.share, self.policy.laneTasks / self.gates.count)
     }
 
     var nextReopening: MonotonicInstant? { self.reopenings.first?.moment }
@@ -82,15 +101,18 @@ struct LaneGates: Sendable {
         var gate = self.gates[lane] ?? Gate(share: self.policy.laneTasks, changedAt: now)
         // What was under way when the lane was blocked says nothing new, unless it was accepted.
         if gate.blockedUntil != nil, accepted == 0 { return }
-        let flow = accepted > 0 ? (self.flows[lane, default: 0] + accepted) / 2 : self.flows[lane, default: 0]
-        self.flows[lane] = flow > 0 ? flow : nil
+        if accepted > 0 {
+            self.flows[lane, default: Flow(forgottenAt: now)].accepted(
+                accepted, halfLife: self.policy.flowHalfLife, now: now)
+        }
         if gate.blockedUntil != nil { return }
         gate.changedAt = now
         if deferred > 0 {
             gate.refusals = accepted > 0 ? 0 : gate.refusals + 1
-            gate.share = max(
-                self.policy.probeTasks, accepted, gate.refusals < self.policy.flowingRefusals ? flow : 0)
-            let until = now.advanced(by: self.pause(after: gate.refusals, using: &random))
+            let flow = gate.refusals < self.policy.flowingRefusals ? self.flows[lane]?.perHandOver : nil
+            gate.share = max(self.policy.probeTasks, accepted, flow ?? 0)
+            let until = now.advanced(
+                by: self.pause(after: gate.refusals, isFast: self.isFast(lane), using: &random))
             gate.blockedUntil = until
             self.reopenings.insert(until, lane)
         } else if accepted > 0 {
@@ -100,11 +122,16 @@ struct LaneGates: Sendable {
         self.gates[lane] = deferred == 0 && gate.share >= self.policy.laneTasks ? nil : gate
     }
 
-    /// It grows by half each time. By chance up to half of it is left out: dispatchers do not come back together.
-    private func pause(after refusals: Int, using random: inout some RandomNumberGenerator) -> Duration {
+    /// It grows by half each time, but where a function is fast only after so many times as it flows for. By chance up
+    /// to half of it is left out: dispatchers do not come back together.
+    private func pause(
+        after refusals: Int, isFast: Bool, using random: inout some RandomNumberGenerator
+    ) -> Duration {
         let (shortest, longest) = (self.policy.laneShortestPause.inSeconds, self.policy.laneLongestPause.inSeconds)
+        let short = self.policy.shortRefusals
+        let steps = isFast ? max(min(refusals, short), refusals - self.policy.flowingRefusals + short) : refusals
         var pause = shortest
-        for _ in 0..<min(refusals, 64) { pause = min(1.5 * pause, longest) }
+        for _ in 0..<min(steps, 64) { pause = min(1.5 * pause, longest) }
         return .fromSeconds(pause * Double.random(in: 0.5...1, using: &random))
     }
 

@@ -238,7 +238,7 @@ import Testing
         let batches = self.dispatcher.handOver(DispatcherFixture.tasks(300))
         _ = self.dispatcher.handedOver(.success(batches[0].map { _ in .accepted }))
         var answered = batches[1]
-        for hand in 1...6 as ClosedRange<UInt64> {
+        for hand in 1...40 as ClosedRange<UInt64> {
             #expect(self.admission() == .now)
             let seconds = 0.1 * Double(hand)
             _ = self.dispatcher.handedOver(.success(answered.map { _ in .deferredFunction }), id: hand, at: seconds)

@@ -87,6 +87,7 @@ extension Swarm {
             self.dispatcher.heldTasks = dispatcher.heldTasks
             self.dispatcher.heldBytes = dispatcher.heldBytes
             self.dispatcher.handOversAtOnce = dispatcher.handOversAtOnce
+            self.dispatcher.handOverCrowd = dispatcher.handOverCrowd
             self.dispatcher.laneTasks = dispatcher.laneTasks
             self.dispatcher.flowingTasks = dispatcher.flowingTasks
             self.dispatcher.flowingRefusals = dispatcher.flowingRefusals

@@ -155,6 +155,7 @@ extension Swarm {
         if dice.chance(0.3) { self.dispatcher.heldTasks = 1 + dice.below(8) }
         if dice.chance(0.3) { self.dispatcher.heldBytes = 1 + dice.below(2000) }
         if dice.chance(0.3) { self.dispatcher.handOversAtOnce = 1 }
+        if dice.chance(0.5) { self.dispatcher.handOverCrowd = 1 + dice.below(3) }
         if dice.chance(0.3) { self.dispatcher.laneTasks = 1 + dice.below(4) }
         if dice.chance(0.3) { self.controller.inHandTasks = 1 + dice.below(6) }
         if dice.chance(0.3) { self.controller.inHandPerFunction = 1 + dice.below(3) }
