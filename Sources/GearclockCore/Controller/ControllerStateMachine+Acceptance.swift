@@ -34,24 +34,29 @@ extension ControllerStateMachine {
             self.runs.isEmpty || self.bytesInHand + bytes <= self.policy.inHandBytes
         else { return .deferred }
         let inHand = self.functions[definition.function] ?? FunctionInHand()
-        guard inHand.runs < self.room(for: inHand), self.mayWait(definition.function, inHand, now) else {
+        guard self.hasRoom(for: inHand), self.mayWait(definition.function, inHand, now) else {
             return .deferredFunction
         }
         return nil
     }
 
-    /// How many tasks of a function may be in hand.
+    /// Whether another task of a function may be in hand.
     ///
-    /// A function that gets on may have its full share. The others may have it until they fill half of the room; then
-    /// each of them may have a few, and of the last quarter one, so that whoever comes can show that it gets on.
-    private func room(for function: FunctionInHand) -> Int {
+    /// A function that gets on may have its full share of tasks whose jobs are not over, and with those that wait to be
+    /// settled half of the room: where the store is slow, jobs need not be. The others may have their share until they
+    /// fill half of the room; then each of them may have a few, and of the last quarter one, so that whoever comes can
+    /// show that it gets on.
+    private func hasRoom(for function: FunctionInHand) -> Bool {
         let policy = self.policy
-        if function.provenAt != nil { return policy.inHandPerFunction }
+        if function.provenAt != nil {
+            return function.unended < policy.inHandPerFunction && 2 * function.runs < policy.inHandTasks
+        }
         let isFilled = { (quarters: Int) in
             self.unproven.runs >= max(1, policy.inHandTasks * quarters / 4)
                 || self.unproven.bytes >= policy.inHandBytes / 4 * quarters
         }
-        return isFilled(3) ? 1 : isFilled(2) ? min(8, policy.inHandPerFunction) : policy.inHandPerFunction
+        return function.runs
+            < (isFilled(3) ? 1 : isFilled(2) ? min(8, policy.inHandPerFunction) : policy.inHandPerFunction)
     }
 
     // MARK: - Accounts

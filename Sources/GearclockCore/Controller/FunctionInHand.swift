@@ -30,6 +30,9 @@ struct FunctionInHand: Sendable {
     /// When a worker last answered a job of it, if that was lately: what it has in hand will be over soon.
     var provenAt: MonotonicInstant?
 
+    /// Those that do not only wait to be settled.
+    var unended: Int { self.unstarted + self.submitted }
+
     /// - Returns: whether the function gets on.
     mutating func add(_ run: TaskRun) -> Bool {
         self.runs += 1

@@ -23,12 +23,12 @@ package struct DispatcherPolicy: Equatable, Sendable {
     /// Bytes of them. Default 64 MiB.
     package var heldBytes = 64 << 20
     /// Those of one lane that are due, and those of all lanes together whose function was deferred. Default 1024: more
-    /// than controllers accept in one round, and few enough that the tasks of one function leave room for the others.
+    /// than controllers accept in one round, and few enough that one function's tasks leave room for the others.
     package var laneTasks = 1024
     /// Tasks of a lane that are handed over first after its function was deferred or paused. Default 8.
     package var probeTasks = 8
-    /// Where so many tasks of a lane were accepted lately, controllers are not slow, only full. Default 32: 160 to 320 a
-    /// second.
+    /// Where so many tasks of a lane were accepted lately, controllers are not slow, only full. Default 32: 160 to
+    /// 320 a second.
     package var flowingTasks = 32
     /// What was accepted so long before the latest counts half. Default 100 ms.
     package var flowHalfLife: Duration = .milliseconds(100)

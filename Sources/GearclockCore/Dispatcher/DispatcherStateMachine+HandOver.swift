@@ -50,11 +50,8 @@ extension DispatcherStateMachine {
         self.deferrals = isDeferred ? (isAccepted ? 1 : min(self.deferrals + 1, 6)) : 0
         let pause = self.policy.deferralPause * (1 << max(0, self.deferrals - 1))
         self.pausedUntil = isDeferred ? now.monotonic.advanced(by: pause) : nil
-        if isDeferred, !isAccepted {
-            self.refused = (since: self.refused?.since ?? now.monotonic, latest: now.monotonic)
-        } else {
-            self.refused = nil
-        }
+        let isRefused = isDeferred && !isAccepted
+        self.refused = isRefused ? (since: self.refused?.since ?? now.monotonic, latest: now.monotonic) : nil
         if self.isStuck(now) {
             for task in self.held.removeAll() { self.release(task) }
         }

@@ -52,8 +52,8 @@ struct LaneGates: Sendable {
 
     func isPaused(_ lane: Lane) -> Bool { self.paused.contains(lane) }
 
-    /// Whether controllers take tasks of the lane by the hundred, as fast as they get rid of others, and nobody wants it
-    /// to be slower. Then those that are held back are kept for the next moment, and new ones may follow them.
+    /// Whether controllers take tasks of the lane by the hundred, as fast as they get rid of others, and nobody wants
+    /// it to be slower. Then those that are held back are kept for the next moment, and new ones may follow them.
     func isFlowing(_ lane: Lane) -> Bool {
         if self.paused.contains(lane) { return false }
         return self.gates[lane] == nil
@@ -82,8 +82,8 @@ struct LaneGates: Sendable {
     }
 
     /// How many due tasks of a lane that is not open are kept for the time when it is; the others go back to the store.
-    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. `nil`: all of them,
-    /// where they flow. Giving them back costs a store that cannot keep up more than starting them.
+    /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. `nil`: all of
+    /// them, where they flow. Giving them back costs a store that cannot keep up more than starting them.
     func kept(_ lane: Lane) -> Int? {
         guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
         return self.isFlowing(lane) ? nil : min(2 * gate.share, self.policy.laneTasks / self.gates.count)
