@@ -142,6 +142,19 @@ import Testing
             ])
     }
 
+    @Test func `what waits to be settled keeps nothing of a function from being taken, up to half of the room`() {
+        var controller = ControllerFixture {
+            $0.inHandPerFunction = 1
+            $0.inHandTasks = 6
+        }
+        for number in 1...3 as ClosedRange<UInt64> {
+            #expect(controller.accept(Sample.claimed(Sample.definition(number))).answer == .accepted)
+            _ = controller.ended(.completed, run: number - 1)
+        }
+        #expect(controller.accept(Sample.claimed(Sample.definition(4))).answer == .deferredFunction)
+        #expect(controller.accept(Sample.claimed(Sample.definition(5, function: "g"))).answer == .accepted)
+    }
+
     @Test func `a draining controller takes nothing, but continues what it has`() {
         var controller = ControllerFixture()
         _ = controller.accept(Sample.claimed())
