@@ -25,6 +25,12 @@ extension JobServerStateMachine {
         }
     }
 
+    /// So much was added to the output of an open connection.
+    mutating func countOutput(_ bytes: Int, of slot: Int) {
+        self.bufferedBytes += bytes
+        self.connections[slot].countedBytes += bytes
+    }
+
     /// A connection has nothing any more.
     mutating func uncount(_ slot: Int) {
         self.bufferedBytes -= self.connections[slot].countedBytes

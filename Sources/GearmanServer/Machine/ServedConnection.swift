@@ -17,6 +17,15 @@ struct ServedConnection: Equatable, Sendable {
         case closed
     }
 
+    /// What a connection asks for.
+    enum Request {
+        case packet(GearmanPacket)
+        /// Of the text protocol, without the newline.
+        case line([UInt8])
+        /// TLS, which is not spoken here.
+        case encryption
+    }
+
     struct Registration: Equatable, Sendable {
         let function: Int
         /// How long one job may take; 0: any time.
@@ -32,6 +41,8 @@ struct ServedConnection: Equatable, Sendable {
     var decoder: GearmanPacketDecoder
     /// What it is sent at the end of this event.
     var output: [UInt8] = []
+    /// How much was taken last: the next output will need about as much, and need not grow step by step.
+    private var expectedOutputBytes = 0
     /// What was sent to it before, and waits for the journal.
     var held = HeldAnswers()
     /// What it was sent and has not read, as far as the caller reported it.
@@ -61,8 +72,28 @@ struct ServedConnection: Equatable, Sendable {
 
     /// What can be sent now.
     mutating func takeOutput() -> [UInt8] {
-        defer { self.output = [] }
-        return self.held.isEmpty ? self.output : self.held.take(adding: self.output)
+        let taken = self.held.isEmpty ? self.output : self.held.take(adding: self.output)
+        self.output = []
+        self.expectedOutputBytes = min(taken.count, 64 << 10)
+        return taken
+    }
+
+    /// So much is added next.
+    mutating func makeRoomForOutput(_ bytes: Int) {
+        if self.output.isEmpty { self.output.reserveCapacity(max(self.expectedOutputBytes, bytes)) }
+    }
+
+    /// The next request, if it has come completely, and if the connection reads its answers.
+    /// - Throws: `GearmanPacketError` if it makes no sense: close the connection.
+    mutating func nextRequest() throws(GearmanPacketError) -> Request? {
+        switch self.state {
+        case .open: break
+        case .closing, .closed: return nil
+        }
+        guard !self.isBehind, !self.isHeldUp else { return nil }
+        guard self.decoder.isAtText else { return try self.decoder.next().map { .packet($0) } }
+        guard !self.decoder.isAtTLS else { return .encryption }
+        return try self.decoder.nextLine(limitBytes: ProtocolLimits.lineSizeBytes).map { .line($0) }
     }
 
     /// What is kept for it, in both directions.
@@ -72,4 +103,37 @@ struct ServedConnection: Equatable, Sendable {
 
     /// Whether a NOOP would wake it.
     var isWakeable: Bool { self.isSleeping && !self.isWoken }
+}
+
+/// The connections of a server, by place.
+struct ConnectionTable: Equatable, Sendable {
+    private var connections: [ServedConnection] = []
+    private var free: [Int] = []
+
+    /// The connections whose end was not reported.
+    var count: Int { self.connections.count - self.free.count }
+    /// The places that there were ever, free ones included.
+    var indices: Range<Int> { self.connections.indices }
+
+    subscript(slot: Int) -> ServedConnection {
+        _read { yield self.connections[slot] }
+        _modify { yield &self.connections[slot] }
+    }
+
+    /// - Parameter make: makes the connection of this name.
+    mutating func insert(_ make: (ConnectionID) -> ServedConnection) -> ConnectionID {
+        if let slot = self.free.popLast() {
+            let generation = self.connections[slot].id.generation &+ 1
+            self.connections[slot] = make(ConnectionID(slot: slot, generation: generation))
+            return self.connections[slot].id
+        }
+        self.connections.append(make(ConnectionID(slot: self.connections.count, generation: 0)))
+        return self.connections[self.connections.count - 1].id
+    }
+
+    /// The place is free; `closed` lies there until it is used again, and keeps the name.
+    mutating func remove(_ slot: Int, leaving closed: ServedConnection) {
+        self.connections[slot] = closed
+        self.free.append(slot)
+    }
 }
