@@ -167,6 +167,7 @@ actor ServerLink {
             self.onEvent(.connected)
         case .received(let bytes):
             self.onEvent(.received(bytes))
+        case .blocked: break
         case .progressed:
             self.onEvent(.progressed)
         case .drained:
