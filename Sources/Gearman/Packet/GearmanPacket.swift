@@ -99,6 +99,11 @@ package struct GearmanPacket: Sendable {
         Array(self.data)
     }
 
+    /// Whether it ends where the NUL behind its only argument should be.
+    package var lacksNul: Bool {
+        self.ends[0] == self.bodySize && self.type.definition.mayLackNul
+    }
+
     /// All that follows the header.
     package var body: ArraySlice<UInt8> {
         self.storage[self.bodyStart..<self.bodyStart + Int(self.bodySize)]

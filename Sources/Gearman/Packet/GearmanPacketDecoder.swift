@@ -169,7 +169,7 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
 extension GearmanPacketDefinition {
     /// Perl's Gearman::Worker sends an empty result as the handle alone, without the NUL that ends it. Such a packet
     /// has one meaning only, so it is taken.
-    fileprivate var mayLackNul: Bool {
+    var mayLackNul: Bool {
         self.hasData && self.argumentCount == 1
     }
 }

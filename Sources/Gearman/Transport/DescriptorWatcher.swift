@@ -136,7 +136,7 @@ package actor DescriptorWatcher {
 
     /// Lets a stream send what is written to it in this turn, when the turn is over. Called once for each time.
     nonisolated func flushSoon(_ stream: StreamConnection) {
-        self.enter { $0.addToFlush(stream) }
+        self.enter(with: stream) { $0.addToFlush($1) }
     }
 
     private func addToFlush(_ stream: StreamConnection) {

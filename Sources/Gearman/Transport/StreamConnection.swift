@@ -83,7 +83,7 @@ package actor StreamConnection: StreamChannel {
     // MARK: StreamChannel
 
     package nonisolated func open() { self.enter { $0.start() } }
-    package nonisolated func write(_ bytes: [UInt8]) { self.enter { $0.enqueue(bytes) } }
+    package nonisolated func write(_ bytes: [UInt8]) { self.enter(with: bytes) { $0.enqueue($1) } }
     package nonisolated var pendingBytes: Int { self.enter { $0.pending.count - $0.pendingStart } }
     package nonisolated func pauseReading() { self.enter { $0.setReading(false) } }
     package nonisolated func resumeReading() { self.enter { $0.setReading(true) } }
@@ -183,7 +183,7 @@ package actor StreamConnection: StreamChannel {
 
     private func watch(_ number: Int32, for interest: Readiness) throws(TransportError) {
         self.watch = try self.watcher.watch(number, for: interest) { readiness in
-            self.enter { $0.became(readiness) }
+            self.enter(with: readiness) { $0.became($1) }
         }
     }
 
@@ -210,13 +210,8 @@ package actor StreamConnection: StreamChannel {
     private func readable() {
         guard self.isOpen, !self.isReadPaused else { return }
         let capacity = self.readCapacity
-        var result = TransferResult.wouldBlock
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<capacity])
-            result = self.descriptor?.receive(into: room) ?? .wouldBlock
-            if case .transferred(let received) = result { count = received }
-        }
-        switch result {
+        var bytes: [UInt8] = []
+        switch self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock {
         case .transferred(let received):
             if received == capacity {
                 self.readCapacity = min(2 * capacity, StreamLimits.readBytes)
@@ -273,10 +268,7 @@ package actor StreamConnection: StreamChannel {
     /// Sends what the socket takes, and the rest when it has room.
     private func flush() {
         while self.pendingStart < self.pending.count {
-            let result = self.pending.withUnsafeBytes { all in
-                self.descriptor?.send(UnsafeRawBufferPointer(rebasing: all[self.pendingStart...])) ?? .wouldBlock
-            }
-            switch result {
+            switch self.descriptor?.send(self.pending, from: self.pendingStart) ?? .wouldBlock {
             case .transferred(let count): self.pendingStart += count
             case .wouldBlock:
                 self.wasFull = true

@@ -22,14 +22,15 @@ struct JobHandle {
     /// The number in a text, if it is a handle: with this prefix, and otherwise as a handle is made.
     static func number(in text: ArraySlice<UInt8>, prefix: [UInt8]) -> UInt64? {
         text.withUnsafeBytes { text in
-            // What follows a NUL was never a part of the handle, gearmand's C says.
-            let size = text.firstIndex(of: 0) ?? text.count
-            guard (1...19).contains(size - prefix.count), text[prefix.count] != 0x30,
-                text.prefix(prefix.count).elementsEqual(prefix)
-            else { return nil }
+            let start = prefix.count
+            guard text.count > start, (0x31...0x39).contains(text[start]) else { return nil }
+            for place in 0..<start where text[place] != prefix[place] { return nil }
             var number: UInt64 = 0
-            for digit in text[prefix.count..<size] {
-                guard (0x30...0x39).contains(digit) else { return nil }
+            // What follows a NUL was never a part of the handle, gearmand's C says.
+            for place in start..<text.count {
+                let digit = text[place]
+                if digit == 0 { break }
+                guard (0x30...0x39).contains(digit), place - start < 19 else { return nil }
                 number = number * 10 + UInt64(digit - 0x30)
             }
             return number

@@ -18,9 +18,7 @@ extension JobServerStateMachine {
     mutating func count(_ slot: Int) {
         switch self.connections[slot].state {
         case .open, .closing:
-            let bytes = self.connections[slot].bufferedBytes
-            self.bufferedBytes += bytes - self.connections[slot].countedBytes
-            self.connections[slot].countedBytes = bytes
+            self.bufferedBytes += self.connections[slot].takeGrowth()
         case .closed: break
         }
     }

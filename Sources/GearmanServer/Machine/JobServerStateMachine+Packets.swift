@@ -207,8 +207,7 @@ extension JobServerStateMachine {
     /// What clients are told. Perl's library leaves out the NUL behind the handle if there is no result; a client could
     /// not read that.
     private func completed(_ packet: GearmanPacket) -> ArraySlice<UInt8> {
-        guard packet.argument(0).count == packet.body.count, packet.type.definition.hasData else { return packet.body }
-        return packet.body + [0]
+        packet.lacksNul ? packet.body + [0] : packet.body
     }
 }
 

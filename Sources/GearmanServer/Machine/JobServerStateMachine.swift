@@ -203,11 +203,11 @@ package struct JobServerStateMachine: Equatable, Sendable {
     /// Does what a connection asks for, as far as it reads its answers.
     mutating func serve(_ slot: Int, now: JobServerTime) {
         do {
-            while let request = try self.connections[slot].nextRequest() {
-                switch request {
-                case .packet(let packet): self.receive(packet, from: slot, now: now)
-                case .line(let line): self.receive(line: line, from: slot)
-                case .encryption: self.close(slot, isAfterFlush: false)
+            while true {
+                if let packet = try self.connections[slot].nextPacket() {
+                    self.receive(packet, from: slot, now: now)
+                } else {
+                    guard try self.serveText(slot) else { break }
                 }
                 if self.connections[slot].output.count >= StreamLimits.writeBufferHighBytes {
                     self.connections[slot].isBehind = true
@@ -218,6 +218,19 @@ package struct JobServerStateMachine: Equatable, Sendable {
         } catch {
             self.close(slot, isAfterFlush: true)
         }
+    }
+
+    /// - Returns: whether there was a line of the text protocol.
+    private mutating func serveText(_ slot: Int) throws(GearmanPacketError) -> Bool {
+        guard self.connections[slot].isAtText else { return false }
+        guard !self.connections[slot].decoder.isAtTLS else {
+            self.close(slot, isAfterFlush: false)
+            return false
+        }
+        guard let line = try self.connections[slot].decoder.nextLine(limitBytes: ProtocolLimits.lineSizeBytes)
+        else { return false }
+        self.receive(line: line, from: slot)
+        return true
     }
 
     /// Lets happen what the clocks say.
@@ -252,10 +265,9 @@ package struct JobServerStateMachine: Equatable, Sendable {
         self.makeRoom()
         actions.writes.reserveCapacity(self.touched.count)
         for slot in self.touched {
-            let output = self.connections[slot].takeOutput()
+            let write = self.connections[slot].takeWrite()
             self.count(slot)
-            guard !output.isEmpty else { continue }
-            actions.writes.append(JobServerActions.Write(connection: self.connections[slot].id, bytes: output))
+            if !write.bytes.isEmpty { actions.writes.append(write) }
         }
         self.touched.removeAll(keepingCapacity: true)
         actions.closes = self.closes

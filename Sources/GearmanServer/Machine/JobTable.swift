@@ -57,7 +57,7 @@ struct JobTable: Equatable, Sendable {
     }
 
     /// The job that a submission of this one joins.
-    func slot(joinedBy job: borrowing ServedJob) -> JobSlot? {
+    func slot(joinedBy job: ServedJob) -> JobSlot? {
         guard let hash = job.keyHash else { return nil }
         let function = job.function
         return self.uniques.first(hash) { self[$0].function == function && self[$0].hasKey(of: job) }
@@ -74,6 +74,19 @@ struct JobTable: Equatable, Sendable {
             return false
         }
         return newest
+    }
+
+    /// How a job is given to a worker, from the unique on.
+    ///
+    /// - Parameter type: of the packet that does.
+    func text(of slot: JobSlot, for type: GearmanPacketType) -> ArraySlice<UInt8> {
+        switch type {
+        case .jobAssignUnique: return self.jobs[Int(slot)].text[...]
+        case .jobAssignAll:
+            let job = self[slot]
+            return Array([job.unique, job.reducer[...], job.workload].joined(separator: [0]))[...]
+        default: return self[slot].workload
+        }
     }
 
     mutating func insert(_ job: consuming ServedJob) -> JobSlot {

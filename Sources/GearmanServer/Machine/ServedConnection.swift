@@ -17,15 +17,6 @@ struct ServedConnection: Equatable, Sendable {
         case closed
     }
 
-    /// What a connection asks for.
-    enum Request {
-        case packet(GearmanPacket)
-        /// Of the text protocol, without the newline.
-        case line([UInt8])
-        /// TLS, which is not spoken here.
-        case encryption
-    }
-
     struct Registration: Equatable, Sendable {
         let function: Int
         /// How long one job may take; 0: any time.
@@ -47,7 +38,7 @@ struct ServedConnection: Equatable, Sendable {
     var held = HeldAnswers()
     /// What it was sent and has not read, as far as the caller reported it.
     var unsentBytes = 0
-    /// Its part of `JobServerStateMachine.bufferedBytes`.
+    /// What is kept for it, in both directions: its part of `JobServerStateMachine.bufferedBytes`.
     var countedBytes = 0
     /// More waits for it than it should; its requests wait too.
     var isBehind = false
@@ -71,11 +62,11 @@ struct ServedConnection: Equatable, Sendable {
     }
 
     /// What can be sent now.
-    mutating func takeOutput() -> [UInt8] {
+    mutating func takeWrite() -> JobServerActions.Write {
         let taken = self.held.isEmpty ? self.output : self.held.take(adding: self.output)
         self.output = []
         self.expectedOutputBytes = min(taken.count, 64 << 10)
-        return taken
+        return JobServerActions.Write(connection: self.id, bytes: taken)
     }
 
     /// So much is added next.
@@ -83,22 +74,29 @@ struct ServedConnection: Equatable, Sendable {
         if self.output.isEmpty { self.output.reserveCapacity(max(self.expectedOutputBytes, bytes)) }
     }
 
-    /// The next request, if it has come completely, and if the connection reads its answers.
-    /// - Throws: `GearmanPacketError` if it makes no sense: close the connection.
-    mutating func nextRequest() throws(GearmanPacketError) -> Request? {
+    /// Whether its requests are answered: it reads its answers.
+    private var isServed: Bool {
         switch self.state {
-        case .open: break
-        case .closing, .closed: return nil
+        case .open: !self.isBehind && !self.isHeldUp
+        case .closing, .closed: false
         }
-        guard !self.isBehind, !self.isHeldUp else { return nil }
-        guard self.decoder.isAtText else { return try self.decoder.next().map { .packet($0) } }
-        guard !self.decoder.isAtTLS else { return .encryption }
-        return try self.decoder.nextLine(limitBytes: ProtocolLimits.lineSizeBytes).map { .line($0) }
     }
 
-    /// What is kept for it, in both directions.
-    var bufferedBytes: Int {
-        self.decoder.bufferedBytes + self.output.count + self.held.sizeBytes + self.unsentBytes
+    /// Its next request, unless that is one of ``isAtText``.
+    /// - Throws: `GearmanPacketError` if it makes no sense: close the connection.
+    mutating func nextPacket() throws(GearmanPacketError) -> GearmanPacket? {
+        guard self.isServed, !self.decoder.isAtText else { return nil }
+        return try self.decoder.next()
+    }
+
+    /// Whether its next request is a line of the text protocol, or no request at all.
+    var isAtText: Bool { self.isServed && self.decoder.isAtText }
+
+    /// So much more is kept for it than it was when this was asked before.
+    mutating func takeGrowth() -> Int {
+        let bytes = self.decoder.bufferedBytes + self.output.count + self.held.sizeBytes + self.unsentBytes
+        defer { self.countedBytes = bytes }
+        return bytes - self.countedBytes
     }
 
     /// Whether a NOOP would wake it.

@@ -41,7 +41,7 @@ struct ServedJob: Equatable, Sendable {
     /// Empty if there is none.
     private(set) var reducer: [UInt8]
     /// Unique, NUL and workload: as they stand in most packets that give the job to a worker.
-    private var text: [UInt8]
+    private(set) var text: [UInt8]
     private let uniqueSize: Int32
     var place: Place
     /// It runs even if nobody waits for it.
@@ -80,15 +80,6 @@ struct ServedJob: Equatable, Sendable {
 
     var unique: ArraySlice<UInt8> { self.text[..<Int(self.uniqueSize)] }
     var workload: ArraySlice<UInt8> { self.text[(Int(self.uniqueSize) + 1)...] }
-
-    /// How it is given to a worker, from the unique on.
-    ///
-    /// - Parameter type: of the packet that does.
-    func text(for type: GearmanPacketType) -> ArraySlice<UInt8> {
-        if type == .jobAssignUnique { return self.text[...] }
-        guard type == .jobAssignAll else { return self.workload }
-        return Array([self.unique, self.reducer[...], self.workload].joined(separator: [0]))[...]
-    }
 
     /// Nil: a job of these joins no other one.
     static func keyHash(unique: ArraySlice<UInt8>, workload: ArraySlice<UInt8>) -> UInt32? {
@@ -162,11 +153,14 @@ extension ArraySlice<UInt8> {
 extension [UInt8] {
     /// Both, and a NUL between them.
     fileprivate init(joining first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>) {
-        self = []
-        self.reserveCapacity(first.count + 1 + second.count)
-        self += first
-        self.append(0)
-        self += second
+        self.init(unsafeUninitializedCapacity: first.count + 1 + second.count) { buffer, count in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            first.withUnsafeBytes { bytes.copyMemory(from: $0) }
+            bytes[first.count] = 0
+            count = first.count + 1
+            second.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).copyMemory(from: $0) }
+            count += second.count
+        }
     }
 }
 

@@ -54,12 +54,12 @@ enum ServerError: Sendable {
 /// nothing in them can break a rule of the codec; what a worker sent about a job is passed on as it is.
 extension JobServerStateMachine {
     /// Adds a packet to what a connection is sent at the end of this event. For packets without data.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, _ arguments: [UInt8]...) {
-        self.send(type, to: slot, body: Array(arguments.joined(separator: CollectionOfOne(0)))[...])
+    mutating func send(_ type: GearmanPacketType, to slot: Int, _ first: [UInt8], _ others: [UInt8]...) {
+        self.send(type, to: slot, body: Array(([first] + others).joined(separator: CollectionOfOne(0)))[...])
     }
 
-    /// Adds a packet that has the body of another one.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, body: ArraySlice<UInt8>) {
+    /// Adds a packet that consists of nothing, or of a body that another one had.
+    mutating func send(_ type: GearmanPacketType, to slot: Int, body: ArraySlice<UInt8> = []) {
         guard self.mayAddOutput(to: slot) else { return }
         self.countOutput(self.connections[slot].addOutput(type, body: body), of: slot)
     }
@@ -76,7 +76,7 @@ extension JobServerStateMachine {
         guard self.mayAddOutput(to: slot) else { return }
         let size = self.connections[slot].addOutput(
             type, JobHandle(self.jobs[place].number), prefix: self.handlePrefix,
-            function: self.functions[self.jobs[place].function].name, text: self.jobs[place].text(for: type))
+            function: self.functions[self.jobs[place].function].name, text: self.jobs.text(of: place, for: type))
         self.countOutput(size, of: slot)
     }
 

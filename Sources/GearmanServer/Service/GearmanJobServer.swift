@@ -247,7 +247,7 @@ public actor GearmanJobServer {
         let channel = self.eventLoop.acceptor.makeChannel(
             accepted: Descriptor(owning: number), eventLoop: self.eventLoop
         ) { event in
-            self.enter { $0.happened(event, to: connection) }
+            self.enter(with: (event, connection)) { $0.happened($1.0, to: $1.1) }
         }
         if connection.slot == self.channels.count { self.channels.append(nil) }
         self.channels[connection.slot] = Channel(connection: connection, stream: channel)
