@@ -86,14 +86,14 @@ extension Descriptor {
         }
     }
 
-    /// Receives what is there now, up to a number of bytes.
+    /// Receives what is there now, up to a number of bytes, into an empty array.
     func receive(_ bytes: inout [UInt8], capacity: Int) -> TransferResult {
         var result = TransferResult.wouldBlock
-        bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            // There may be more room than was asked for.
-            let room = UnsafeMutableRawBufferPointer(buffer)[..<capacity]
-            result = self.receive(into: UnsafeMutableRawBufferPointer(rebasing: room))
-            if case .transferred(let received) = result { count = received }
+        bytes.append(addingCapacity: capacity) { room in
+            room.withUnsafeMutableBufferPointer { buffer, count in
+                result = self.receive(into: UnsafeMutableRawBufferPointer(buffer))
+                if case .transferred(let received) = result { count = received }
+            }
         }
         return result
     }

@@ -3,7 +3,10 @@ internal import Gearman
 /// What each packet asks for.
 extension JobServerStateMachine {
     mutating func receive(_ packet: GearmanPacket, from slot: Int, now: JobServerTime) {
-        guard packet.magic == .request else { return self.send(.responseMagic, to: slot) }
+        switch packet.magic {
+        case .request: break
+        case .response: return self.send(.responseMagic, to: slot)
+        }
         switch packet.type {
         case .submitJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
         case .submitJobHigh: self.submit(packet, .high, isBackground: false, from: slot, now: now)
@@ -11,9 +14,11 @@ extension JobServerStateMachine {
         case .submitJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
         case .submitJobHighBackground: self.submit(packet, .high, isBackground: true, from: slot, now: now)
         case .submitJobLowBackground: self.submit(packet, .low, isBackground: true, from: slot, now: now)
-        case .submitReduceJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
-        case .submitReduceJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
-        case .submitJobEpoch: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
+        case .submitReduceJob:
+            self.submit(packet, .normal, isBackground: false, form: .reduce, from: slot, now: now)
+        case .submitReduceJobBackground:
+            self.submit(packet, .normal, isBackground: true, form: .reduce, from: slot, now: now)
+        case .submitJobEpoch: self.submit(packet, .normal, isBackground: true, form: .epoch, from: slot, now: now)
         case .getStatus: self.tellStatus(ofHandle: packet.argument(0), to: slot)
         case .getStatusUnique: self.tellStatus(ofUnique: packet.argument(0), to: slot)
         case .echoRequest: self.send(.echoResponse, to: slot, body: packet.body)
@@ -45,17 +50,24 @@ extension JobServerStateMachine {
 
     // MARK: Clients
 
+    /// What a submission says besides function, unique and workload.
+    private enum SubmissionForm {
+        case plain
+        case reduce
+        case epoch
+    }
+
     private mutating func submit(
-        _ packet: GearmanPacket, _ priority: JobPriority, isBackground: Bool, from slot: Int, now: JobServerTime
+        _ packet: GearmanPacket, _ priority: JobPriority, isBackground: Bool, form: SubmissionForm = .plain,
+        from slot: Int, now: JobServerTime
     ) {
         var dueAt: Int64?
-        if packet.type == .submitJobEpoch {
+        if form == .epoch {
             let seconds = LeadingNumber(packet.argument(2))
             guard !seconds.isOverflow else { return self.send(.timeTooLarge, to: slot) }
             let moment = Self.nanoseconds(ofSeconds: seconds.value)
             if moment > now.wallNanoseconds { dueAt = moment }
         }
-        let isReduce = packet.type == .submitReduceJob || packet.type == .submitReduceJobBackground
         let unique = packet.argument(1)
         guard unique.count <= ProtocolLimits.uniqueSizeBytes else { return self.send(.uniqueTooLarge, to: slot) }
         guard let function = self.function(named: packet.argument(0), for: slot) else {
@@ -66,7 +78,7 @@ extension JobServerStateMachine {
         let client = isBackground ? nil : self.connections[slot].id
         var job = ServedJob(
             number: self.lastNumber + 1, function: function, priority: priority, unique: unique,
-            reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
+            reducer: form == .reduce ? packet.argumentBytes(2) : [], workload: workload,
             place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
         if let other = self.jobs.slot(joinedBy: job) {
             return self.join(other, client: client, from: slot, now: now)
@@ -77,9 +89,9 @@ extension JobServerStateMachine {
         if let client { job.clients.append(client) }
         if isBackground, self.keepsJobs {
             job.place = .unkept(dueNanoseconds: dueAt)
-            return self.keep(self.jobs.insert(job), submittedBy: slot, now: now)
+            return self.keep(self.jobs.insert(consume job), submittedBy: slot, now: now)
         }
-        let place = self.jobs.insert(job)
+        let place = self.jobs.insert(consume job)
         if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
         self.send(.jobCreated, to: slot, aboutJob: self.lastNumber)
     }

@@ -153,13 +153,17 @@ extension ArraySlice<UInt8> {
 extension [UInt8] {
     /// Both, and a NUL between them.
     fileprivate init(joining first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>) {
-        self.init(unsafeUninitializedCapacity: first.count + 1 + second.count) { buffer, count in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            first.withUnsafeBytes { bytes.copyMemory(from: $0) }
-            bytes[first.count] = 0
-            count = first.count + 1
-            second.withUnsafeBytes { UnsafeMutableRawBufferPointer(rebasing: bytes[count...]).copyMemory(from: $0) }
-            count += second.count
+        self = []
+        self.append(addingCapacity: first.count + 1 + second.count) { room in
+            room.withUnsafeMutableBufferPointer { buffer, count in
+                let bytes = UnsafeMutableRawBufferPointer(buffer)
+                first.withUnsafeBytes { bytes.copyMemory(from: $0) }
+                bytes[first.count] = 0
+                count = first.count + 1
+                let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+                second.withUnsafeBytes { rest.copyMemory(from: $0) }
+                count += second.count
+            }
         }
     }
 }
