@@ -49,20 +49,6 @@ submits() {
         ! background -f kept "job $n" || echo "job $n" >>"$WORK/acknowledged"
     done
 }
-# submit_epoch FUNCTION SECONDS PAYLOAD: prints the handle. No tool can do it.
-submit_epoch() {
-    perl -MIO::Socket::INET -e '
-        my ($port, $function, $seconds, $payload) = @ARGV;
-        my $socket = IO::Socket::INET->new("127.0.0.1:$port") or die "$!\n";
-        my $body = join "\0", $function, "", $seconds, $payload;
-        print $socket pack("a4NN", "\0REQ", 36, length $body) . $body;
-        $socket->flush;
-        read($socket, my $head, 12) == 12 or die "no answer\n";
-        my ($magic, $type, $size) = unpack "a4NN", $head;
-        read $socket, my $answer, $size;
-        $type == 8 or die "$answer\n";
-        print $answer;' "$port" "$@"
-}
 all_have_run() {
     local payload
     while read -r payload; do has_run worker "$payload" || return 1; done <"$WORK/acknowledged"
