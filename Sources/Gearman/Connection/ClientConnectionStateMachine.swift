@@ -380,7 +380,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             if isError {
                 self.update(id, .refused(packet.serverError), isLast: true, &actions)
             } else {
-                self.created(id, handle: Array(packet.handle), isBackground: isBackground, &actions)
+                self.created(id, handle: packet.handleBytes, isBackground: isBackground, &actions)
             }
             return true
         case .status(let id, let handle):
