@@ -150,10 +150,12 @@ public actor GearmanWorker {
     package func reply(_ replies: [GearmanJobReply]) {
         var batches = [[WorkerReply]](repeating: [], count: self.connections.count)
         var dropped = 0
-        for reply in replies {
-            let index = reply.job.server
-            if batches.indices.contains(index), self.connections[index].number == reply.job.connection {
-                batches[index].append(WorkerReply(job: reply.job.number, result: reply.result))
+        let replies = replies.span
+        for place in replies.indices {
+            let id = replies[place].job
+            let index = id.server
+            if batches.indices.contains(index), self.connections[index].number == id.connection {
+                batches[index].append(WorkerReply(job: id.number, result: replies[place].result))
             } else {
                 dropped += 1
             }
@@ -259,12 +261,14 @@ public actor GearmanWorker {
         var assigned: [GearmanAssignedJob] = []
         assigned.reserveCapacity(jobs.count)
         // No `map`: a closure of an actor asks in every call whether it is on the actor's executor.
-        for job in jobs {
+        let jobs = jobs.span
+        for place in jobs.indices {
             assigned.append(
                 GearmanAssignedJob(
-                    id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
-                    function: job.function, unique: job.unique, reducer: job.reducer, workload: job.workload,
-                    handle: GearmanJobHandle(bytes: job.handle, server: server), worker: self))
+                    id: GearmanAssignedJob.ID(server: index, connection: connection, number: jobs[place].number),
+                    function: jobs[place].function, unique: jobs[place].unique, reducer: jobs[place].reducer,
+                    workload: jobs[place].workload,
+                    handle: GearmanJobHandle(bytes: jobs[place].handle, server: server), worker: self))
         }
         if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }
     }

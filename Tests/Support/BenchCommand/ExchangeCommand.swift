@@ -132,8 +132,11 @@ private actor PipelinedExchange {
 
     private func happened(_ updates: [GearmanJobUpdate]) {
         var ended = 0
-        for update in updates where update.event.isFinal {
-            precondition(update.event == .complete([]), "A job ended otherwise: \(update.event)")
+        let updates = updates.span
+        for place in updates.indices where updates[place].event.isFinal {
+            guard case .complete(let result) = updates[place].event, result.isEmpty else {
+                preconditionFailure("A job ended otherwise: \(updates[place].event)")
+            }
             ended += 1
         }
         self.completed += ended
@@ -147,7 +150,10 @@ private actor PipelinedExchange {
         self.worker?.enter { worker in
             var replies: [GearmanJobReply] = []
             replies.reserveCapacity(jobs.count)
-            for job in jobs { replies.append(GearmanJobReply(job: job.id, result: .complete([]))) }
+            let jobs = jobs.span
+            for place in jobs.indices {
+                replies.append(GearmanJobReply(job: jobs[place].id, result: .complete([])))
+            }
             worker.reply(replies)
         }
     }
