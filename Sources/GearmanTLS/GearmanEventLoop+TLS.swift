@@ -17,9 +17,18 @@ extension GearmanEventLoop {
     ///
     /// - Parameters:
     ///   - label: its name in a debugger.
-    ///   - tls: the server's certificate, and whose certificates it accepts. Files are read now, and not again.
+    ///   - tls: the server's certificate, and whose certificates it accepts. Files are read now, and by
+    ///     ``reloadCertificates()``.
     /// - Throws: ``GearmanError`` (`invalidRequest`) if a file cannot be used.
     public convenience init(label: String, serving tls: GearmanTLSServerConfiguration) throws {
         self.init(label: label, acceptor: try TLSAcceptor(tls))
+    }
+
+    /// Reads the files of a job server's certificates again, for the connections that come from now on. Those that are
+    /// open keep what they have. On an event loop without such files this does nothing.
+    ///
+    /// - Throws: ``GearmanError`` (`invalidRequest`) if a file cannot be used; what was read before then stays in use.
+    public func reloadCertificates() throws {
+        try (self.acceptor as? TLSAcceptor)?.reload()
     }
 }

@@ -91,6 +91,8 @@ actor TLSChannel: StreamChannel {
             }
         case .received(let bytes):
             self.received(bytes)
+        case .blocked:
+            if self.session?.isOpen == true { self.onEvent(.blocked) }
         case .progressed:
             if self.session?.isOpen == true { self.onEvent(.progressed) }
         case .drained:

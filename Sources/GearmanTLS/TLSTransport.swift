@@ -1,4 +1,5 @@
 internal import Gearman
+internal import Synchronization
 
 /// TLS over TCP, to the servers that are reached by it.
 struct TLSTransport: StreamTransport {
@@ -31,13 +32,20 @@ struct TLSTransport: StreamTransport {
 }
 
 /// TLS over the sockets that a job server accepted.
-struct TLSAcceptor: StreamAcceptor {
-    private let context: TLSContext
-    private let handshakeTimeout: Duration
+final class TLSAcceptor: StreamAcceptor {
+    private let configuration: GearmanTLSServerConfiguration
+    /// What the connections of this moment begin with. Each keeps its own to the end.
+    private let context: Mutex<TLSContext>
 
     init(_ configuration: GearmanTLSServerConfiguration) throws(GearmanError) {
-        self.context = try TLSContext(configuration)
-        self.handshakeTimeout = configuration.handshakeTimeout
+        self.configuration = configuration
+        self.context = Mutex(try TLSContext(configuration))
+    }
+
+    /// Reads the files again. What was read before stays in use if one of them is of no use.
+    func reload() throws(GearmanError) {
+        let context = try TLSContext(self.configuration)
+        self.context.withLock { $0 = context }
     }
 
     func makeChannel(
@@ -45,8 +53,10 @@ struct TLSAcceptor: StreamAcceptor {
         onEvent: @escaping @Sendable (StreamEvent) -> Void
     ) -> any StreamChannel {
         let channel = TLSChannel(
-            handshakeTimeout: self.handshakeTimeout, eventLoop: eventLoop,
-            makeSession: { () throws(TransportError) in try self.context.makeSessionWithClient() }, onEvent: onEvent)
+            handshakeTimeout: self.configuration.handshakeTimeout, eventLoop: eventLoop,
+            makeSession: { () throws(TransportError) in
+                try self.context.withLock { $0 }.makeSessionWithClient()
+            }, onEvent: onEvent)
         channel.secure(
             SocketTransport().makeChannel(accepted: descriptor, eventLoop: eventLoop) { channel.happened($0) })
         return channel

@@ -119,6 +119,22 @@ certificates_of_clients() {
 }
 it "a job server that wants certificates serves those who have one" certificates_of_clients
 
+a_new_certificate() {
+    cp "$pem/expired.pem" "$WORK/renewed.pem"
+    job_server renewed --ssl-certificate "$WORK/renewed.pem"
+    equal "$(ask)" ''
+    cp "$pem/server.pem" "$WORK/renewed.pem"
+    signal renewed HUP
+    within 10 grep -q 'The certificates are read again' "$WORK/renewed.log"
+    matches "$(ask)" '^OK 1\.1\.20'
+    echo nonsense >"$WORK/renewed.pem"
+    signal renewed HUP
+    within 10 grep -q 'The certificates cannot be read; those from before stay' "$WORK/renewed.log"
+    matches "$(ask)" '^OK 1\.1\.20'
+    murder renewed
+}
+it "at SIGHUP the job server takes a new certificate, and keeps the old one if the new one is of no use" a_new_certificate
+
 unfinished_handshakes() {
     job_server busy --ssl-certificate "$pem/server.pem"
     local n

@@ -75,7 +75,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
         "Sources/GearmanServer/",
         ["DispatchExecutor", "Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
-    ("Sources/GearmanTLS/", ["COpenSSL", "Gearman"]),
+    ("Sources/GearmanTLS/", ["COpenSSL", "Gearman", "Synchronization"]),
     ("Sources/GearclockCore/", []),
     ("Sources/GearclockCore/Wire/", ["FoundationEssentials"]),
     ("Sources/GearclockSQLite/", ["GearclockCore", "GRDB", "GRDBSQLite", "Glibc", "Musl", "Synchronization"]),

@@ -106,7 +106,7 @@ public actor GearmanAdmin {
             self.unsent = []
         case .received(let bytes):
             self.received(bytes)
-        case .progressed, .drained:
+        case .blocked, .progressed, .drained:
             break
         case .closed(let error, _):
             let code: GearmanError.Code = self.isOpen ? .connectionLost : .notConnected

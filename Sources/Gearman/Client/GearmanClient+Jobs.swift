@@ -1,3 +1,4 @@
+internal import DispatchExecutor
 internal import Foundation
 
 // The async form for jobs, over the pipelined one.
@@ -74,12 +75,12 @@ extension GearmanClient {
                 if self.jobs.hasRoom(for: id, limits: self.configuration) { self.jobWasRead(id, on: server) }
             }
         } onCancel: {
-            self.executor.execute { self.assumeIsolated { $0.jobs.cancelRead(id) } }
+            self.executor.execute { self.enter { $0.jobs.cancelRead(id) } }
         }
     }
 
     private nonisolated func forgetSoon(_ id: UInt64) {
-        self.executor.execute { self.assumeIsolated { $0.forget(id, on: nil) } }
+        self.executor.execute { self.enter { $0.forget(id, on: nil) } }
     }
 
     /// Nobody wants to hear of the job any more.

@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import DispatchExecutor
 public import Logging
 
 /// Submits jobs to Gearman job servers, and tells what becomes of them.
@@ -103,7 +104,7 @@ public actor GearmanClient {
         case .running:
             self.openConnections()
             let room = self.configuration.queuedSizeBytes - self.queuedBytes
-            self.perform(self.router.jobsSubmitted(jobs, room: room, late: self.lateServers()))
+            self.perform(self.router.jobsSubmitted(jobs, room: room, late: self.serversToAvoid()))
         case .closing, .closed:
             let error = GearmanError(.closed, "The client was closed")
             self.deliverLater(jobs.map { GearmanJobUpdate(id: $0.id, event: .refused(error)) })
@@ -139,8 +140,14 @@ public actor GearmanClient {
     /// The servers that are connected and owe an answer for too long.
     private func lateServers() -> Set<Int> {
         let now = self.executor.now
-        return Set(self.connections.indices.filter { self.connections[$0].machine?.isLate(now: now) == true })
+        var late: Set<Int> = []
+        for index in self.connections.indices
+        where self.connections[index].machine.mutate({ $0.isLate(now: now) }) == true { late.insert(index) }
+        return late
     }
+
+    /// The servers in whose place others are to be used.
+    private func serversToAvoid() -> Set<Int> { self.servers.count > 1 ? self.lateServers() : [] }
 
     /// Opens the connections if need be, and returns when a server answers; at once if one does, and when the client is
     /// closed or the task is cancelled.
@@ -158,7 +165,7 @@ public actor GearmanClient {
             }
         } onCancel: {
             self.executor.execute {
-                self.assumeIsolated { $0.connectionWaiters.removeValue(forKey: id)?.continuation.resume() }
+                self.enter { $0.connectionWaiters.removeValue(forKey: id)?.continuation.resume() }
             }
         }
     }
@@ -187,14 +194,17 @@ public actor GearmanClient {
 
     /// How many bytes may still be written to a server.
     func room(at index: Int) -> Int {
-        min(
-            self.configuration.limits.unsentSizeBytes - self.connections[index].link.pendingBytes,
-            self.configuration.queuedSizeBytes - self.queuedBytes)
+        let pendingBytes = self.connections[index].link.pendingBytes
+        let queuedBytes = self.servers.count == 1 ? pendingBytes + self.router.waitingBytes : self.queuedBytes
+        return min(
+            self.configuration.limits.unsentSizeBytes - pendingBytes, self.configuration.queuedSizeBytes - queuedBytes)
     }
 
     /// The bytes of all requests that wait, for a connection or to be sent.
     private var queuedBytes: Int {
-        self.connections.reduce(self.router.waitingBytes) { $0 + $1.link.pendingBytes }
+        var bytes = self.router.waitingBytes
+        for index in self.connections.indices { bytes += self.connections[index].link.pendingBytes }
+        return bytes
     }
 
     // MARK: Connections
@@ -205,7 +215,7 @@ public actor GearmanClient {
             let link = ServerLink(
                 server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
-                self.assumeIsolated { $0.happened(event, at: index) }
+                self.enter { $0.happened(event, at: index) }
             }
             let factory = self.configuration.metrics ?? MetricsSystem.factory
             return Connection(
@@ -292,7 +302,7 @@ public actor GearmanClient {
         change(&self.connections[index].health)
         let condition = self.connections[index].health.condition
         guard self.router.conditions[index] != condition else { return }
-        self.perform(self.router.serverChanged(index, to: condition, late: self.lateServers()))
+        self.perform(self.router.serverChanged(index, to: condition, late: self.serversToAvoid()))
         for (id, waiter) in self.connectionWaiters where self.isConnected(to: waiter.server) {
             self.connectionWaiters[id] = nil
             waiter.continuation.resume()
@@ -329,7 +339,7 @@ public actor GearmanClient {
         self.undelivered += updates
         guard !isScheduled else { return }
         self.executor.execute {
-            self.assumeIsolated { client in
+            self.enter { client in
                 let updates = client.undelivered
                 client.undelivered = []
                 client.deliver(updates)

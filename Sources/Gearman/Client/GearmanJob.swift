@@ -1,3 +1,5 @@
+internal import DispatchExecutor
+
 /// A foreground job that a job server has taken.
 ///
 /// Read its events to the end, or let it go: then no more is heard of it, though it runs nevertheless.
@@ -32,7 +34,7 @@ public struct GearmanJobEvents: AsyncSequence, Sendable {
 
         deinit {
             let (client, id, server) = (self.client, self.id, self.server)
-            client.executor.execute { client.assumeIsolated { $0.forget(id, on: server) } }
+            client.executor.execute { client.enter { $0.forget(id, on: server) } }
         }
     }
 

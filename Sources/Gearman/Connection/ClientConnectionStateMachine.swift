@@ -102,9 +102,11 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         _ jobs: [GearmanPipelinedJob], room: Int = .max, now: GearmanInstant
     ) -> ClientActions {
         var actions = ClientActions()
-        for job in jobs {
-            guard let error = self.refusal(room: room) ?? self.submit(job, now: now) else { continue }
-            actions.updates.append(GearmanJobUpdate(id: job.id, event: .refused(error)))
+        // By their span: a job taken out of an array is a copy, which counts references to all that it holds.
+        let jobs = jobs.span
+        for place in jobs.indices {
+            guard let error = self.refusal(room: room) ?? self.submit(jobs[place], now: now) else { continue }
+            actions.updates.append(GearmanJobUpdate(id: jobs[place].id, event: .refused(error)))
         }
         self.finish(&actions)
         return actions
@@ -378,7 +380,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             if isError {
                 self.update(id, .refused(packet.serverError), isLast: true, &actions)
             } else {
-                self.created(id, handle: Array(packet.handle), isBackground: isBackground, &actions)
+                self.created(id, handle: packet.handleBytes, isBackground: isBackground, &actions)
             }
             return true
         case .status(let id, let handle):

@@ -6,7 +6,7 @@ struct ClientJobs: Equatable, Sendable {
         var isAbandoned = false
     }
 
-    private var jobs: [UInt64: Job] = [:]
+    private var jobs = NumberTable<Job>()
     private var subscriptions = JobSubscriptions()
     private var abandonedCount = 0
 
@@ -19,20 +19,22 @@ struct ClientJobs: Equatable, Sendable {
     }
 
     mutating func submitted(_ id: UInt64) {
-        let previous = self.jobs.updateValue(Job(), forKey: id)
-        precondition(previous == nil, "Two live jobs have one number")
+        let isNew = self.jobs.insert(Job(), for: id)
+        precondition(isNew, "Two live jobs have one number")
     }
 
     /// The server took it: from now on it hears of its handle.
     mutating func created(_ id: UInt64, handle: [UInt8]) {
-        self.jobs[id]?.handle = handle
+        _ = self.jobs.update(id) { $0.handle = handle }
         self.subscriptions.subscribe(id, to: handle)
     }
 
     mutating func abandoned(_ id: UInt64) {
-        guard self.jobs[id]?.isAbandoned == false else { return }
-        self.jobs[id]?.isAbandoned = true
-        self.abandonedCount += 1
+        let isNews = self.jobs.update(id) { job in
+            defer { job.isAbandoned = true }
+            return !job.isAbandoned
+        }
+        if isNews == true { self.abandonedCount += 1 }
     }
 
     /// A packet about `handle` came. Nil if no job hears of it any more, or nobody hears of the job.
@@ -46,7 +48,7 @@ struct ClientJobs: Equatable, Sendable {
     mutating func update(of id: UInt64, _ event: GearmanJobEvent, isLast: Bool) -> GearmanJobUpdate? {
         let isAbandoned = self.abandonedCount > 0 && self.jobs[id]?.isAbandoned == true
         if isLast {
-            self.jobs[id] = nil
+            self.jobs.removeValue(of: id)
             if isAbandoned { self.abandonedCount -= 1 }
         }
         return isAbandoned ? nil : GearmanJobUpdate(id: id, event: event)
@@ -54,9 +56,9 @@ struct ClientJobs: Equatable, Sendable {
 
     /// All jobs are lost. In the order of their numbers.
     mutating func lost(_ reason: GearmanError) -> [GearmanJobUpdate] {
-        let heard = self.jobs.filter { !$0.value.isAbandoned }.keys.sorted()
+        let heard = self.jobs.sorted.filter { !$0.value.isAbandoned }
         self = ClientJobs()
-        return heard.map { GearmanJobUpdate(id: $0, event: .lost(reason)) }
+        return heard.map { GearmanJobUpdate(id: $0.number, event: .lost(reason)) }
     }
 
     func checkInvariants() {

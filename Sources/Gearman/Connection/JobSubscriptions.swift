@@ -51,18 +51,22 @@ struct JobSubscriptions: Equatable, Sendable {
 
     mutating func subscribe(_ id: UInt64, to handle: [UInt8]) {
         let handle = Handle(bytes: handle[...])
-        if let index = self.subscribers.index(forKey: handle) {
-            self.subscribers.values[index].others.append(id)
-        } else {
-            self.subscribers[handle] = Subscribers(first: id)
-        }
+        // One search for a handle of its own, which is the rule.
+        guard var earlier = self.subscribers.updateValue(Subscribers(first: id), forKey: handle) else { return }
+        earlier.others.append(id)
+        self.subscribers[handle] = earlier
     }
 
     /// The job to which this packet goes; nil if none hears of the handle (any more).
     mutating func deal(_ handle: ArraySlice<UInt8>, isFinal: Bool) -> UInt64? {
-        guard let index = self.subscribers.index(forKey: Handle(bytes: handle)) else { return nil }
-        guard isFinal else { return self.subscribers.values[index].deal() }
-        if let id = self.subscribers.values[index].dealFinal() { return id }
-        return self.subscribers.remove(at: index).value.first
+        let handle = Handle(bytes: handle)
+        guard isFinal else {
+            guard let index = self.subscribers.index(forKey: handle) else { return nil }
+            return self.subscribers.values[index].deal()
+        }
+        guard var last = self.subscribers.removeValue(forKey: handle) else { return nil }
+        guard let id = last.dealFinal() else { return last.first }
+        self.subscribers[Handle(bytes: Array(handle.bytes)[...])] = last
+        return id
     }
 }

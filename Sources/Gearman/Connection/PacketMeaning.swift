@@ -24,6 +24,13 @@ extension GearmanPacket {
         return bytes
     }
 
+    /// A copy of ``handle``.
+    var handleBytes: [UInt8] {
+        var bytes = self.argumentBytes(0)
+        while bytes.last == 0 { bytes.removeLast() }
+        return bytes
+    }
+
     /// What an ERROR packet says.
     var serverError: GearmanError {
         let code = String(decoding: self.argument(0), as: UTF8.self)

@@ -64,10 +64,11 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// Since when the oldest unanswered grab has been the oldest.
     private var grabsAwaitedSince = GearmanInstant(nanoseconds: 0)
     /// The jobs in hand, by their numbers.
-    private var jobs: [UInt64: Job] = [:]
+    private var jobs = NumberTable<Job>()
     /// The workloads in hand.
     private var heldBytes = 0
     private var lastNumber: UInt64 = 0
+    private var lastFunction: [UInt8] = []
     private var isGreeted = false
     private var futility = FutileRounds()
 
@@ -129,7 +130,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         var actions = WorkerActions()
         switch self.state {
         case .working, .draining:
-            for reply in replies { self.send(reply, &actions) }
+            let replies = replies.span
+            for place in replies.indices { self.send(replies[place], &actions) }
         case .initial, .closing, .closed:
             actions.droppedReplies = replies.count
         }
@@ -180,8 +182,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     package mutating func connectionClosed() -> [UInt64] {
         self.state = .closed
         self.unansweredGrabs = 0
-        let forgotten = self.jobs.keys.sorted()
-        self.jobs = [:]
+        let forgotten = self.jobs.sorted.map(\.number)
+        self.jobs = NumberTable()
         self.heldBytes = 0
         return forgotten
     }
@@ -232,7 +234,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
             if reply.result.isFinal { self.encode(.workFail, handle) }
         }
         guard reply.result.isFinal else { return }
-        self.jobs[reply.job] = nil
+        self.jobs.removeValue(of: reply.job)
         self.heldBytes -= job.sizeBytes
     }
 
@@ -347,14 +349,17 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     private mutating func take(_ packet: GearmanPacket, _ actions: inout WorkerActions) {
         self.lastNumber += 1
         let handle = packet.argumentBytes(0)
-        self.jobs[self.lastNumber] = Job(handle: handle, sizeBytes: packet.data.count)
-        self.heldBytes += packet.data.count
+        let workload = packet.dataBytes
+        self.jobs.insert(Job(handle: handle, sizeBytes: workload.count), for: self.lastNumber)
+        self.heldBytes += workload.count
+        // Jobs of one function come in a row: they share its name.
+        if packet.argument(1) != self.lastFunction[...] { self.lastFunction = packet.argumentBytes(1) }
         let unique = packet.argumentCount > 2 ? packet.argumentBytes(2) : []
         let reducer = packet.argumentCount > 3 ? packet.argumentBytes(3) : []
         actions.jobs.append(
             WorkerJob(
-                number: self.lastNumber, handle: handle, function: packet.argumentBytes(1), unique: unique,
-                reducer: reducer, workload: packet.dataBytes))
+                number: self.lastNumber, handle: handle, function: self.lastFunction, unique: unique,
+                reducer: reducer, workload: workload))
     }
 
     // MARK: Closing

@@ -74,29 +74,48 @@ package struct GearmanPacket: Sendable {
     /// The argument at `index`, without its NUL.
     /// - Precondition: `index < argumentCount`.
     package func argument(_ index: Int) -> ArraySlice<UInt8> {
+        self.storage[self.argumentRange(index)]
+    }
+
+    private func argumentRange(_ index: Int) -> Range<Int> {
         precondition(index < self.argumentCount, "A packet has the arguments that the table gives it")
         let start = index == 0 ? 0 : Int(self.ends[index - 1]) + 1
-        return self.storage[self.bodyStart + start..<self.bodyStart + Int(self.ends[index])]
+        return self.bodyStart + start..<self.bodyStart + Int(self.ends[index])
     }
 
     /// A copy of the argument at `index`.
     package func argumentBytes(_ index: Int) -> [UInt8] {
-        Array(self.argument(index))
+        self.copy(self.argumentRange(index))
     }
 
     /// What follows the arguments; empty in a packet without data.
     package var data: ArraySlice<UInt8> {
+        self.storage[self.dataRange]
+    }
+
+    private var dataRange: Range<Int> {
         let definition = self.type.definition
         let end = self.bodyStart + Int(self.bodySize)
-        guard definition.hasData else { return self.storage[end..<end] }
+        guard definition.hasData else { return end..<end }
         let start = definition.argumentCount == 0 ? 0 : Int(self.ends[definition.argumentCount - 1]) + 1
         // The NUL after the handle may be missing, see the decoder.
-        return self.storage[min(self.bodyStart + start, end)..<end]
+        return min(self.bodyStart + start, end)..<end
     }
 
     /// A copy of the data.
     package var dataBytes: [UInt8] {
-        Array(self.data)
+        self.copy(self.dataRange)
+    }
+
+    /// Without a slice between, which costs as much as the copy of some bytes.
+    private func copy(_ range: Range<Int>) -> [UInt8] {
+        guard !range.isEmpty else { return [] }
+        return self.storage.withUnsafeBufferPointer { [UInt8](UnsafeBufferPointer(rebasing: $0[range])) }
+    }
+
+    /// Whether it ends where the NUL behind its only argument should be.
+    package var lacksNul: Bool {
+        self.ends[0] == self.bodySize && self.type.definition.mayLackNul
     }
 
     /// All that follows the header.

@@ -92,61 +92,11 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
         guard available - GearmanPacket.headerSizeBytes >= Int(size) else { return nil }
 
         let bodyStart = self.position + GearmanPacket.headerSizeBytes
-        let ends = try self.argumentEnds(definition, bodyStart: bodyStart, bodySize: Int(size))
+        let ends = try self.limits.argumentEnds(
+            definition, in: self.buffer.span.extracting(bodyStart..<bodyStart + Int(size)))
         self.position = bodyStart + Int(size)
         return GearmanPacket(
             magic: magic, type: type, storage: self.buffer, bodyStart: bodyStart, bodySize: size, ends: ends)
-    }
-
-    /// Finds where each argument ends, from the start of the body.
-    private func argumentEnds(
-        _ definition: GearmanPacketDefinition, bodyStart: Int, bodySize: Int
-    ) throws(GearmanPacketError) -> SIMD8<UInt32> {
-        var ends = SIMD8<UInt32>()
-        var start = 0
-        let terminated = definition.hasData ? definition.argumentCount : definition.argumentCount - 1
-        for index in 0..<max(terminated, 0) {
-            guard start <= bodySize else { throw .missingArgument(definition.type, index: index) }
-            let end = start + self.distanceToNul(from: bodyStart + start, to: bodyStart + bodySize)
-            if end == bodySize, !definition.mayLackNul {
-                throw .missingArgument(definition.type, index: index)
-            }
-            try self.checkArgument(definition, index: index, sizeBytes: end - start)
-            ends[index] = UInt32(end)
-            start = end + 1
-        }
-        if definition.hasData {
-            let sizeBytes = max(bodySize - start, 0)
-            guard sizeBytes <= self.limits.payloadSizeBytes else {
-                throw .payloadTooLarge(
-                    definition.type, sizeBytes: sizeBytes, limitBytes: self.limits.payloadSizeBytes)
-            }
-        } else if definition.argumentCount > 0 {
-            guard start <= bodySize else {
-                throw .missingArgument(definition.type, index: definition.argumentCount - 1)
-            }
-            try self.checkArgument(definition, index: definition.argumentCount - 1, sizeBytes: bodySize - start)
-            ends[definition.argumentCount - 1] = UInt32(bodySize)
-        }
-        return ends
-    }
-
-    private func checkArgument(
-        _ definition: GearmanPacketDefinition, index: Int, sizeBytes: Int
-    ) throws(GearmanPacketError) {
-        guard sizeBytes <= self.limits.argumentSizeBytes else {
-            throw .argumentTooLarge(definition.type, index: index, limitBytes: self.limits.argumentSizeBytes)
-        }
-    }
-
-    /// How far the next NUL is. It stops at `end`, and where the argument is too large already.
-    private func distanceToNul(from start: Int, to end: Int) -> Int {
-        let stop = min(end - start, self.limits.argumentSizeBytes + 1)
-        return self.buffer.withUnsafeBufferPointer { bytes in
-            var distance = 0
-            while distance < stop, bytes[start + distance] != 0 { distance += 1 }
-            return distance
-        }
     }
 
     /// Fewer than four bytes are there: they must be the start of a magic.
@@ -169,7 +119,7 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
 extension GearmanPacketDefinition {
     /// Perl's Gearman::Worker sends an empty result as the handle alone, without the NUL that ends it. Such a packet
     /// has one meaning only, so it is taken.
-    fileprivate var mayLackNul: Bool {
+    var mayLackNul: Bool {
         self.hasData && self.argumentCount == 1
     }
 }
@@ -180,5 +130,54 @@ extension GearmanLimits {
     fileprivate func bodySizeBytes(_ definition: GearmanPacketDefinition) -> Int {
         max(definition.argumentCount, 1) * (self.argumentSizeBytes + 1)
             + (definition.hasData ? self.payloadSizeBytes : 0)
+    }
+
+    /// Finds where each argument ends, from the start of the body.
+    fileprivate func argumentEnds(
+        _ definition: GearmanPacketDefinition, in body: Span<UInt8>
+    ) throws(GearmanPacketError) -> SIMD8<UInt32> {
+        var ends = SIMD8<UInt32>()
+        var start = 0
+        let terminated = definition.hasData ? definition.argumentCount : definition.argumentCount - 1
+        for index in 0..<max(terminated, 0) {
+            guard start <= body.count else { throw .missingArgument(definition.type, index: index) }
+            let end = self.end(of: body, from: start)
+            if end == body.count, !definition.mayLackNul {
+                throw .missingArgument(definition.type, index: index)
+            }
+            try self.checkArgument(definition, index: index, sizeBytes: end - start)
+            ends[index] = UInt32(end)
+            start = end + 1
+        }
+        if definition.hasData {
+            let sizeBytes = max(body.count - start, 0)
+            guard sizeBytes <= self.payloadSizeBytes else {
+                throw .payloadTooLarge(
+                    definition.type, sizeBytes: sizeBytes, limitBytes: self.payloadSizeBytes)
+            }
+        } else if definition.argumentCount > 0 {
+            guard start <= body.count else {
+                throw .missingArgument(definition.type, index: definition.argumentCount - 1)
+            }
+            try self.checkArgument(definition, index: definition.argumentCount - 1, sizeBytes: body.count - start)
+            ends[definition.argumentCount - 1] = UInt32(body.count)
+        }
+        return ends
+    }
+
+    private func checkArgument(
+        _ definition: GearmanPacketDefinition, index: Int, sizeBytes: Int
+    ) throws(GearmanPacketError) {
+        guard sizeBytes <= self.argumentSizeBytes else {
+            throw .argumentTooLarge(definition.type, index: index, limitBytes: self.argumentSizeBytes)
+        }
+    }
+
+    /// Where the next NUL is, or the end. It stops where the argument is too large already.
+    private func end(of body: Span<UInt8>, from start: Int) -> Int {
+        let stop = min(body.count, start + self.argumentSizeBytes + 1)
+        var end = start
+        while end < stop, body[end] != 0 { end += 1 }
+        return end
     }
 }

@@ -1,5 +1,5 @@
 /// What a type of packet consists of: a line of the protocol's table.
-package struct GearmanPacketDefinition: Equatable, Sendable {
+package struct GearmanPacketDefinition: Sendable {
     /// Who may send a packet.
     package struct Senders: OptionSet, Sendable {
         package let rawValue: UInt8
@@ -14,8 +14,8 @@ package struct GearmanPacketDefinition: Equatable, Sendable {
     }
 
     package let type: GearmanPacketType
-    /// The protocol's name.
-    package let name: String
+    /// The protocol's name. No `String`: a definition that counts no references is looked up for each packet.
+    private let staticName: StaticString
     /// How many arguments there are. Each ends with a NUL, but the last one of a packet without data ends with the
     /// packet.
     package let argumentCount: Int
@@ -23,13 +23,18 @@ package struct GearmanPacketDefinition: Equatable, Sendable {
     package let hasData: Bool
     package let senders: Senders
 
-    private init(_ type: GearmanPacketType, _ name: String, _ argumentCount: Int, data: Bool, from senders: Senders) {
+    private init(
+        _ type: GearmanPacketType, _ name: StaticString, _ argumentCount: Int, data: Bool, from senders: Senders
+    ) {
         self.type = type
-        self.name = name
+        self.staticName = name
         self.argumentCount = argumentCount
         self.hasData = data
         self.senders = senders
     }
+
+    /// The protocol's name.
+    package var name: String { self.staticName.description }
 
     /// The most arguments that any packet has.
     package static let maximumArgumentCount = 7

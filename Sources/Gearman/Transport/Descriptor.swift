@@ -61,8 +61,12 @@ extension Descriptor {
         return code == 0 ? nil : TransportError(operation: "connect", errorNumber: code)
     }
 
-    /// Sends what the socket takes now. A closed peer is an error, not a signal.
-    func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
+    /// Sends what the socket takes now of the bytes from `start` on. A closed peer is an error, not a signal.
+    func send(_ bytes: [UInt8], from start: Int) -> TransferResult {
+        bytes.withUnsafeBytes { self.send(UnsafeRawBufferPointer(rebasing: $0[start...])) }
+    }
+
+    private func send(_ bytes: UnsafeRawBufferPointer) -> TransferResult {
         while true {
             let count = Foundation.send(self.number, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
             if count >= 0 { return .transferred(count) }
@@ -80,6 +84,18 @@ extension Descriptor {
             if errno == EINTR { continue }
             return errno == EAGAIN || errno == EWOULDBLOCK ? .wouldBlock : .failed(.current("receive"))
         }
+    }
+
+    /// Receives what is there now, up to a number of bytes, into an empty array.
+    func receive(_ bytes: inout [UInt8], capacity: Int) -> TransferResult {
+        var result = TransferResult.wouldBlock
+        bytes.append(addingCapacity: capacity) { room in
+            room.withUnsafeMutableBufferPointer { buffer, count in
+                result = self.receive(into: UnsafeMutableRawBufferPointer(buffer))
+                if case .transferred(let received) = result { count = received }
+            }
+        }
+        return result
     }
 
     /// Tells the peer that nothing more will come from us; we still receive.

@@ -45,6 +45,9 @@ package actor DescriptorWatcher {
     private let source: any DispatchSourceRead
     private var entries: [Entry] = []
     private var free: [Int] = []
+    /// The streams that have something to send since the last time, and those of that time: arrays to be used again.
+    private var toFlush: [StreamConnection] = []
+    private var flushed: [StreamConnection] = []
     private var events = [epoll_event](repeating: epoll_event(), count: DescriptorWatcher.eventsInTurn)
 
     /// What is handled before other work of the queue has its turn.
@@ -57,7 +60,7 @@ package actor DescriptorWatcher {
         self.executor = executor
         self.epoll = epoll
         self.source = source
-        source.setEventHandler { [weak self] in self?.assumeIsolated { $0.awoke() } }
+        source.setEventHandler { [weak self] in self?.enter { $0.awoke() } }
         source.setCancelHandler { _ = Glibc.close(epoll) }
         source.activate()
     }
@@ -77,16 +80,16 @@ package actor DescriptorWatcher {
     package nonisolated func watch(
         _ number: Int32, for interest: Readiness, handler: @escaping @Sendable (Readiness) -> Void
     ) throws(TransportError) -> DescriptorWatch {
-        try self.assumeIsolated { $0.insert(number, interest, handler) }.get()
+        try self.enter { $0.insert(number, interest, handler) }.get()
     }
 
     package nonisolated func setInterest(_ interest: Readiness, of watch: DescriptorWatch) {
-        self.assumeIsolated { $0.change(watch, to: interest) }
+        self.enter { $0.change(watch, to: interest) }
     }
 
     /// The handler is not called any more, and forgotten.
     package nonisolated func unwatch(_ watch: DescriptorWatch) {
-        self.assumeIsolated { $0.remove(watch) }
+        self.enter { $0.remove(watch) }
     }
 
     private func insert(
@@ -131,6 +134,23 @@ package actor DescriptorWatcher {
 
     // MARK: Turns
 
+    /// Lets a stream send what is written to it in this turn, when the turn is over. Called once for each time.
+    nonisolated func flushSoon(_ stream: StreamConnection) {
+        self.enter(with: stream) { $0.addToFlush($1) }
+    }
+
+    private func addToFlush(_ stream: StreamConnection) {
+        self.toFlush.append(stream)
+        // One for all: a block on the queue costs as much as a small write.
+        if self.toFlush.count == 1 { self.executor.execute { self.enter { $0.flush() } } }
+    }
+
+    private func flush() {
+        swap(&self.toFlush, &self.flushed)
+        for place in self.flushed.indices { self.flushed[place].enter { $0.scheduledFlush() } }
+        self.flushed.removeAll(keepingCapacity: true)
+    }
+
     private func awoke() {
         self.source.suspend()
         self.takeTurn()
@@ -142,7 +162,7 @@ package actor DescriptorWatcher {
         let count = epoll_wait(self.epoll, &self.events, Int32(self.events.count), 0)
         guard count > 0 else { return self.source.resume() }
         for place in 0..<Int(count) { self.happened(self.events[place]) }
-        self.executor.execute { self.assumeIsolated { $0.takeTurn() } }
+        self.executor.execute { self.enter { $0.takeTurn() } }
     }
 
     private func happened(_ event: epoll_event) {

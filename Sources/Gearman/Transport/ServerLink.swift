@@ -1,3 +1,4 @@
+internal import DispatchExecutor
 internal import Logging
 
 /// What a ``ServerLink`` reports, on the event loop's queue.
@@ -65,24 +66,24 @@ actor ServerLink {
     // MARK: What the owner asks for, on the event loop's queue
 
     /// The server is needed from now on.
-    nonisolated func start() { self.assumeIsolated { $0.perform($0.reconnect.started(now: self.executor.now)) } }
-    nonisolated func write(_ bytes: [UInt8]) { self.assumeIsolated { $0.channel?.write(bytes) } }
-    nonisolated var pendingBytes: Int { self.assumeIsolated { $0.channel?.pendingBytes ?? 0 } }
-    nonisolated func pauseReading() { self.assumeIsolated { $0.channel?.pauseReading() } }
-    nonisolated func resumeReading() { self.assumeIsolated { $0.channel?.resumeReading() } }
+    nonisolated func start() { self.enter { $0.perform($0.reconnect.started(now: self.executor.now)) } }
+    nonisolated func write(_ bytes: [UInt8]) { self.enter(with: bytes) { $0.channel?.write($1) } }
+    nonisolated var pendingBytes: Int { self.enter { $0.channel?.pendingBytes ?? 0 } }
+    nonisolated func pauseReading() { self.enter { $0.channel?.pauseReading() } }
+    nonisolated func resumeReading() { self.enter { $0.channel?.resumeReading() } }
     /// The server answered: the connection counts as a success.
     nonisolated func becameReady() {
-        self.assumeIsolated { $0.perform($0.reconnect.becameReady(now: self.executor.now)) }
+        self.enter { $0.perform($0.reconnect.becameReady(now: self.executor.now)) }
     }
     /// Report ``ServerLinkEvent/timerFired`` then, in place of an earlier wish.
-    nonisolated func wake(at instant: GearmanInstant) { self.assumeIsolated { $0.scheduleWake(at: instant) } }
+    nonisolated func wake(at instant: GearmanInstant) { self.enter { $0.scheduleWake(at: instant) } }
     /// Close the connection because of this; it is opened again later.
-    nonisolated func close(because error: GearmanError) { self.assumeIsolated { $0.closeChannel(because: error) } }
+    nonisolated func close(because error: GearmanError) { self.enter { $0.closeChannel(because: error) } }
     /// Open nothing any more, and close what is open: at once, or after what was written has left.
-    nonisolated func stop(afterFlush: Bool) { self.assumeIsolated { $0.stopLink(afterFlush: afterFlush) } }
+    nonisolated func stop(afterFlush: Bool) { self.enter { $0.stopLink(afterFlush: afterFlush) } }
 
     private func scheduleWake(at instant: GearmanInstant) {
-        self.timers.schedule(.connection, at: instant) { self.assumeIsolated { $0.connectionTimerFired() } }
+        self.timers.schedule(.connection, at: instant) { self.enter { $0.connectionTimerFired() } }
     }
 
     private func closeChannel(because error: GearmanError) {
@@ -98,7 +99,7 @@ actor ServerLink {
         }
         guard let channel = self.channel else {
             // Not from inside the owner's call, which may still be going through its links.
-            return self.executor.execute { self.assumeIsolated { $0.reportStopped() } }
+            return self.executor.execute { self.enter { $0.reportStopped() } }
         }
         if self.isOpen && afterFlush { channel.finish() } else { channel.close() }
     }
@@ -131,7 +132,7 @@ actor ServerLink {
     }
 
     private func scheduleReconnect(at instant: GearmanInstant) {
-        self.timers.schedule(.reconnect, at: instant) { self.assumeIsolated { $0.reconnectTimerFired() } }
+        self.timers.schedule(.reconnect, at: instant) { self.enter { $0.reconnectTimerFired() } }
     }
 
     private func reconnectTimerFired() {
@@ -150,7 +151,7 @@ actor ServerLink {
         let channel = self.eventLoop.transport.makeChannel(
             to: self.server, timeout: self.connectTimeout, eventLoop: self.eventLoop
         ) { event in
-            self.assumeIsolated { $0.happened(event, generation: generation) }
+            self.enter { $0.happened(event, generation: generation) }
         }
         self.channel = channel
         self.logger.trace("connecting to job server")
@@ -167,6 +168,7 @@ actor ServerLink {
             self.onEvent(.connected)
         case .received(let bytes):
             self.onEvent(.received(bytes))
+        case .blocked: break
         case .progressed:
             self.onEvent(.progressed)
         case .drained:

@@ -54,8 +54,9 @@ struct ServerMetrics: Sendable {
     /// Counts what happened to a client's jobs, each kind once for all of them: one read brings many.
     func happened(_ updates: [GearmanJobUpdate]) {
         var counts = InlineArray<6, Int>(repeating: 0)
-        for update in updates {
-            guard let outcome = Outcome(update.event) else { continue }
+        let updates = updates.span
+        for place in updates.indices {
+            guard let outcome = Outcome(updates[place].event) else { continue }
             counts[outcome.rawValue] += 1
         }
         self.ended(counts)
@@ -64,8 +65,9 @@ struct ServerMetrics: Sendable {
     /// Counts what a worker said about its jobs.
     func replied(_ replies: [WorkerReply]) {
         var counts = InlineArray<6, Int>(repeating: 0)
-        for reply in replies {
-            guard let outcome = Outcome(reply.result) else { continue }
+        let replies = replies.span
+        for place in replies.indices {
+            guard let outcome = Outcome(replies[place].result) else { continue }
             counts[outcome.rawValue] += 1
         }
         self.ended(counts)

@@ -82,13 +82,13 @@ package actor StreamConnection: StreamChannel {
 
     // MARK: StreamChannel
 
-    package nonisolated func open() { self.assumeIsolated { $0.start() } }
-    package nonisolated func write(_ bytes: [UInt8]) { self.assumeIsolated { $0.enqueue(bytes) } }
-    package nonisolated var pendingBytes: Int { self.assumeIsolated { $0.pending.count - $0.pendingStart } }
-    package nonisolated func pauseReading() { self.assumeIsolated { $0.setReading(false) } }
-    package nonisolated func resumeReading() { self.assumeIsolated { $0.setReading(true) } }
-    package nonisolated func finish() { self.assumeIsolated { $0.startFinishing() } }
-    package nonisolated func close() { self.assumeIsolated { $0.end(reason: nil) } }
+    package nonisolated func open() { self.enter { $0.start() } }
+    package nonisolated func write(_ bytes: [UInt8]) { self.enter(with: bytes) { $0.enqueue($1) } }
+    package nonisolated var pendingBytes: Int { self.enter { $0.pending.count - $0.pendingStart } }
+    package nonisolated func pauseReading() { self.enter { $0.setReading(false) } }
+    package nonisolated func resumeReading() { self.enter { $0.setReading(true) } }
+    package nonisolated func finish() { self.enter { $0.startFinishing() } }
+    package nonisolated func close() { self.enter { $0.end(reason: nil) } }
 
     // MARK: Connecting
 
@@ -98,10 +98,10 @@ package actor StreamConnection: StreamChannel {
             guard let (server, resolver) = self.peer else { return self.established() }
             self.state = .resolving
             self.timers.schedule(.attempt, at: self.executor.now.advanced(by: self.timeout)) {
-                self.assumeIsolated { $0.attemptTimedOut() }
+                self.enter { $0.attemptTimedOut() }
             }
-            resolver.assumeIsolated { resolver in
-                resolver.resolve(server) { answer in self.assumeIsolated { $0.resolved(answer) } }
+            resolver.enter { resolver in
+                resolver.resolve(server) { answer in self.enter { $0.resolved(answer) } }
             }
         case .resolving, .connecting, .open, .finishing, .closing, .closed:
             preconditionFailure("A stream is opened once, not in state \(self.state)")
@@ -131,7 +131,7 @@ package actor StreamConnection: StreamChannel {
                 try descriptor.connect(to: address)
                 let share = self.timeout / (self.candidates.count + 1)
                 self.timers.schedule(.attempt, at: self.executor.now.advanced(by: share)) {
-                    self.assumeIsolated { $0.attemptTimedOut() }
+                    self.enter { $0.attemptTimedOut() }
                 }
                 try self.watch(descriptor.number, for: .writable)
                 self.state = .connecting
@@ -183,7 +183,7 @@ package actor StreamConnection: StreamChannel {
 
     private func watch(_ number: Int32, for interest: Readiness) throws(TransportError) {
         self.watch = try self.watcher.watch(number, for: interest) { readiness in
-            self.assumeIsolated { $0.became(readiness) }
+            self.enter(with: readiness) { $0.became($1) }
         }
     }
 
@@ -210,13 +210,8 @@ package actor StreamConnection: StreamChannel {
     private func readable() {
         guard self.isOpen, !self.isReadPaused else { return }
         let capacity = self.readCapacity
-        var result = TransferResult.wouldBlock
-        let bytes = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
-            let room = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<capacity])
-            result = self.descriptor?.receive(into: room) ?? .wouldBlock
-            if case .transferred(let received) = result { count = received }
-        }
-        switch result {
+        var bytes: [UInt8] = []
+        switch self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock {
         case .transferred(let received):
             if received == capacity {
                 self.readCapacity = min(2 * capacity, StreamLimits.readBytes)
@@ -250,27 +245,30 @@ package actor StreamConnection: StreamChannel {
         case .open:
             if self.pending.isEmpty { self.pending = bytes } else { self.pending.append(contentsOf: bytes) }
             if self.pending.count - self.pendingStart >= StreamLimits.writeBufferHighBytes { self.wasFull = true }
-            guard !self.isWriteBlocked, !self.isFlushScheduled else { return }
-            self.isFlushScheduled = true
-            self.executor.execute { self.assumeIsolated { $0.scheduledFlush() } }
+            self.scheduleFlush()
         case .idle, .resolving, .connecting, .finishing, .closing, .closed:
             break
         }
     }
 
-    private func scheduledFlush() {
+    private func scheduleFlush() {
+        guard !self.isWriteBlocked, !self.isFlushScheduled else { return }
+        self.isFlushScheduled = true
+        self.watcher.flushSoon(self)
+    }
+
+    /// Sends what was written since ``DescriptorWatcher/flushSoon(_:)`` was called.
+    func scheduledFlush() {
         self.isFlushScheduled = false
         guard self.isOpen else { return }
         self.flush()
+        if self.isWriteBlocked { self.onEvent(.blocked) }
     }
 
     /// Sends what the socket takes, and the rest when it has room.
     private func flush() {
         while self.pendingStart < self.pending.count {
-            let result = self.pending.withUnsafeBytes { all in
-                self.descriptor?.send(UnsafeRawBufferPointer(rebasing: all[self.pendingStart...])) ?? .wouldBlock
-            }
-            switch result {
+            switch self.descriptor?.send(self.pending, from: self.pendingStart) ?? .wouldBlock {
             case .transferred(let count): self.pendingStart += count
             case .wouldBlock:
                 self.wasFull = true
@@ -313,7 +311,7 @@ package actor StreamConnection: StreamChannel {
         case .open:
             self.state = .finishing
             self.setReading(true)
-            self.flush()
+            self.scheduleFlush()
         case .idle, .resolving, .connecting:
             self.end(reason: nil)
         case .finishing, .closing, .closed:
@@ -331,7 +329,7 @@ package actor StreamConnection: StreamChannel {
             self.closeDescriptor()
             self.state = .closing
             // Not reported from inside the caller's own call.
-            self.executor.execute { self.assumeIsolated { $0.closed() } }
+            self.executor.execute { self.enter { $0.closed() } }
         }
     }
 

@@ -1,10 +1,12 @@
 /// What happens to a stream. Events come on the event loop's queue, in this order: `connected` at most once, any number
-/// of `received`, `progressed` and `drained`, `closed` exactly once and last.
+/// of `received`, `blocked`, `progressed` and `drained`, `closed` exactly once and last.
 package enum StreamEvent: Equatable, Sendable {
     /// The peer accepted the connection.
     case connected
     /// Bytes came, as many as there were.
     case received([UInt8])
+    /// The peer does not take all bytes that were written; the rest has to wait for it.
+    case blocked
     /// The peer took a part of the bytes that had to wait for it.
     case progressed
     /// The write buffer had to wait for the peer, or had been above ``StreamLimits/writeBufferHighBytes``, and is empty

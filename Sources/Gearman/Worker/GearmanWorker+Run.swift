@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import DispatchExecutor
 
 // The handler form, over the pipelined one.
 extension GearmanWorker {
@@ -31,7 +32,7 @@ extension GearmanWorker {
                 group.cancelAll()
             }
         } onCancel: {
-            self.executor.execute { self.assumeIsolated { $0.startDraining() } }
+            self.executor.execute { self.enter { $0.startDraining() } }
         }
     }
 

@@ -1,4 +1,5 @@
 internal import CoreMetrics
+internal import DispatchExecutor
 public import Logging
 
 /// Runs jobs for Gearman job servers: for several of them at once, many functions, several jobs at a time.
@@ -15,7 +16,7 @@ public actor GearmanWorker {
         let metrics: ServerMetrics
         /// Nil while there is no connection.
         var machine: WorkerConnectionStateMachine?
-        /// Counts the connections.
+        /// Counts the connections, and the times without one: the jobs of a lost connection have another number.
         var number: UInt64 = 0
         var health: GearmanServerHealth
         /// Replies wait for the server to take them; nothing is read from it meanwhile.
@@ -135,7 +136,7 @@ public actor GearmanWorker {
             let link = ServerLink(
                 server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
-                self.assumeIsolated { $0.happened(event, at: index) }
+                self.enter { $0.happened(event, at: index) }
             }
             return Connection(
                 link: link, metrics: ServerMetrics(.worker, server: "\(server)", factory: self.metricsFactory),
@@ -149,12 +150,12 @@ public actor GearmanWorker {
     package func reply(_ replies: [GearmanJobReply]) {
         var batches = [[WorkerReply]](repeating: [], count: self.connections.count)
         var dropped = 0
-        for reply in replies {
-            let index = reply.job.server
-            if batches.indices.contains(index), self.connections[index].number == reply.job.connection,
-                self.connections[index].machine != nil
-            {
-                batches[index].append(WorkerReply(job: reply.job.number, result: reply.result))
+        let replies = replies.span
+        for place in replies.indices {
+            let id = replies[place].job
+            let index = id.server
+            if batches.indices.contains(index), self.connections[index].number == id.connection {
+                batches[index].append(WorkerReply(job: id.number, result: replies[place].result))
             } else {
                 dropped += 1
             }
@@ -228,6 +229,7 @@ public actor GearmanWorker {
                 metadata: ["server": "\(self.servers[index])", "jobs": "\(forgotten.count)"])
         }
         self.connections[index].machine = nil
+        self.connections[index].number += 1
         self.hasSpace(at: index)
         if self.state == .draining { self.connections[index].link.stop(afterFlush: false) }
     }
@@ -256,11 +258,17 @@ public actor GearmanWorker {
         let server = self.servers[index]
         let connection = self.connections[index].number
         self.connections[index].metrics.jobsStarted(jobs.count)
-        let assigned = jobs.map { job in
-            GearmanAssignedJob(
-                id: GearmanAssignedJob.ID(server: index, connection: connection, number: job.number),
-                function: job.function, unique: job.unique, reducer: job.reducer, workload: job.workload,
-                handle: GearmanJobHandle(bytes: job.handle, server: server), worker: self)
+        var assigned: [GearmanAssignedJob] = []
+        assigned.reserveCapacity(jobs.count)
+        // No `map`: a closure of an actor asks in every call whether it is on the actor's executor.
+        let jobs = jobs.span
+        for place in jobs.indices {
+            assigned.append(
+                GearmanAssignedJob(
+                    id: GearmanAssignedJob.ID(server: index, connection: connection, number: jobs[place].number),
+                    function: jobs[place].function, unique: jobs[place].unique, reducer: jobs[place].reducer,
+                    workload: jobs[place].workload,
+                    handle: GearmanJobHandle(bytes: jobs[place].handle, server: server), worker: self))
         }
         if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }
     }
@@ -321,7 +329,7 @@ public actor GearmanWorker {
         case .running:
             self.state = .draining
             self.timers.schedule(true, at: self.executor.now.advanced(by: self.configuration.drainTimeout)) {
-                self.assumeIsolated { $0.startClosing() }
+                self.enter { $0.startClosing() }
             }
             for index in self.connections.indices {
                 if self.connections[index].machine == nil {

@@ -18,11 +18,15 @@ extension JobServerStateMachine {
     mutating func count(_ slot: Int) {
         switch self.connections[slot].state {
         case .open, .closing:
-            let bytes = self.connections[slot].bufferedBytes
-            self.bufferedBytes += bytes - self.connections[slot].countedBytes
-            self.connections[slot].countedBytes = bytes
+            self.bufferedBytes += self.connections[slot].takeGrowth()
         case .closed: break
         }
+    }
+
+    /// So much was added to the output of an open connection.
+    mutating func countOutput(_ bytes: Int, of slot: Int) {
+        self.bufferedBytes += bytes
+        self.connections[slot].countedBytes += bytes
     }
 
     /// A connection has nothing any more.

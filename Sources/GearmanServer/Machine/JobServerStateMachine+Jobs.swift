@@ -2,19 +2,11 @@ internal import Gearman
 
 /// The way of a job: its queue, its worker, its end.
 extension JobServerStateMachine {
-    /// Who waits for a job, as often as he submitted it.
-    func clients(of job: JobSlot) -> [ConnectionID] {
-        guard let first = self.jobs[job].client else { return [] }
-        guard !self.jobs[job].furtherClients.isEmpty else { return self.isOpen(first) ? [first] : [] }
-        return ([first] + self.jobs[job].furtherClients).filter(self.isOpen)
-    }
-
     /// Whether a job that waits for a worker would be run for nobody.
     func isUnwanted(_ job: JobSlot) -> Bool {
         if self.jobs[job].isCancelled { return true }
         if self.jobs[job].isBackground { return false }
-        if let client = self.jobs[job].client, self.isOpen(client) { return false }
-        if self.jobs[job].furtherClients.contains(where: self.isOpen) { return false }
+        if self.jobs[job].clients.contains(where: self.isOpen) { return false }
         return self.journal.keeps[self.jobs[job].number] == nil
     }
 
@@ -193,8 +185,10 @@ extension JobServerStateMachine {
 
     /// Tells all who wait for a job that it failed.
     mutating func fail(_ job: JobSlot) {
-        let handle = self.handle(self.jobs[job].number)
-        for client in self.clients(of: job) { self.send(.workFail, to: client.slot, handle) }
+        let number = self.jobs[job].number
+        for client in self.jobs[job].clients where self.isOpen(client) {
+            self.send(.workFail, to: client.slot, aboutJob: number)
+        }
     }
 
     private mutating func leaveWorker(_ job: JobSlot) {

@@ -18,12 +18,12 @@ extension JobServerStateMachine {
         for kept in jobs {
             let function = self.functions.index(of: kept.function) ?? self.functions.insert(name: kept.function)
             var job = ServedJob(
-                number: kept.number, function: function, priority: JobPriority(kept.priority), unique: kept.unique,
-                reducer: kept.reducer, workload: kept.workload, place: .queued, isBackground: true)
+                number: kept.number, function: function, priority: JobPriority(kept.priority), unique: kept.unique[...],
+                reducer: kept.reducer, workload: kept.workload[...], place: .queued, isBackground: true)
             job.retries = kept.retries
             job.isKept = true
             self.journal.keptCount += 1
-            let slot = self.jobs.insert(job, key: UniqueKey(unique: kept.unique, workload: kept.workload))
+            let slot = self.jobs.insert(job)
             self.begin(slot, dueNanoseconds: kept.epochSeconds.map(Self.nanoseconds(ofSeconds:)))
         }
         return self.finish(now)
@@ -81,7 +81,7 @@ extension JobServerStateMachine {
             self.awaitKeeping(job, for: slot, isBackground: isBackground, now: now)
         } else {
             if isBackground { self.jobs[job].isBackground = true }
-            self.sendCreated(number, to: slot)
+            self.send(.jobCreated, to: slot, aboutJob: number)
         }
     }
 
@@ -147,7 +147,7 @@ extension JobServerStateMachine {
         // It is made as any other packet, and then put where it belongs.
         let output = self.connections[slot].output
         self.connections[slot].output = []
-        if let error { self.send(error, to: slot) } else { self.sendCreated(number, to: slot) }
+        if let error { self.send(error, to: slot) } else { self.send(.jobCreated, to: slot, aboutJob: number) }
         self.connections[slot].held.setAnswer(waiter.answer, self.connections[slot].output)
         self.connections[slot].output = output
         self.answered.append(slot)
@@ -242,8 +242,8 @@ extension JobServerStateMachine {
             case .queued, .running: nil
             }
         return GearmanKeptJob(
-            number: job.number, function: self.functions[job.function].name, unique: job.unique, reducer: job.reducer,
-            priority: GearmanPriority(job.priority), workload: job.workload,
+            number: job.number, function: self.functions[job.function].name, unique: Array(job.unique),
+            reducer: job.reducer, priority: GearmanPriority(job.priority), workload: Array(job.workload),
             epochSeconds: dueNanoseconds.map { $0 / 1_000_000_000 }, retries: job.retries)
     }
 

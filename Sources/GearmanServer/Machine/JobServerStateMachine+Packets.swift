@@ -3,7 +3,10 @@ internal import Gearman
 /// What each packet asks for.
 extension JobServerStateMachine {
     mutating func receive(_ packet: GearmanPacket, from slot: Int, now: JobServerTime) {
-        guard packet.magic == .request else { return self.send(.responseMagic, to: slot) }
+        switch packet.magic {
+        case .request: break
+        case .response: return self.send(.responseMagic, to: slot)
+        }
         switch packet.type {
         case .submitJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
         case .submitJobHigh: self.submit(packet, .high, isBackground: false, from: slot, now: now)
@@ -11,11 +14,13 @@ extension JobServerStateMachine {
         case .submitJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
         case .submitJobHighBackground: self.submit(packet, .high, isBackground: true, from: slot, now: now)
         case .submitJobLowBackground: self.submit(packet, .low, isBackground: true, from: slot, now: now)
-        case .submitReduceJob: self.submit(packet, .normal, isBackground: false, from: slot, now: now)
-        case .submitReduceJobBackground: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
-        case .submitJobEpoch: self.submit(packet, .normal, isBackground: true, from: slot, now: now)
+        case .submitReduceJob:
+            self.submit(packet, .normal, isBackground: false, form: .reduce, from: slot, now: now)
+        case .submitReduceJobBackground:
+            self.submit(packet, .normal, isBackground: true, form: .reduce, from: slot, now: now)
+        case .submitJobEpoch: self.submit(packet, .normal, isBackground: true, form: .epoch, from: slot, now: now)
         case .getStatus: self.tellStatus(ofHandle: packet.argument(0), to: slot)
-        case .getStatusUnique: self.tellStatus(ofUnique: packet.argumentBytes(0), to: slot)
+        case .getStatusUnique: self.tellStatus(ofUnique: packet.argument(0), to: slot)
         case .echoRequest: self.send(.echoResponse, to: slot, body: packet.body)
         case .optionRequest: self.setOption(packet.argument(0), of: slot)
         case .canDo: self.register(packet.argument(0), timeoutMilliseconds: 0, of: slot)
@@ -45,44 +50,50 @@ extension JobServerStateMachine {
 
     // MARK: Clients
 
+    /// What a submission says besides function, unique and workload.
+    private enum SubmissionForm {
+        case plain
+        case reduce
+        case epoch
+    }
+
     private mutating func submit(
-        _ packet: GearmanPacket, _ priority: JobPriority, isBackground: Bool, from slot: Int, now: JobServerTime
+        _ packet: GearmanPacket, _ priority: JobPriority, isBackground: Bool, form: SubmissionForm = .plain,
+        from slot: Int, now: JobServerTime
     ) {
         var dueAt: Int64?
-        if packet.type == .submitJobEpoch {
+        if form == .epoch {
             let seconds = LeadingNumber(packet.argument(2))
             guard !seconds.isOverflow else { return self.send(.timeTooLarge, to: slot) }
             let moment = Self.nanoseconds(ofSeconds: seconds.value)
             if moment > now.wallNanoseconds { dueAt = moment }
         }
-        let isReduce = packet.type == .submitReduceJob || packet.type == .submitReduceJobBackground
-        let unique = packet.argumentBytes(1)
+        let unique = packet.argument(1)
         guard unique.count <= ProtocolLimits.uniqueSizeBytes else { return self.send(.uniqueTooLarge, to: slot) }
         guard let function = self.function(named: packet.argument(0), for: slot) else {
             return self.send(.queueFull, to: slot)
         }
-        let workload = packet.dataBytes
+        let workload = packet.data
         guard self.hasRoom(forBytes: workload.count) else { return self.send(.queueFull, to: slot) }
-        let key = UniqueKey(unique: unique, workload: workload)
         let client = isBackground ? nil : self.connections[slot].id
-        if let key, let job = self.jobs.slot(function: function, key: key) {
-            return self.join(job, client: client, from: slot, now: now)
+        var job = ServedJob(
+            number: self.lastNumber + 1, function: function, priority: priority, unique: unique,
+            reducer: form == .reduce ? packet.argumentBytes(2) : [], workload: workload,
+            place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
+        if let other = self.jobs.slot(joinedBy: job) {
+            return self.join(other, client: client, from: slot, now: now)
         }
         let limit = self.functions[function].queueLimits[priority]
         guard limit == 0 || self.functions[function].total < limit else { return self.send(.queueFull, to: slot) }
         self.lastNumber += 1
-        var job = ServedJob(
-            number: self.lastNumber, function: function, priority: priority, unique: unique,
-            reducer: isReduce ? packet.argumentBytes(2) : [], workload: workload,
-            place: dueAt.map { .scheduled(atNanoseconds: $0) } ?? .queued, isBackground: isBackground)
-        job.client = client
+        if let client { job.clients.append(client) }
         if isBackground, self.keepsJobs {
             job.place = .unkept(dueNanoseconds: dueAt)
-            return self.keep(self.jobs.insert(job, key: key), submittedBy: slot, now: now)
+            return self.keep(self.jobs.insert(consume job), submittedBy: slot, now: now)
         }
-        let place = self.jobs.insert(job, key: key)
+        let place = self.jobs.insert(consume job)
         if let dueAt { self.schedule(place, at: dueAt) } else { self.enqueue(place) }
-        self.sendCreated(job.number, to: slot)
+        self.send(.jobCreated, to: slot, aboutJob: self.lastNumber)
     }
 
     private mutating func join(_ job: JobSlot, client: ConnectionID?, from slot: Int, now: JobServerTime) {
@@ -126,15 +137,16 @@ extension JobServerStateMachine {
             .decimal(job.denominator))
     }
 
-    private mutating func tellStatus(ofUnique unique: [UInt8], to slot: Int) {
-        let unique = Array(unique.prefix { $0 != 0 })
+    private mutating func tellStatus(ofUnique unique: ArraySlice<UInt8>, to slot: Int) {
+        let unique = unique.prefix { $0 != 0 }
+        let shown = Array(unique)
         guard let place = self.jobs.slot(unique: unique) else {
-            return self.send(.statusResponseUnique, to: slot, unique, [0x30], [0x30], [0x30], [0x30], [0x30])
+            return self.send(.statusResponseUnique, to: slot, shown, [0x30], [0x30], [0x30], [0x30], [0x30])
         }
         let job = self.jobs[place]
         self.send(
-            .statusResponseUnique, to: slot, unique, [0x31], [job.isRunning ? 0x31 : 0x30], .decimal(job.numerator),
-            .decimal(job.denominator), .decimal(self.clients(of: place).count))
+            .statusResponseUnique, to: slot, shown, [0x31], [job.isRunning ? 0x31 : 0x30], .decimal(job.numerator),
+            .decimal(job.denominator), .decimal(job.clients.count(where: self.isOpen)))
     }
 
     private mutating func setOption(_ option: ArraySlice<UInt8>, of slot: Int) {
@@ -175,7 +187,10 @@ extension JobServerStateMachine {
 
     private mutating func passOn(_ packet: GearmanPacket, else error: ServerError, from slot: Int) {
         guard let job = self.jobInHand(packet.argument(0), of: slot) else { return self.send(error, to: slot) }
-        for client in self.clients(of: job) { self.send(packet.type, to: client.slot, body: self.completed(packet)) }
+        let body = self.completed(packet)
+        for client in self.jobs[job].clients where self.isOpen(client) {
+            self.send(packet.type, to: client.slot, body: body)
+        }
     }
 
     private mutating func reportStatus(_ packet: GearmanPacket, from slot: Int) {
@@ -189,12 +204,13 @@ extension JobServerStateMachine {
     /// The worker has said the last word about a job.
     private mutating func end(_ packet: GearmanPacket, else error: ServerError, from slot: Int) {
         guard let job = self.jobInHand(packet.argument(0), of: slot) else { return self.send(error, to: slot) }
-        for client in self.clients(of: job) {
+        let (body, number) = (self.completed(packet), self.jobs[job].number)
+        for client in self.jobs[job].clients where self.isOpen(client) {
             if packet.type == .workException, !self.connections[client.slot].sendsExceptions {
                 // gearmand puts a NUL behind the handle here, and then its own library does not understand it.
-                self.send(.workFail, to: client.slot, self.handle(self.jobs[job].number))
+                self.send(.workFail, to: client.slot, aboutJob: number)
             } else {
-                self.send(packet.type, to: client.slot, body: self.completed(packet))
+                self.send(packet.type, to: client.slot, body: body)
             }
         }
         self.remove(job)
@@ -203,8 +219,7 @@ extension JobServerStateMachine {
     /// What clients are told. Perl's library leaves out the NUL behind the handle if there is no result; a client could
     /// not read that.
     private func completed(_ packet: GearmanPacket) -> ArraySlice<UInt8> {
-        guard packet.type.definition.hasData, packet.argument(0).count == packet.body.count else { return packet.body }
-        return packet.body + [0]
+        packet.lacksNul ? packet.body + [0] : packet.body
     }
 }
 

@@ -25,9 +25,9 @@ extension JobServerStateMachine {
             }
         case .showJobs: return self.jobsList
         case .showUniqueJobs:
-            return self.jobs.all.reduce(into: []) { $0 += self.jobs[$1].unique + [0x0a] } + Self.listEnd
+            return self.jobs.all.reduce(into: []) { $0 += self.jobs[$1].unique + CollectionOfOne(0x0a) } + Self.listEnd
         case .cancelJob(let handle):
-            guard let job = self.job(handle: handle) else { return Array("ERR UNKNOWN_JOB\r\n".utf8) }
+            guard let job = self.job(handle: handle[...]) else { return Array("ERR UNKNOWN_JOB\r\n".utf8) }
             self.cancel(job)
         case .createFunction(let name):
             guard self.functions.index(of: name) != nil || self.createFunction(named: name) != nil else {
@@ -54,7 +54,8 @@ extension JobServerStateMachine {
 
     private var workersList: [UInt8] {
         var text: [UInt8] = []
-        for connection in self.connections {
+        for slot in self.connections.indices {
+            let connection = self.connections[slot]
             switch connection.state {
             case .open:
                 text += Array("\(connection.descriptor) \(connection.host) ".utf8)
@@ -80,7 +81,7 @@ extension JobServerStateMachine {
         self.jobs.all.reduce(into: []) { text, place in
             let job = self.jobs[place]
             let isIgnored = self.isUnwanted(place)
-            text += self.handle(job.number)
+            text += self.handlePrefix + Array("\(job.number)".utf8)
             text += Array("\t\(job.retries)\t\(isIgnored ? 1 : 0)\t".utf8)
             text += Array("\(job.isBackground && !isIgnored ? 1 : 0)\n".utf8)
         } + Self.listEnd

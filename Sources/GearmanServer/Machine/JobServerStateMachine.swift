@@ -31,8 +31,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
     let processID: Int32
     private let limits: GearmanLimits
     private var state = State.running
-    var connections: [ServedConnection] = []
-    private var freeConnections: [Int] = []
+    var connections = ConnectionTable()
     var functions = FunctionTable()
     var jobs = JobTable()
     var lastNumber: UInt64 = 0
@@ -79,24 +78,18 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     /// The connections whose end was not reported.
-    package var connectionCount: Int { self.connections.count - self.freeConnections.count }
+    package var connectionCount: Int { self.connections.count }
 
     /// A connection was accepted.
     /// - Parameters:
     ///   - descriptor: its number, for the text command `workers`.
     ///   - host: the peer's address, for the same.
     package mutating func connectionOpened(descriptor: Int32, host: String) -> ConnectionID {
-        let slot = self.freeConnections.popLast() ?? self.connections.count
-        let generation = slot < self.connections.count ? self.connections[slot].id.generation &+ 1 : 0
-        let connection = ServedConnection(
-            id: ConnectionID(slot: slot, generation: generation), descriptor: descriptor, host: host,
-            limits: self.limits, sendsExceptions: self.configuration.sendsExceptions)
-        if slot < self.connections.count {
-            self.connections[slot] = connection
-        } else {
-            self.connections.append(connection)
+        self.connections.insert { id in
+            ServedConnection(
+                id: id, descriptor: descriptor, host: host, limits: self.limits,
+                sendsExceptions: self.configuration.sendsExceptions)
         }
-        return connection.id
     }
 
     /// Bytes came.
@@ -158,11 +151,10 @@ package struct JobServerStateMachine: Equatable, Sendable {
         }
         let slot = connection.slot
         self.uncount(slot)
-        let old = self.connections[slot]
-        self.connections[slot] = ServedConnection(
-            id: old.id, descriptor: -1, host: "", limits: self.limits, sendsExceptions: false)
-        self.connections[slot].state = .closed
-        self.freeConnections.append(slot)
+        var closed = ServedConnection(
+            id: self.connections[slot].id, descriptor: -1, host: "", limits: self.limits, sendsExceptions: false)
+        closed.state = .closed
+        self.connections.remove(slot, leaving: closed)
         return self.finish(now)
     }
 
@@ -210,22 +202,12 @@ package struct JobServerStateMachine: Equatable, Sendable {
 
     /// Does what a connection asks for, as far as it reads its answers.
     mutating func serve(_ slot: Int, now: JobServerTime) {
-        let connection = self.connections[slot].id
         do {
-            while self.isOpen(connection), !self.connections[slot].isBehind, !self.connections[slot].isHeldUp {
-                if self.connections[slot].decoder.isAtText {
-                    guard !self.connections[slot].decoder.isAtTLS else {
-                        self.close(slot, isAfterFlush: false)
-                        break
-                    }
-                    guard
-                        let line = try self.connections[slot].decoder.nextLine(
-                            limitBytes: ProtocolLimits.lineSizeBytes)
-                    else { break }
-                    self.receive(line: line, from: slot)
-                } else {
-                    guard let packet = try self.connections[slot].decoder.next() else { break }
+            while true {
+                if let packet = try self.connections[slot].nextPacket() {
                     self.receive(packet, from: slot, now: now)
+                } else {
+                    guard try self.serveText(slot) else { break }
                 }
                 if self.connections[slot].output.count >= StreamLimits.writeBufferHighBytes {
                     self.connections[slot].isBehind = true
@@ -236,6 +218,19 @@ package struct JobServerStateMachine: Equatable, Sendable {
         } catch {
             self.close(slot, isAfterFlush: true)
         }
+    }
+
+    /// - Returns: whether there was a line of the text protocol.
+    private mutating func serveText(_ slot: Int) throws(GearmanPacketError) -> Bool {
+        guard self.connections[slot].isAtText else { return false }
+        guard !self.connections[slot].decoder.isAtTLS else {
+            self.close(slot, isAfterFlush: false)
+            return false
+        }
+        guard let line = try self.connections[slot].decoder.nextLine(limitBytes: ProtocolLimits.lineSizeBytes)
+        else { return false }
+        self.receive(line: line, from: slot)
+        return true
     }
 
     /// Lets happen what the clocks say.
@@ -268,11 +263,11 @@ package struct JobServerStateMachine: Equatable, Sendable {
         var actions = JobServerActions()
         self.closeOverfull(self.touched)
         self.makeRoom()
+        actions.writes.reserveCapacity(self.touched.count)
         for slot in self.touched {
-            let output = self.connections[slot].takeOutput()
+            let write = self.connections[slot].takeWrite()
             self.count(slot)
-            guard !output.isEmpty else { continue }
-            actions.writes.append(JobServerActions.Write(connection: self.connections[slot].id, bytes: output))
+            if !write.bytes.isEmpty { actions.writes.append(write) }
         }
         self.touched.removeAll(keepingCapacity: true)
         actions.closes = self.closes
@@ -297,9 +292,11 @@ package struct JobServerStateMachine: Equatable, Sendable {
     }
 
     private func nextWake(_ now: JobServerTime) -> GearmanInstant? {
-        let deadline = [
-            self.deadlines.first.map { GearmanInstant(nanoseconds: $0.nanoseconds) }, self.journal.nextWake,
-        ].compactMap { $0 }.min()
+        var deadline = self.journal.nextWake
+        if let entry = self.deadlines.first {
+            let end = GearmanInstant(nanoseconds: entry.nanoseconds)
+            deadline = deadline.map { min($0, end) } ?? end
+        }
         guard let entry = self.dueTimes.first else { return deadline }
         let (wait, isOverflow) = entry.nanoseconds.subtractingReportingOverflow(now.wallNanoseconds)
         let patience = min(.nanoseconds(isOverflow ? .max : max(wait, 0)), Self.wallClockInterval)

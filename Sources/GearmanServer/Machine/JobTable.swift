@@ -13,37 +13,18 @@ struct BytesKey: Hashable, Sendable {
     }
 }
 
-/// By what a submission finds a job that it joins.
-enum UniqueKey: Hashable, Sendable {
-    case unique(BytesKey)
-    /// The unique is `-`: the same workload is the same job.
-    case workload(BytesKey)
-
-    /// Nil: such a submission joins nothing.
-    init?(unique: [UInt8], workload: [UInt8]) {
-        if unique == [UInt8(ascii: "-")] {
-            guard !workload.isEmpty else { return nil }
-            self = .workload(BytesKey(workload))
-        } else {
-            guard !unique.isEmpty else { return nil }
-            self = .unique(BytesKey(unique))
-        }
-    }
-}
-
 /// All jobs of a server: by place, by the number of the handle, and by unique.
 struct JobTable: Equatable, Sendable {
-    /// A free place holds a job without a number. Optionals would be copied whenever a part of one is read.
+    /// A free place holds a job that is not there. Optionals would be copied whenever a part of one is read.
     private var jobs: [ServedJob] = []
     private var free: [JobSlot] = []
-    private var slots: [UInt64: JobSlot] = [:]
-    /// The newest job of each unique; older ones of other functions follow it.
-    private var uniques: [UniqueKey: JobSlot] = [:]
+    private var numbers = JobIndex()
+    private var uniques = JobIndex()
     private(set) var sizeBytes = 0
 
-    var count: Int { self.slots.count }
+    var count: Int { self.numbers.count }
     /// In the order in which they were submitted.
-    var all: [JobSlot] { self.slots.keys.sorted().compactMap { self.slots[$0] } }
+    var all: [JobSlot] { self.numbers.slots.sorted { self[$0].number < self[$1].number } }
 
     subscript(slot: JobSlot) -> ServedJob {
         _read {
@@ -57,7 +38,7 @@ struct JobTable: Equatable, Sendable {
     }
 
     func slot(number: UInt64) -> JobSlot? {
-        self.slots[number]
+        self.numbers.first(Self.hash(of: number)) { self.holds($0, number: number) }
     }
 
     /// Whether the job of this number is still the one that lies there.
@@ -75,18 +56,42 @@ struct JobTable: Equatable, Sendable {
             && self[entry.slot].deadline?.nanoseconds == entry.nanoseconds
     }
 
-    func slot(function: Int, key: UniqueKey) -> JobSlot? {
-        guard var slot = self.uniques[key] else { return nil }
-        while slot >= 0, self[slot].function != function { slot = self[slot].nextOfUnique }
-        return slot >= 0 ? slot : nil
+    /// The job that a submission of this one joins.
+    func slot(joinedBy job: ServedJob) -> JobSlot? {
+        guard let hash = job.keyHash else { return nil }
+        let function = job.function
+        return self.uniques.first(hash) { self[$0].function == function && self[$0].hasKey(of: job) }
     }
 
     /// The job that was submitted last with this unique, of whatever function.
-    func slot(unique: [UInt8]) -> JobSlot? {
-        self.uniques[.unique(BytesKey(unique))]
+    func slot(unique: ArraySlice<UInt8>) -> JobSlot? {
+        guard let hash = ServedJob.keyHash(unique: unique, workload: []) else { return nil }
+        var newest: JobSlot?
+        _ = self.uniques.first(hash) { slot in
+            if self[slot].unique == unique, newest.map({ self[$0].number < self[slot].number }) ?? true {
+                newest = slot
+            }
+            return false
+        }
+        return newest
     }
 
-    mutating func insert(_ job: ServedJob, key: UniqueKey?) -> JobSlot {
+    /// How a job is given to a worker, from the unique on.
+    ///
+    /// - Parameter type: of the packet that does.
+    func text(of slot: JobSlot, for type: GearmanPacketType) -> ArraySlice<UInt8> {
+        switch type {
+        case .jobAssignUnique: return self.jobs[Int(slot)].text[...]
+        case .jobAssignAll:
+            let job = self[slot]
+            return Array([job.unique, job.reducer[...], job.workload].joined(separator: [0]))[...]
+        default: return self[slot].workload
+        }
+    }
+
+    mutating func insert(_ job: consuming ServedJob) -> JobSlot {
+        let (number, keyHash) = (job.number, job.keyHash)
+        self.sizeBytes += job.sizeBytes
         let slot: JobSlot
         if let last = self.free.popLast() {
             slot = last
@@ -95,53 +100,44 @@ struct JobTable: Equatable, Sendable {
             slot = JobSlot(self.jobs.count)
             self.jobs.append(job)
         }
-        self.slots[job.number] = slot
-        self.sizeBytes += job.sizeBytes
-        if let key {
-            self[slot].nextOfUnique = self.uniques[key] ?? -1
-            self.uniques[key] = slot
-        }
+        self.numbers.insert(slot, hash: Self.hash(of: number))
+        if let keyHash { self.uniques.insert(slot, hash: keyHash) }
         return slot
+    }
+
+    /// Numbers follow each other, and so would their jobs in the index: the gap that one leaves would be filled by all
+    /// others. The golden ratio spreads them evenly.
+    private static func hash(of number: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: (number &* 0x9e37_79b9_7f4a_7c15) >> 32)
     }
 
     /// Another client waits for the job.
     mutating func addClient(_ client: ConnectionID, to slot: JobSlot) {
         self.sizeBytes -= self[slot].sizeBytes
-        if self[slot].client == nil {
-            self[slot].client = client
-        } else {
-            self[slot].furtherClients.append(client)
-        }
+        self[slot].clients.append(client)
         self.sizeBytes += self[slot].sizeBytes
     }
 
     /// The job will never run: nobody joins it, and what it would have run with is forgotten. It keeps its place.
     mutating func hollow(_ slot: JobSlot) {
-        self.removeUnique(slot)
+        self.removeKey(slot)
         self.sizeBytes -= self[slot].sizeBytes
-        self[slot].workload = []
+        self[slot].removeWorkload()
         self.sizeBytes += self[slot].sizeBytes
     }
 
     /// Removes a job that stands in no list.
     mutating func remove(_ slot: JobSlot) {
-        self.removeUnique(slot)
+        self.removeKey(slot)
         self.sizeBytes -= self[slot].sizeBytes
-        self.slots[self[slot].number] = nil
-        self.jobs[Int(slot)] = .none
+        self.numbers.remove(slot, hash: Self.hash(of: self[slot].number))
+        self[slot].leave()
         self.free.append(slot)
     }
 
-    private mutating func removeUnique(_ slot: JobSlot) {
-        guard let key = UniqueKey(unique: self[slot].unique, workload: self[slot].workload),
-            var current = self.uniques[key]
-        else { return }
-        let next = self[slot].nextOfUnique
-        if current == slot {
-            self.uniques[key] = next >= 0 ? next : nil
-            return
-        }
-        while current >= 0, self[current].nextOfUnique != slot { current = self[current].nextOfUnique }
-        if current >= 0 { self[current].nextOfUnique = next }
+    private mutating func removeKey(_ slot: JobSlot) {
+        guard let hash = self[slot].keyHash else { return }
+        self[slot].keyHash = nil
+        self.uniques.remove(slot, hash: hash)
     }
 }

@@ -25,20 +25,8 @@ struct LeadingNumber: Equatable {
 }
 
 extension [UInt8] {
-    /// Adds a number in decimal digits.
-    mutating func appendDecimal(_ number: UInt64) {
-        let start = self.count
-        var rest = number
-        repeat {
-            self.append(0x30 + UInt8(rest % 10))
-            rest /= 10
-        } while rest > 0
-        self[start...].reverse()
-    }
-
+    /// The decimal digits of a number.
     static func decimal(_ number: some BinaryInteger) -> [UInt8] {
-        var text: [UInt8] = []
-        text.appendDecimal(UInt64(clamping: number))
-        return text
+        Array(String(UInt64(clamping: number)).utf8)
     }
 }

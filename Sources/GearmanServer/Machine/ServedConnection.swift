@@ -32,11 +32,13 @@ struct ServedConnection: Equatable, Sendable {
     var decoder: GearmanPacketDecoder
     /// What it is sent at the end of this event.
     var output: [UInt8] = []
+    /// How much was taken last: the next output will need about as much, and need not grow step by step.
+    private var expectedOutputBytes = 0
     /// What was sent to it before, and waits for the journal.
     var held = HeldAnswers()
     /// What it was sent and has not read, as far as the caller reported it.
     var unsentBytes = 0
-    /// Its part of `JobServerStateMachine.bufferedBytes`.
+    /// What is kept for it, in both directions: its part of `JobServerStateMachine.bufferedBytes`.
     var countedBytes = 0
     /// More waits for it than it should; its requests wait too.
     var isBehind = false
@@ -60,16 +62,76 @@ struct ServedConnection: Equatable, Sendable {
     }
 
     /// What can be sent now.
-    mutating func takeOutput() -> [UInt8] {
-        defer { self.output = [] }
-        return self.held.isEmpty ? self.output : self.held.take(adding: self.output)
+    mutating func takeWrite() -> JobServerActions.Write {
+        let taken = self.held.isEmpty ? self.output : self.held.take(adding: self.output)
+        self.output = []
+        self.expectedOutputBytes = min(taken.count, 64 << 10)
+        return JobServerActions.Write(connection: self.id, bytes: taken)
     }
 
-    /// What is kept for it, in both directions.
-    var bufferedBytes: Int {
-        self.decoder.bufferedBytes + self.output.count + self.held.sizeBytes + self.unsentBytes
+    /// So much is added next.
+    mutating func makeRoomForOutput(_ bytes: Int) {
+        if self.output.isEmpty { self.output.reserveCapacity(max(self.expectedOutputBytes, bytes)) }
+    }
+
+    /// Whether its requests are answered: it reads its answers.
+    private var isServed: Bool {
+        switch self.state {
+        case .open: !self.isBehind && !self.isHeldUp
+        case .closing, .closed: false
+        }
+    }
+
+    /// Its next request, unless that is one of ``isAtText``.
+    /// - Throws: `GearmanPacketError` if it makes no sense: close the connection.
+    mutating func nextPacket() throws(GearmanPacketError) -> GearmanPacket? {
+        guard self.isServed, !self.decoder.isAtText else { return nil }
+        return try self.decoder.next()
+    }
+
+    /// Whether its next request is a line of the text protocol, or no request at all.
+    var isAtText: Bool { self.isServed && self.decoder.isAtText }
+
+    /// So much more is kept for it than it was when this was asked before.
+    mutating func takeGrowth() -> Int {
+        let bytes = self.decoder.bufferedBytes + self.output.count + self.held.sizeBytes + self.unsentBytes
+        defer { self.countedBytes = bytes }
+        return bytes - self.countedBytes
     }
 
     /// Whether a NOOP would wake it.
     var isWakeable: Bool { self.isSleeping && !self.isWoken }
+}
+
+/// The connections of a server, by place.
+struct ConnectionTable: Equatable, Sendable {
+    private var connections: [ServedConnection] = []
+    private var free: [Int] = []
+
+    /// The connections whose end was not reported.
+    var count: Int { self.connections.count - self.free.count }
+    /// The places that there were ever, free ones included.
+    var indices: Range<Int> { self.connections.indices }
+
+    subscript(slot: Int) -> ServedConnection {
+        _read { yield self.connections[slot] }
+        _modify { yield &self.connections[slot] }
+    }
+
+    /// - Parameter make: makes the connection of this name.
+    mutating func insert(_ make: (ConnectionID) -> ServedConnection) -> ConnectionID {
+        if let slot = self.free.popLast() {
+            let generation = self.connections[slot].id.generation &+ 1
+            self.connections[slot] = make(ConnectionID(slot: slot, generation: generation))
+            return self.connections[slot].id
+        }
+        self.connections.append(make(ConnectionID(slot: self.connections.count, generation: 0)))
+        return self.connections[self.connections.count - 1].id
+    }
+
+    /// The place is free; `closed` lies there until it is used again, and keeps the name.
+    mutating func remove(_ slot: Int, leaving closed: ServedConnection) {
+        self.connections[slot] = closed
+        self.free.append(slot)
+    }
 }

@@ -1,7 +1,7 @@
 internal import Gearman
 
 /// Where a job lies in a ``JobTable``.
-typealias JobSlot = Int32
+package typealias JobSlot = Int32
 
 /// The three queues of a function, the first one first.
 enum JobPriority: UInt8, CaseIterable, Sendable {
@@ -35,13 +35,14 @@ struct ServedJob: Equatable, Sendable {
     }
 
     /// The number in its handle, from 1.
-    let number: UInt64
+    private(set) var number: UInt64
     let function: Int
     let priority: JobPriority
-    let unique: [UInt8]
     /// Empty if there is none.
-    let reducer: [UInt8]
-    var workload: [UInt8]
+    private(set) var reducer: [UInt8]
+    /// Unique, NUL and workload: as they stand in most packets that give the job to a worker.
+    private(set) var text: [UInt8]
+    private let uniqueSize: Int32
     var place: Place
     /// It runs even if nobody waits for it.
     var isBackground: Bool
@@ -49,9 +50,7 @@ struct ServedJob: Equatable, Sendable {
     var isKept = false
     /// Somebody cancelled it. If it runs, it runs on.
     var isCancelled = false
-    /// Who is told what becomes of it: one for each submission, in their order. Connections may have been closed.
-    var client: ConnectionID?
-    var furtherClients: [ConnectionID] = []
+    var clients = JobClients()
     var retries: UInt8 = 0
     var numerator: UInt32 = 0
     var denominator: UInt32 = 0
@@ -60,20 +59,112 @@ struct ServedJob: Equatable, Sendable {
     /// Its neighbours in a ``JobList``.
     var previous: JobSlot = -1
     var next: JobSlot = -1
-    /// Another job of the same unique and another function.
-    var nextOfUnique: JobSlot = -1
+    /// By what a submission finds it that joins it: a hash of its unique, or, if that is `-`, of its workload. Nil: it
+    /// is not found.
+    var keyHash: UInt32?
 
-    /// What stands where there is no job.
-    static let none = ServedJob(
-        number: 0, function: 0, priority: .normal, unique: [], reducer: [], workload: [], place: .queued,
-        isBackground: false)
+    init(
+        number: UInt64, function: Int, priority: JobPriority, unique: ArraySlice<UInt8>, reducer: [UInt8],
+        workload: ArraySlice<UInt8>, place: Place, isBackground: Bool
+    ) {
+        self.number = number
+        self.function = function
+        self.priority = priority
+        self.reducer = reducer
+        self.text = Array(joining: unique, workload)
+        self.uniqueSize = Int32(unique.count)
+        self.keyHash = Self.keyHash(unique: unique, workload: workload)
+        self.place = place
+        self.isBackground = isBackground
+    }
+
+    var unique: ArraySlice<UInt8> { self.text[..<Int(self.uniqueSize)] }
+    var workload: ArraySlice<UInt8> { self.text[(Int(self.uniqueSize) + 1)...] }
+
+    /// Nil: a job of these joins no other one.
+    static func keyHash(unique: ArraySlice<UInt8>, workload: ArraySlice<UInt8>) -> UInt32? {
+        let hashed = unique.isOneDash ? workload : unique
+        guard !hashed.isEmpty else { return nil }
+        var hasher = Hasher()
+        hasher.combine(unique.isOneDash)
+        hashed.withUnsafeBytes { hasher.combine(bytes: $0) }
+        return UInt32(truncatingIfNeeded: hasher.finalize())
+    }
+
+    /// Whether another job with the same ``keyHash`` has the same unique or workload.
+    func hasKey(of other: ServedJob) -> Bool {
+        self.unique == other.unique && (!self.unique.isOneDash || self.workload == other.workload)
+    }
+
+    mutating func removeWorkload() {
+        self.text = Array(joining: self.unique, [])
+    }
 
     var isThere: Bool { self.number != 0 }
 
+    /// From now on there is no job here, and nothing is kept.
+    mutating func leave() {
+        self.number = 0
+        self.text = []
+        self.reducer = []
+        self.clients = JobClients()
+    }
+
     /// What it costs, in the account of `GearmanJobServerLimits.queuedBytes`. Small parts are rounded up.
     var sizeBytes: Int {
-        256 + self.workload.count + self.unique.count + self.reducer.count
-            + self.furtherClients.count * MemoryLayout<ConnectionID>.size
+        256 + self.text.count + self.reducer.count + self.clients.sizeBytes
+    }
+}
+
+/// Who is told what becomes of a job: one for each submission, in their order. Connections may have been closed.
+struct JobClients: Equatable, Sendable, Sequence {
+    fileprivate var first: ConnectionID?
+    fileprivate var further: [ConnectionID] = []
+
+    /// What those beyond the first one cost.
+    var sizeBytes: Int { self.further.count * MemoryLayout<ConnectionID>.size }
+
+    mutating func append(_ client: ConnectionID) {
+        if self.first == nil { self.first = client } else { self.further.append(client) }
+    }
+
+    func makeIterator() -> Iterator { Iterator(clients: self) }
+
+    struct Iterator: IteratorProtocol {
+        fileprivate let clients: JobClients
+        private var position = -1
+
+        fileprivate init(clients: JobClients) {
+            self.clients = clients
+        }
+
+        mutating func next() -> ConnectionID? {
+            defer { self.position += 1 }
+            if self.position < 0 { return self.clients.first }
+            return self.position < self.clients.further.count ? self.clients.further[self.position] : nil
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate var isOneDash: Bool { self.count == 1 && self.first == UInt8(ascii: "-") }
+}
+
+extension [UInt8] {
+    /// Both, and a NUL between them.
+    fileprivate init(joining first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>) {
+        self = []
+        self.append(addingCapacity: first.count + 1 + second.count) { room in
+            room.withUnsafeMutableBufferPointer { buffer, count in
+                let bytes = UnsafeMutableRawBufferPointer(buffer)
+                first.withUnsafeBytes { bytes.copyMemory(from: $0) }
+                bytes[first.count] = 0
+                count = first.count + 1
+                let rest = UnsafeMutableRawBufferPointer(rebasing: bytes[count...])
+                second.withUnsafeBytes { rest.copyMemory(from: $0) }
+                count += second.count
+            }
+        }
     }
 }
 

@@ -54,88 +54,126 @@ enum ServerError: Sendable {
 /// nothing in them can break a rule of the codec; what a worker sent about a job is passed on as it is.
 extension JobServerStateMachine {
     /// Adds a packet to what a connection is sent at the end of this event. For packets without data.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, _ arguments: [UInt8]...) {
-        self.send(type, to: slot) { body in
-            for (index, argument) in arguments.enumerated() {
-                if index > 0 { body.append(0) }
-                body += argument
-            }
-        }
+    mutating func send(_ type: GearmanPacketType, to slot: Int, _ first: [UInt8], _ others: [UInt8]...) {
+        self.send(type, to: slot, body: Array(([first] + others).joined(separator: CollectionOfOne(0)))[...])
     }
 
-    /// Adds a packet whose body is made in its place.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, making body: (inout [UInt8]) -> Void) {
+    /// Adds a packet that consists of nothing, or of a body that another one had.
+    mutating func send(_ type: GearmanPacketType, to slot: Int, body: ArraySlice<UInt8> = []) {
         guard self.mayAddOutput(to: slot) else { return }
-        self.connections[slot].output.appendResponse(type, making: body)
-        self.count(slot)
+        self.countOutput(self.connections[slot].addOutput(type, body: body), of: slot)
     }
 
-    mutating func sendCreated(_ number: UInt64, to slot: Int) {
-        let prefix = self.handlePrefix
-        self.send(.jobCreated, to: slot) { body in
-            body += prefix
-            body.appendDecimal(number)
-        }
+    /// Adds a packet that says nothing but which job it is about.
+    mutating func send(_ type: GearmanPacketType, to slot: Int, aboutJob number: UInt64) {
+        guard self.mayAddOutput(to: slot) else { return }
+        let size = self.connections[slot].addOutput(type, JobHandle(number), prefix: self.handlePrefix)
+        self.countOutput(size, of: slot)
     }
 
     /// Adds the packet that gives a job to a worker.
     mutating func sendAssignment(_ type: GearmanPacketType, of place: JobSlot, to slot: Int) {
-        let job = self.jobs[place]
-        let prefix = self.handlePrefix
-        let function = self.functions[job.function].name
-        self.send(type, to: slot) { body in
-            body += prefix
-            body.appendDecimal(job.number)
-            body.append(0)
-            body += function
-            body.append(0)
-            if type != .jobAssign { body += job.unique + [0] }
-            if type == .jobAssignAll { body += job.reducer + [0] }
-            body += job.workload
-        }
-    }
-
-    /// Adds a packet that has the body of another one.
-    mutating func send(_ type: GearmanPacketType, to slot: Int, body: ArraySlice<UInt8>) {
-        self.send(type, to: slot) { $0 += body }
+        guard self.mayAddOutput(to: slot) else { return }
+        let size = self.connections[slot].addOutput(
+            type, JobHandle(self.jobs[place].number), prefix: self.handlePrefix,
+            function: self.functions[self.jobs[place].function].name, text: self.jobs.text(of: place, for: type))
+        self.countOutput(size, of: slot)
     }
 
     mutating func send(_ error: ServerError, to slot: Int) {
         self.send(.error, to: slot, Array(error.code.utf8), Array(error.text.utf8))
     }
 
-    func handle(_ number: UInt64) -> [UInt8] {
-        var handle = self.handlePrefix
-        handle.appendDecimal(number)
-        return handle
-    }
-
     /// The job of a handle; nil for anything that this server would not have made.
-    func job(handle: some Collection<UInt8>) -> JobSlot? {
-        // What follows a NUL was never a part of the handle, gearmand's C says.
-        let text = handle.prefix { $0 != 0 }
-        guard text.starts(with: self.handlePrefix) else { return nil }
-        let digits = text.dropFirst(self.handlePrefix.count)
-        guard let first = digits.first, (0x31...0x39).contains(first), digits.count <= 19 else { return nil }
-        var number: UInt64 = 0
-        for digit in digits {
-            guard (0x30...0x39).contains(digit) else { return nil }
-            number = number * 10 + UInt64(digit - 0x30)
-        }
-        return self.jobs.slot(number: number)
+    func job(handle: ArraySlice<UInt8>) -> JobSlot? {
+        JobHandle.number(in: handle, prefix: self.handlePrefix).flatMap { self.jobs.slot(number: $0) }
     }
 }
 
-extension [UInt8] {
-    /// Adds a header, then what `body` adds, and writes its size into the header.
-    fileprivate mutating func appendResponse(_ type: GearmanPacketType, making body: (inout [UInt8]) -> Void) {
-        let start = self.count
-        let head = UInt64(GearmanPacket.Magic.response.rawValue) << 32 | UInt64(type.rawValue)
-        Swift.withUnsafeBytes(of: (head.bigEndian, UInt32(0))) { header in
-            self.append(contentsOf: header.prefix(GearmanPacket.headerSizeBytes))
+extension ServedConnection {
+    /// - Returns: how much it is.
+    fileprivate mutating func addOutput(_ type: GearmanPacketType, body: ArraySlice<UInt8>) -> Int {
+        self.addOutput(type, sizeBytes: body.count) { $0.write(body) }
+    }
+
+    /// A packet whose body begins with a handle. Then come, in one that gives the job away, its function and its text.
+    ///
+    /// - Returns: how much it is.
+    fileprivate mutating func addOutput(
+        _ type: GearmanPacketType, _ handle: JobHandle, prefix: [UInt8], function: [UInt8]? = nil,
+        text: ArraySlice<UInt8> = []
+    ) -> Int {
+        let functionSize = function.map { $0.count + 2 } ?? 0
+        let sizeBytes = prefix.count + handle.digitCount + functionSize + text.count
+        return self.addOutput(type, sizeBytes: sizeBytes) { body in
+            body.write(prefix[...])
+            body.write(handle)
+            guard let function else { return }
+            body.writeNUL()
+            body.write(function[...])
+            body.writeNUL()
+            body.write(text)
         }
-        body(&self)
-        let size = UInt32(self.count - start - GearmanPacket.headerSizeBytes).bigEndian
-        self.withUnsafeMutableBytes { $0.storeBytes(of: size, toByteOffset: start + 8, as: UInt32.self) }
+    }
+
+    @inline(__always)
+    private mutating func addOutput(
+        _ type: GearmanPacketType, sizeBytes: Int, writing body: (inout PacketWriter) -> Void
+    ) -> Int {
+        let total = GearmanPacket.headerSizeBytes + sizeBytes
+        self.makeRoomForOutput(total)
+        self.output.append(addingCapacity: total) { span in
+            span.withUnsafeMutableBufferPointer { buffer, count in
+                var writer = PacketWriter(room: UnsafeMutableRawBufferPointer(buffer)[count..<count + total])
+                writer.writeHeader(type, sizeBytes: sizeBytes)
+                body(&writer)
+                precondition(writer.isFull, "A packet has the size that its header says")
+                count += total
+            }
+        }
+        return total
+    }
+}
+
+/// Writes a packet into the room that was made for it, and nothing beyond that.
+private struct PacketWriter: ~Copyable {
+    private var next: UnsafeMutableRawPointer
+    private let end: UnsafeMutableRawPointer
+
+    init(room: Slice<UnsafeMutableRawBufferPointer>) {
+        let room = UnsafeMutableRawBufferPointer(rebasing: room)
+        precondition(room.count >= GearmanPacket.headerSizeBytes, "A packet has a header")
+        self.next = room.baseAddress.unsafelyUnwrapped
+        self.end = self.next + room.count
+    }
+
+    var isFull: Bool { self.next == self.end }
+
+    mutating func writeHeader(_ type: GearmanPacketType, sizeBytes: Int) {
+        let head = UInt64(GearmanPacket.Magic.response.rawValue) << 32 | UInt64(type.rawValue)
+        self.next.storeBytes(of: head.bigEndian, as: UInt64.self)
+        self.next.storeBytes(of: UInt32(sizeBytes).bigEndian, toByteOffset: 8, as: UInt32.self)
+        self.next += GearmanPacket.headerSizeBytes
+    }
+
+    mutating func write(_ bytes: UnsafeRawBufferPointer) {
+        guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
+        precondition(self.next + bytes.count <= self.end, "A packet has the size that its header says")
+        self.next.copyMemory(from: start, byteCount: bytes.count)
+        self.next += bytes.count
+    }
+
+    mutating func write(_ bytes: ArraySlice<UInt8>) {
+        bytes.withUnsafeBytes { self.write($0) }
+    }
+
+    mutating func write(_ handle: JobHandle) {
+        handle.withDigits { self.write($0) }
+    }
+
+    mutating func writeNUL() {
+        precondition(self.next < self.end, "A packet has the size that its header says")
+        self.next.storeBytes(of: 0, as: UInt8.self)
+        self.next += 1
     }
 }

@@ -18,6 +18,14 @@ public import Logging
 /// them, are answered when the journal has them, and are there again when a server starts with the same journal. Run
 /// ``keepJobs()`` beside it.
 public actor GearmanJobServer {
+    /// The stream of a connection.
+    private struct Channel {
+        let connection: ConnectionID
+        let stream: any StreamChannel
+        /// Its socket takes no more: what is written has to wait.
+        var isBlocked = false
+    }
+
     private enum State {
         /// Can transition to: `starting`, `stopped`.
         case idle
@@ -43,9 +51,9 @@ public actor GearmanJobServer {
     private var state = State.idle
     private var machine: JobServerStateMachine
     private var listeners: [SocketListener] = []
-    private var channels: [ConnectionID: any StreamChannel] = [:]
-    /// The connections that were written to since the last look at what they have not read.
-    private var recentlyWritten: [ConnectionID] = []
+    /// By the places of their connections.
+    private var channels: [Channel?] = []
+    private var channelCount = 0
     private enum TimerID { case machine, end }
     private var timers: EventLoopTimers<TimerID>
     /// What is not written by now never will be.
@@ -113,7 +121,7 @@ public actor GearmanJobServer {
                 host: host, port: port, backlog: Int32(clamping: backlog), keepAlive: self.keepAlive.times,
                 eventLoop: self.eventLoop
             ) { number, host in
-                self.assumeIsolated { $0.accepted(number, host) }
+                self.enter { $0.accepted(number, host) }
             }
         } catch {
             if case .starting = self.state { self.state = .idle }
@@ -200,9 +208,9 @@ public actor GearmanJobServer {
         case .idle, .starting, .running:
             self.state = .stopping
             self.timers.schedule(.end, at: self.executor.now.advanced(by: Self.farewell)) {
-                self.assumeIsolated { $0.giveUp() }
+                self.enter { $0.giveUp() }
             }
-            for channel in self.channels.values { channel.finish() }
+            for channel in self.channels { channel?.stream.finish() }
             self.lookForTheEnd()
         case .stopping, .stopped: break
         }
@@ -211,12 +219,12 @@ public actor GearmanJobServer {
     private func giveUp() {
         self.changesToMake.finish()
         self.isJournalOver = true
-        for channel in self.channels.values { channel.close() }
+        for channel in self.channels { channel?.stream.close() }
         self.lookForTheEnd()
     }
 
     private func lookForTheEnd() {
-        guard case .stopping = self.state, self.channels.isEmpty,
+        guard case .stopping = self.state, self.channelCount == 0,
             self.machine.isJournalQuiet || self.isJournalOver
         else { return }
         self.state = .stopped
@@ -228,7 +236,7 @@ public actor GearmanJobServer {
     }
 
     private func closeListeners() {
-        for listener in self.listeners { listener.assumeIsolated { $0.close() } }
+        for listener in self.listeners { listener.enter { $0.close() } }
         self.listeners = []
     }
 
@@ -239,30 +247,37 @@ public actor GearmanJobServer {
         let channel = self.eventLoop.acceptor.makeChannel(
             accepted: Descriptor(owning: number), eventLoop: self.eventLoop
         ) { event in
-            self.assumeIsolated { $0.happened(event, to: connection) }
+            self.enter(with: (event, connection)) { $0.happened($1.0, to: $1.1) }
         }
-        self.channels[connection] = channel
+        if connection.slot == self.channels.count { self.channels.append(nil) }
+        self.channels[connection.slot] = Channel(connection: connection, stream: channel)
+        self.channelCount += 1
         channel.open()
         if !self.machine.hasRoom { self.setAccepting(false) }
     }
 
     private func setAccepting(_ isAccepting: Bool) {
         for listener in self.listeners {
-            listener.assumeIsolated { isAccepting ? $0.resume() : $0.pause() }
+            listener.enter { isAccepting ? $0.resume() : $0.pause() }
         }
     }
 
     private func happened(_ event: StreamEvent, to connection: ConnectionID) {
         switch event {
         case .connected: break
-        case .progressed: self.report([connection])
+        case .blocked:
+            self.channels[connection.slot]?.isBlocked = true
+            self.reportUnsent(connection)
+        case .progressed: self.reportUnsent(connection)
         case .received(let bytes):
             self.perform(self.machine.bytesReceived(bytes, from: connection, now: self.now))
         case .drained:
-            self.channels[connection]?.resumeReading()
+            self.channels[connection.slot]?.isBlocked = false
+            self.channels[connection.slot]?.stream.resumeReading()
             self.perform(self.machine.connectionCaughtUp(connection, now: self.now))
         case .closed(let error, _):
-            self.channels[connection] = nil
+            self.channels[connection.slot] = nil
+            self.channelCount -= 1
             if let error {
                 self.logger.debug("A connection ended", metadata: ["error": "\(error)"])
             }
@@ -273,52 +288,38 @@ public actor GearmanJobServer {
     }
 
     private func perform(_ actions: JobServerActions) {
-        var behind: [(connection: ConnectionID, unsentBytes: Int)] = []
+        var behind: [ConnectionID] = []
         for write in actions.writes {
-            guard let channel = self.channels[write.connection] else { continue }
-            channel.write(write.bytes)
-            guard channel.pendingBytes >= StreamLimits.writeBufferHighBytes else {
-                self.written(to: write.connection)
-                continue
-            }
-            channel.pauseReading()
-            behind.append((write.connection, channel.pendingBytes))
+            guard let channel = self.channel(of: write.connection) else { continue }
+            channel.stream.write(write.bytes)
+            let isFull = channel.stream.pendingBytes >= StreamLimits.writeBufferHighBytes
+            if isFull { channel.stream.pauseReading() }
+            if isFull || channel.isBlocked { behind.append(write.connection) }
         }
         for close in actions.closes {
-            guard let channel = self.channels[close.connection] else { continue }
-            if close.isAfterFlush { channel.finish() } else { channel.close() }
+            guard let channel = self.channel(of: close.connection) else { continue }
+            if close.isAfterFlush { channel.stream.finish() } else { channel.stream.close() }
         }
         if let wakeAt = actions.wakeAt {
-            self.timers.schedule(.machine, at: wakeAt) { self.assumeIsolated { $0.timerFired() } }
+            self.timers.schedule(.machine, at: wakeAt) { self.enter { $0.timerFired() } }
         }
         if let change = actions.change { self.changesToMake.yield(change) }
         if actions.stopsListening { self.closeListeners() }
         if actions.isFinished { self.finish() }
         // Only now: what follows from it must be written after what was to be written here.
-        for (connection, unsentBytes) in behind where self.channels[connection] != nil {
-            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
-        }
+        for connection in behind { self.reportUnsent(connection) }
     }
 
-    /// Looks at a connection when its socket had time to take what was written: in the turn after the next one.
-    private func written(to connection: ConnectionID) {
-        self.recentlyWritten.append(connection)
-        guard self.recentlyWritten.count == 1 else { return }
-        self.executor.execute {
-            self.assumeIsolated { server in
-                let connections = server.recentlyWritten
-                server.recentlyWritten = []
-                server.executor.execute { server.assumeIsolated { $0.report(connections) } }
-            }
-        }
+    /// Nil: it is closed. Somebody else may have its place.
+    private func channel(of connection: ConnectionID) -> Channel? {
+        guard let channel = self.channels[connection.slot], channel.connection == connection else { return nil }
+        return channel
     }
 
-    /// Tells the machine who has not read everything.
-    private func report(_ connections: [ConnectionID]) {
-        for connection in connections {
-            guard let unsentBytes = self.channels[connection]?.pendingBytes, unsentBytes > 0 else { continue }
-            self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
-        }
+    /// Tells the machine how much a connection has not read.
+    private func reportUnsent(_ connection: ConnectionID) {
+        guard let unsentBytes = self.channel(of: connection)?.stream.pendingBytes else { return }
+        self.perform(self.machine.connectionFellBehind(connection, unsentBytes: unsentBytes, now: self.now))
     }
 
     private func timerFired() {

@@ -17,7 +17,8 @@ struct JobServerCommand: AsyncParsableCommand {
             background jobs, also those for later, in a store: a client is answered when its job is stored, and a \
             server that starts with the same name runs it, after kill -9 too. SIGTERM or SIGINT ends it at once, and \
             all other jobs are lost. SIGUSR1 is a graceful stop: it accepts no more connections, gives out what is \
-            queued, and ends when nothing is left that would be lost. With --log-file SIGHUP opens that file again.
+            queued, and ends when nothing is left that would be lost. SIGHUP opens --log-file again and reads the \
+            files of --ssl again.
             """)
 
     @Option(help: ArgumentHelp("The address to listen on, or a name: all its addresses.", valueName: "host"))
@@ -152,17 +153,18 @@ struct JobServerCommand: AsyncParsableCommand {
         let files = try [self.pidFile, self.readyFile].compactMap { try $0.map { try ReadyFile(path: $0) } }
         defer { for file in files { file.remove() } }
         let signals = await UnixSignalsSequence(
-            trapping: [.sigterm, .sigint, .sigusr1] + (self.logFile == nil ? [] : [.sighup]))
+            trapping: [.sigterm, .sigint, .sigusr1] + (self.logFile == nil && !self.tls.ssl ? [] : [.sighup]))
         let keeping = try self.keeping(settings, logger)
+        let eventLoop = try self.tls.makeEventLoop()
         let server = GearmanJobServer(
             configuration: self.configuration(settings.logLevel.value), journal: keeping?.journal,
             keepAlive: GearmanKeepAlive(
                 idle: self.keepaliveIdle.map { .seconds($0) }, interval: self.keepaliveInterval.map { .seconds($0) },
                 count: self.keepaliveCount),
-            eventLoop: try self.tls.makeEventLoop(), logger: logger)
+            eventLoop: eventLoop, logger: logger)
         let process = JobServerProcess(
-            server: server, isSecured: self.tls.ssl, keeping: keeping, files: files, logFile: self.logFile,
-            logger: logger)
+            server: server, securedLoop: self.tls.ssl ? eventLoop : nil, keeping: keeping, files: files,
+            logFile: self.logFile, logger: logger)
         try await process.run(host: self.listen, port: self.port, backlog: self.backlog, signals: signals)
         logger.info("Stopped")
     }

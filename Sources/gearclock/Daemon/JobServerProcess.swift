@@ -3,6 +3,7 @@ internal import GearclockCore
 internal import GearclockEnvironment
 internal import Gearman
 internal import GearmanServer
+internal import GearmanTLS
 internal import Logging
 internal import UnixSignals
 
@@ -34,8 +35,8 @@ struct JobKeeping: Sendable {
 /// The process of a job server alone: it waits for its store, serves, and ends by a signal.
 struct JobServerProcess {
     let server: GearmanJobServer
-    /// Whether it speaks TLS.
-    let isSecured: Bool
+    /// Where its certificates are read again; nil if it speaks plain text.
+    let securedLoop: GearmanEventLoop?
     let keeping: JobKeeping?
     let files: [ReadyFile]
     let logFile: String?
@@ -79,7 +80,7 @@ struct JobServerProcess {
         let location: JobServerLocation
         do {
             let address = try await self.server.start(host: host, port: port, backlog: backlog)
-            location = JobServerLocation(address, isSecured: self.isSecured)
+            location = JobServerLocation(address, isSecured: self.securedLoop != nil)
         } catch {
             if Task.isCancelled { return }
             throw CommandFailure(.failed, "\(error)")
@@ -106,11 +107,25 @@ struct JobServerProcess {
         }
     }
 
+    /// Whoever renews certificates has put new files in the place of the old ones.
+    private func reloadCertificates() {
+        guard let securedLoop else { return }
+        do {
+            try securedLoop.reloadCertificates()
+            self.logger.info("The certificates are read again")
+        } catch {
+            let reason = (error as? GearmanError)?.message ?? "\(error)"
+            self.logger.error(
+                "The certificates cannot be read; those from before stay", metadata: ["error": "\(reason)"])
+        }
+    }
+
     /// Until the server has stopped by a signal, or the task is cancelled.
     private func obey(_ signals: UnixSignalsSequence) async {
         for await signal in signals {
             if signal == .sighup {
                 self.reopenLog()
+                self.reloadCertificates()
                 continue
             }
             self.logger.info("Stopping", metadata: ["signal": "\(signal)"])

@@ -210,3 +210,18 @@ field() { jq -r "if .$1 == null then empty else .$1 | tostring end"; }
 # state_of ID
 state_of() { "$GEARCLOCK" get "$1" --json | field state; }
 in_state() { [[ $(state_of "$1") == "$2" ]]; }
+
+# submit_epoch FUNCTION SECONDS PAYLOAD: a job for later at the server of $port; prints the handle. No tool can do it.
+submit_epoch() {
+    perl -MIO::Socket::INET -e '
+        my ($port, $function, $seconds, $payload) = @ARGV;
+        my $socket = IO::Socket::INET->new("127.0.0.1:$port") or die "$!\n";
+        my $body = join "\0", $function, "", $seconds, $payload;
+        print $socket pack("a4NN", "\0REQ", 36, length $body) . $body;
+        $socket->flush;
+        read($socket, my $head, 12) == 12 or die "no answer\n";
+        my ($magic, $type, $size) = unpack "a4NN", $head;
+        read $socket, my $answer, $size;
+        $type == 8 or die "$answer\n";
+        print $answer;' "$port" "$@"
+}

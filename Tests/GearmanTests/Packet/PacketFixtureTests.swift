@@ -36,7 +36,7 @@ import Testing
         #expect(Set(GearmanPacketDefinition.table.map(\.name)).count == 42)
         for definition in GearmanPacketDefinition.table {
             #expect(definition.argumentCount <= GearmanPacketDefinition.maximumArgumentCount)
-            #expect(definition.type.definition == definition)
+            #expect(definition.type.definition.type == definition.type)
         }
     }
 }

@@ -150,7 +150,7 @@ actor ServerSideConnection {
             self.inbox += bytes
             self.greetIfOwed()
         case .closed: self.isClosed = true
-        case .connected, .progressed, .drained: return
+        case .connected, .blocked, .progressed, .drained: return
         }
         self.wakeAll()
     }

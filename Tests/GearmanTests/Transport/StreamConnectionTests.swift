@@ -109,7 +109,7 @@ struct StreamConnectionTests {
         await peer.readAgain()
         #expect(try await peer.expect(.echoRequest).data.count == 20_000_000)
         var event = await probe.next()
-        while event == .progressed { event = await probe.next() }
+        while event == .blocked || event == .progressed { event = await probe.next() }
         #expect(event == .drained)
         #expect(await probe.pendingBytes == 0)
         await probe.close()

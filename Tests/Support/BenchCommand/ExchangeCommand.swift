@@ -1,4 +1,5 @@
 import ArgumentParser
+internal import DispatchExecutor
 import Gearman
 import Logging
 
@@ -99,12 +100,12 @@ private actor PipelinedExchange {
             configuration: EngineBenchmark.workerConfiguration(concurrency: self.depth), eventLoop: self.eventLoop,
             logger: Self.logger
         ) { jobs in
-            self.assumeIsolated { $0.assigned(jobs) }
+            self.enter { $0.assigned(jobs) }
         }
         self.worker = worker
         await worker.start()
         await self.client.onEvents { updates in
-            self.assumeIsolated { $0.happened(updates) }
+            self.enter { $0.happened(updates) }
         }
         await self.client.connected()
     }
@@ -118,19 +119,24 @@ private actor PipelinedExchange {
 
     private func submit(_ count: Int) {
         guard count > 0 else { return }
-        let jobs = (1...count).map { number in
-            GearmanPipelinedJob(id: UInt64(self.submitted + number), request: Self.request)
+        var jobs: [GearmanPipelinedJob] = []
+        jobs.reserveCapacity(count)
+        for _ in 0..<count {
+            self.submitted += 1
+            jobs.append(GearmanPipelinedJob(id: UInt64(self.submitted), request: Self.request))
         }
-        self.submitted += count
-        self.client.assumeIsolated { $0.start(jobs) }
+        self.client.enter { $0.start(jobs) }
     }
 
     private static let request = GearmanJobRequest(function: "exchange", workload: "0123456789abcdef")
 
     private func happened(_ updates: [GearmanJobUpdate]) {
         var ended = 0
-        for update in updates where update.event.isFinal {
-            precondition(update.event == .complete([]), "A job ended otherwise: \(update.event)")
+        let updates = updates.span
+        for place in updates.indices where updates[place].event.isFinal {
+            guard case .complete(let result) = updates[place].event, result.isEmpty else {
+                preconditionFailure("A job ended otherwise: \(updates[place].event)")
+            }
             ended += 1
         }
         self.completed += ended
@@ -141,8 +147,14 @@ private actor PipelinedExchange {
     }
 
     private func assigned(_ jobs: [GearmanAssignedJob]) {
-        self.worker?.assumeIsolated { worker in
-            worker.reply(jobs.map { GearmanJobReply(job: $0.id, result: .complete([])) })
+        self.worker?.enter { worker in
+            var replies: [GearmanJobReply] = []
+            replies.reserveCapacity(jobs.count)
+            let jobs = jobs.span
+            for place in jobs.indices {
+                replies.append(GearmanJobReply(job: jobs[place].id, result: .complete([])))
+            }
+            worker.reply(replies)
         }
     }
 
