@@ -45,7 +45,7 @@ package actor StreamConnection: StreamChannel {
     private var isReadPaused = false
     /// The socket is full: what waits goes on when it has room.
     private var isWriteBlocked = false
-    /// The size of the next array to read into: as much as came at once until now.
+    /// The size of the next array to read into: as much as came at once until now, and took no longer than it should.
     private var readCapacity = StreamLimits.firstReadBytes
 
     private var pending: [UInt8] = []
@@ -213,12 +213,14 @@ package actor StreamConnection: StreamChannel {
         var bytes: [UInt8] = []
         switch self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock {
         case .transferred(let received):
-            if received == capacity {
-                self.readCapacity = min(2 * capacity, StreamLimits.readBytes)
-            } else if received < capacity / 4 {
-                self.readCapacity = max(capacity / 2, StreamLimits.firstReadBytes)
-            }
+            let start = self.executor.now
             self.onEvent(.received(bytes))
+            let duration = start.duration(to: self.executor.now)
+            if received < capacity / 4 || duration > StreamLimits.longTurn {
+                self.readCapacity = max(capacity / 2, StreamLimits.firstReadBytes)
+            } else if received == capacity, duration < StreamLimits.shortTurn {
+                self.readCapacity = min(2 * capacity, StreamLimits.readBytes)
+            }
         case .wouldBlock: break
         case .endOfStream: self.end(reason: nil)
         case .failed(let error): self.end(reason: error)
