@@ -69,10 +69,16 @@ struct TaskRun: Sendable {
     /// A newer claim of the same run came to this controller: the lease ran out while the run went on, for example
     /// because the store was away. It takes the run over as it is, its result included.
     ///
-    /// Not so if the store has taken this run's result already: then the new claim is for the next run.
+    /// Not so if the store has taken this run's result already: then the new claim is for the next run. Nor if another
+    /// controller may have had a claim in between, and no job of this run is under way: that one's may be, and is to be
+    /// asked for before there is another.
     func isContinued(by claimed: ClaimedTask) -> Bool {
-        if case .ended(.release) = self.phase { return false }
-        return claimed.failures == self.task.failures
+        guard claimed.failures == self.task.failures else { return false }
+        switch self.phase {
+        case .ended(.release): return false
+        case .ended(.retry), .workerless, .queued: return claimed.claim.attempt == self.task.claim.attempt + 1
+        case .early, .proving, .asking, .submitted, .ended: return true
+        }
     }
 
     /// - Returns: what `FunctionInHand` is told of it.

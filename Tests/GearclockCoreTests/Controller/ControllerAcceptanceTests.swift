@@ -45,6 +45,20 @@ import Testing
         #expect(controller.ended(.completed).settlements == [Settlement(newer.claim, .complete(keepUntil: nil))])
     }
 
+    @Test(arguments: [(2, true), (3, false)])
+    func `a failure is settled with a newer claim unless another controller may have had one`(
+        attempt: UInt32, isKept: Bool
+    ) {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed())
+        _ = controller.ended(.failed)
+        _ = controller.settled(.failure(.unavailable("away")))
+        let (answer, actions) = controller.accept(Sample.claimed(attempt: attempt), at: 2)
+        #expect(answer == .accepted)
+        #expect(actions.asked.isEmpty == isKept, "a job of the one in between may run")
+        #expect(actions.settlements.isEmpty != isKept)
+    }
+
     @Test func `a claim of the next run replaces the run in hand`() {
         var controller = ControllerFixture()
         _ = controller.accept(Sample.claimed())
