@@ -66,7 +66,15 @@ package actor DescriptorWatcher {
     }
 
     isolated deinit {
-        self.source.cancel()
+        // The thread of libdispatch that told of the last event may not be through with the source yet, and would look
+        // at what a cancellation frees. It is through when it fires a timer.
+        let (source, timer) = (self.source, DispatchSource.makeTimerSource(queue: self.executor.queue))
+        timer.setEventHandler {
+            source.cancel()
+            timer.cancel()
+        }
+        timer.schedule(deadline: DispatchTime(uptimeNanoseconds: 1))
+        timer.activate()
     }
 
     // MARK: Watching
