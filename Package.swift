@@ -132,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "GearmanTests",
             dependencies: [
-                "DispatchExecutor", "Gearman", "GearmanServer", "GearmanTLS", "TestCertificates", log,
+                "CEpoll", "DispatchExecutor", "Gearman", "GearmanServer", "GearmanTLS", "TestCertificates", log,
                 .product(name: "MetricsTestKit", package: "swift-metrics"),
             ],
             swiftSettings: settings),

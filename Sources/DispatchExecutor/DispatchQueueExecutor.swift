@@ -7,10 +7,15 @@ package import Dispatch
 package final class DispatchQueueExecutor: SerialExecutor {
     package let queue: DispatchQueue
     private let key = DispatchSpecificKey<Bool>()
+    private let onWork: (@Sendable () -> Void)?
 
-    /// - Parameter label: the name of the queue in a debugger, for example `gearman.io`.
-    package init(label: String) {
+    /// - Parameters:
+    ///   - label: the name of the queue in a debugger, for example `gearman.io`.
+    ///   - onWork: called whenever the queue has got work by this executor, from anywhere: for work of the queue that
+    ///     waits for something else meanwhile.
+    package init(label: String, onWork: (@Sendable () -> Void)? = nil) {
         self.queue = DispatchQueue(label: label)
+        self.onWork = onWork
         self.queue.setSpecific(key: self.key, value: true)
     }
 
@@ -18,11 +23,13 @@ package final class DispatchQueueExecutor: SerialExecutor {
     /// `assumeIsolated`.
     package func execute(_ body: @escaping @Sendable () -> Void) {
         self.queue.async(execute: body)
+        self.onWork?()
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
+        self.onWork?()
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor {

@@ -9,7 +9,7 @@ extension GearmanClient {
         guard let index = self.servers.firstIndex(of: handle.server) else {
             throw GearmanError(.invalidRequest, "\(handle.server) is not among the client's job servers")
         }
-        return try Self.status(await self.ask([(index, .handle(handle.bytes))])[0])
+        return try Self.status(await self.ask([(index, .handle(handle.inPlace))])[0])
     }
 
     /// What the servers know about the job with this unique ID.

@@ -105,8 +105,9 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         // By their span: a job taken out of an array is a copy, which counts references to all that it holds.
         let jobs = jobs.span
         for place in jobs.indices {
-            guard let error = self.refusal(room: room) ?? self.submit(jobs[place], now: now) else { continue }
-            actions.updates.append(GearmanJobUpdate(id: jobs[place].id, event: .refused(error)))
+            var error = self.refusal(room: room)
+            if error == nil { error = self.submit(jobs[place], now: now) }
+            if let error { actions.updates.append(GearmanJobUpdate(id: jobs[place].id, event: .refused(error))) }
         }
         self.finish(&actions)
         return actions
@@ -211,7 +212,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// - Returns: why the job is refused, if it is.
-    private mutating func submit(_ job: GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
+    private mutating func submit(_ job: borrowing GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
         do throws(GearmanError) {
             try self.encoder.append(job, limits: self.configuration.limits)
         } catch {
@@ -233,8 +234,9 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             guard let handle = self.jobs.handle(of: id) else {
                 return GearmanError(.invalidRequest, "The job has no handle here")
             }
-            (type, name, kind) = (.getStatus, handle, .status(id: question.id, handle: handle))
-        case .handle(let handle): (type, name, kind) = (.getStatus, handle, .status(id: question.id, handle: handle))
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
+        case .handle(let handle):
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
         case .unique(let unique): (type, name, kind) = (.getStatusUnique, unique, .statusUnique(id: question.id))
         case .echo(let payload):
             (type, name, kind) = (.echoRequest, payload, .echo(id: question.id, payload: payload))
@@ -380,11 +382,11 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             if isError {
                 self.update(id, .refused(packet.serverError), isLast: true, &actions)
             } else {
-                self.created(id, handle: packet.handleBytes, isBackground: isBackground, &actions)
+                self.created(id, handle: packet.handle, isBackground: isBackground, &actions)
             }
             return true
         case .status(let id, let handle):
-            let isAnswer = packet.type == .statusResponse && packet.handle == handle[...]
+            let isAnswer = packet.type == .statusResponse && packet.handle == handle
             guard isAnswer || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
             return true
@@ -401,10 +403,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     private mutating func created(
-        _ id: UInt64, handle: [UInt8], isBackground: Bool, _ actions: inout ClientActions
+        _ id: UInt64, handle: HandleBytes, isBackground: Bool, _ actions: inout ClientActions
     ) {
         if !isBackground { self.jobs.created(id, handle: handle) }
-        let event = GearmanJobEvent.created(GearmanJobHandle(bytes: handle, server: self.configuration.server))
+        let event = GearmanJobEvent.created(GearmanJobHandle(handle, server: self.configuration.server))
         self.update(id, event, isLast: isBackground, &actions)
     }
 

@@ -2,11 +2,11 @@
 struct ClientJobs: Equatable, Sendable {
     private struct Job: Equatable, Sendable {
         /// Nil until the server created it, and for a background job.
-        var handle: [UInt8]?
+        var handle: HandleBytes?
         var isAbandoned = false
     }
 
-    private var jobs = NumberTable<Job>()
+    private var jobs = ProbingTable<UInt64, Job>()
     private var subscriptions = JobSubscriptions()
     private var abandonedCount = 0
 
@@ -14,17 +14,17 @@ struct ClientJobs: Equatable, Sendable {
     var isQuiet: Bool { self.jobs.count == self.abandonedCount }
 
     /// The handle of a foreground job that the server created.
-    func handle(of id: UInt64) -> [UInt8]? {
+    func handle(of id: UInt64) -> HandleBytes? {
         self.jobs[id]?.handle
     }
 
     mutating func submitted(_ id: UInt64) {
-        let isNew = self.jobs.insert(Job(), for: id)
-        precondition(isNew, "Two live jobs have one number")
+        let earlier = self.jobs.insert(Job(), for: id)
+        precondition(earlier == nil, "Two live jobs have one number")
     }
 
     /// The server took it: from now on it hears of its handle.
-    mutating func created(_ id: UInt64, handle: [UInt8]) {
+    mutating func created(_ id: UInt64, handle: HandleBytes) {
         _ = self.jobs.update(id) { $0.handle = handle }
         self.subscriptions.subscribe(id, to: handle)
     }
@@ -38,7 +38,7 @@ struct ClientJobs: Equatable, Sendable {
     }
 
     /// A packet about `handle` came. Nil if no job hears of it any more, or nobody hears of the job.
-    mutating func update(of handle: ArraySlice<UInt8>, _ event: GearmanJobEvent) -> GearmanJobUpdate? {
+    mutating func update(of handle: HandleBytes, _ event: GearmanJobEvent) -> GearmanJobUpdate? {
         guard let id = self.subscriptions.deal(handle, isFinal: event.isFinal) else { return nil }
         return self.update(of: id, event, isLast: event.isFinal)
     }
@@ -58,7 +58,7 @@ struct ClientJobs: Equatable, Sendable {
     mutating func lost(_ reason: GearmanError) -> [GearmanJobUpdate] {
         let heard = self.jobs.sorted.filter { !$0.value.isAbandoned }
         self = ClientJobs()
-        return heard.map { GearmanJobUpdate(id: $0.number, event: .lost(reason)) }
+        return heard.map { GearmanJobUpdate(id: $0.key, event: .lost(reason)) }
     }
 
     func checkInvariants() {

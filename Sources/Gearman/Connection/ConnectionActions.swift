@@ -50,7 +50,7 @@ package struct ClientQuestion: Equatable, Sendable {
         /// The status of a job that this connection submitted, by its number. (GET_STATUS)
         case job(UInt64)
         /// The status of a job by its handle. (GET_STATUS)
-        case handle([UInt8])
+        case handle(HandleBytes)
         /// The status of a job by its unique ID. (GET_STATUS_UNIQUE)
         case unique([UInt8])
         /// The same bytes again. (ECHO_REQ)
@@ -93,7 +93,7 @@ package struct WorkerActions: Equatable, Sendable {
 package struct WorkerJob: Equatable, Sendable {
     /// Numbered from 1 for each connection; a server may give out one handle twice.
     package var number: UInt64
-    package var handle: [UInt8]
+    package var handle: HandleBytes
     package var function: [UInt8]
     /// Empty if the client gave none.
     package var unique: [UInt8]
@@ -101,7 +101,8 @@ package struct WorkerJob: Equatable, Sendable {
     package var workload: [UInt8]
 
     package init(
-        number: UInt64, handle: [UInt8], function: [UInt8], unique: [UInt8], reducer: [UInt8] = [], workload: [UInt8]
+        number: UInt64, handle: HandleBytes, function: [UInt8], unique: [UInt8], reducer: [UInt8] = [],
+        workload: [UInt8]
     ) {
         self.number = number
         self.handle = handle

@@ -3,19 +3,6 @@
 /// Several submissions of one connection get one handle when the server merges them by their unique ID. The server then
 /// sends each WORK_* packet once for each of them, all copies of a packet in a row, so that they are dealt out in turn.
 struct JobSubscriptions: Equatable, Sendable {
-    /// A handle that hashes its bytes at once; a lookup needs no copy of them.
-    private struct Handle: Hashable, Sendable {
-        let bytes: ArraySlice<UInt8>
-
-        static func == (left: Handle, right: Handle) -> Bool {
-            left.bytes == right.bytes
-        }
-
-        func hash(into hasher: inout Hasher) {
-            self.bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
-        }
-    }
-
     private struct Subscribers: Equatable, Sendable {
         var first: UInt64
         var others: [UInt64] = []
@@ -44,29 +31,24 @@ struct JobSubscriptions: Equatable, Sendable {
         }
     }
 
-    private var subscribers: [Handle: Subscribers] = [:]
+    private var subscribers = ProbingTable<HandleBytes, Subscribers>()
 
     /// How many different handles are subscribed to.
     var count: Int { self.subscribers.count }
 
-    mutating func subscribe(_ id: UInt64, to handle: [UInt8]) {
-        let handle = Handle(bytes: handle[...])
+    mutating func subscribe(_ id: UInt64, to handle: HandleBytes) {
         // One search for a handle of its own, which is the rule.
-        guard var earlier = self.subscribers.updateValue(Subscribers(first: id), forKey: handle) else { return }
+        guard var earlier = self.subscribers.insert(Subscribers(first: id), for: handle) else { return }
         earlier.others.append(id)
-        self.subscribers[handle] = earlier
+        self.subscribers.insert(earlier, for: handle)
     }
 
     /// The job to which this packet goes; nil if none hears of the handle (any more).
-    mutating func deal(_ handle: ArraySlice<UInt8>, isFinal: Bool) -> UInt64? {
-        let handle = Handle(bytes: handle)
-        guard isFinal else {
-            guard let index = self.subscribers.index(forKey: handle) else { return nil }
-            return self.subscribers.values[index].deal()
-        }
-        guard var last = self.subscribers.removeValue(forKey: handle) else { return nil }
+    mutating func deal(_ handle: HandleBytes, isFinal: Bool) -> UInt64? {
+        guard isFinal else { return self.subscribers.update(handle) { $0.deal() } }
+        guard var last = self.subscribers.removeValue(of: handle) else { return nil }
         guard let id = last.dealFinal() else { return last.first }
-        self.subscribers[Handle(bytes: Array(handle.bytes)[...])] = last
+        self.subscribers.insert(last, for: handle)
         return id
     }
 }

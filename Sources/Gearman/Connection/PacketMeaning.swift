@@ -18,17 +18,12 @@ extension GearmanPacket {
     /// The job that a packet of a server is about; its first argument.
     ///
     /// Without the NULs at its end: gearmand puts one there in a WORK_FAIL that was an exception.
-    package var handle: ArraySlice<UInt8> {
-        var bytes = self.argument(0)
-        while bytes.last == 0 { bytes.removeLast() }
-        return bytes
-    }
-
-    /// A copy of ``handle``.
-    var handleBytes: [UInt8] {
-        var bytes = self.argumentBytes(0)
-        while bytes.last == 0 { bytes.removeLast() }
-        return bytes
+    package var handle: HandleBytes {
+        self.withArgument(0) { bytes in
+            var count = bytes.count
+            while count > 0, bytes[count - 1] == 0 { count -= 1 }
+            return HandleBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+        }
     }
 
     /// What an ERROR packet says.

@@ -47,7 +47,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 
     private struct Job: Equatable, Sendable {
-        var handle: [UInt8]
+        var handle: HandleBytes
         var sizeBytes: Int
     }
 
@@ -64,7 +64,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// Since when the oldest unanswered grab has been the oldest.
     private var grabsAwaitedSince = GearmanInstant(nanoseconds: 0)
     /// The jobs in hand, by their numbers.
-    private var jobs = NumberTable<Job>()
+    private var jobs = ProbingTable<UInt64, Job>()
     /// The workloads in hand.
     private var heldBytes = 0
     private var lastNumber: UInt64 = 0
@@ -182,8 +182,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     package mutating func connectionClosed() -> [UInt64] {
         self.state = .closed
         self.unansweredGrabs = 0
-        let forgotten = self.jobs.sorted.map(\.number)
-        self.jobs = NumberTable()
+        let forgotten = self.jobs.sorted.map(\.key)
+        self.jobs = ProbingTable()
         self.heldBytes = 0
         return forgotten
     }
@@ -212,30 +212,29 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 
     private mutating func send(_ reply: WorkerReply, _ actions: inout WorkerActions) {
-        guard let job = self.jobs[reply.job] else {
+        let isFinal = reply.result.isFinal
+        guard let job = isFinal ? self.jobs.removeValue(of: reply.job) : self.jobs[reply.job] else {
             actions.droppedReplies += 1
             return
         }
-        let handle = job.handle
+        if isFinal { self.heldBytes -= job.sizeBytes }
         do {
             switch reply.result {
-            case .data(let bytes): try self.encoder.append(.request, .workData, handle, data: bytes)
-            case .warning(let bytes): try self.encoder.append(.request, .workWarning, handle, data: bytes)
+            case .data(let bytes): try self.encoder.append(.workData, job.handle, data: bytes)
+            case .warning(let bytes): try self.encoder.append(.workWarning, job.handle, data: bytes)
             case .status(let numerator, let denominator):
                 try self.encoder.append(
-                    .request, .workStatus, handle, Array(String(numerator).utf8), Array(String(denominator).utf8))
-            case .complete(let bytes): try self.encoder.append(.request, .workComplete, handle, data: bytes)
-            case .fail: try self.encoder.append(.request, .workFail, handle)
-            case .exception(let bytes): try self.encoder.append(.request, .workException, handle, data: bytes)
+                    .request, .workStatus, job.handle.bytes, Array(String(numerator).utf8),
+                    Array(String(denominator).utf8))
+            case .complete(let bytes): try self.encoder.append(.workComplete, job.handle, data: bytes)
+            case .fail: try self.encoder.append(.workFail, job.handle)
+            case .exception(let bytes): try self.encoder.append(.workException, job.handle, data: bytes)
             }
         } catch {
             // A result beyond the limits: its job must end all the same.
             actions.unsendableReplies.append(GearmanError(.invalidRequest, "\(error)"))
-            if reply.result.isFinal { self.encode(.workFail, handle) }
+            if isFinal { self.encode(.workFail, job.handle.bytes) }
         }
-        guard reply.result.isFinal else { return }
-        self.jobs.removeValue(of: reply.job)
-        self.heldBytes -= job.sizeBytes
     }
 
     private var capacity: Int {
@@ -348,7 +347,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
 
     private mutating func take(_ packet: GearmanPacket, _ actions: inout WorkerActions) {
         self.lastNumber += 1
-        let handle = packet.argumentBytes(0)
+        let handle = packet.handle
         let workload = packet.dataBytes
         self.jobs.insert(Job(handle: handle, sizeBytes: workload.count), for: self.lastNumber)
         self.heldBytes += workload.count

@@ -88,6 +88,12 @@ package struct GearmanPacket: Sendable {
         self.copy(self.argumentRange(index))
     }
 
+    /// The argument at `index` where it lies.
+    func withArgument<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
+        let range = self.argumentRange(index)
+        return self.storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+    }
+
     /// What follows the arguments; empty in a packet without data.
     package var data: ArraySlice<UInt8> {
         self.storage[self.dataRange]

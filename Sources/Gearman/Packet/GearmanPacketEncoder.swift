@@ -52,6 +52,24 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         self.bytes += data
     }
 
+    /// Adds what a worker sends about a job: its handle, as the server sent it, and data.
+    /// - Throws: as above.
+    package mutating func append(
+        _ type: GearmanPacketType, _ handle: HandleBytes, data: [UInt8] = []
+    ) throws(GearmanPacketError) {
+        let definition = type.definition
+        guard definition.argumentCount == 1 else { throw .wrongArgumentCount(type, count: 1) }
+        guard definition.hasData || data.isEmpty else { throw .unexpectedData(type) }
+        guard data.count <= self.limits.payloadSizeBytes else {
+            throw .payloadTooLarge(type, sizeBytes: data.count, limitBytes: self.limits.payloadSizeBytes)
+        }
+        let isTerminated = definition.isTerminated(0)
+        self.appendHeader(.request, type, sizeBytes: handle.count + (isTerminated ? 1 : 0) + data.count)
+        self.bytes.append(handle)
+        if isTerminated { self.bytes.append(0) }
+        self.bytes += data
+    }
+
     private func encodedSize(
         _ argument: [UInt8], _ definition: GearmanPacketDefinition, index: Int
     ) throws(GearmanPacketError) -> Int {

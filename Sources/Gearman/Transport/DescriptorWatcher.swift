@@ -43,6 +43,7 @@ package actor DescriptorWatcher {
     private let epoll: Int32
     /// Fires when something in the set is ready; suspended while one turn follows the other.
     private let source: any DispatchSourceRead
+    private let turnWait: TurnWait
     private var entries: [Entry] = []
     private var free: [Int] = []
     /// The streams that have something to send since the last time, and those of that time: arrays to be used again.
@@ -50,16 +51,21 @@ package actor DescriptorWatcher {
     private var flushed: [StreamConnection] = []
     private var events = [epoll_event](repeating: epoll_event(), count: DescriptorWatcher.eventsInTurn)
 
+    /// How many nanoseconds a turn waits for the next one: as long as it takes to be woken, a few times over. Timers of
+    /// the queue may be late by so much.
+    private static let patience = 50_000
     /// What is handled before other work of the queue has its turn.
     private static let eventsInTurn = 256
 
-    init(executor: DispatchQueueExecutor) {
+    init(executor: DispatchQueueExecutor, turnWait: TurnWait) {
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "An event loop needs a descriptor: \(String(cString: strerror(errno)))")
         let source = DispatchSource.makeReadSource(fileDescriptor: epoll, queue: executor.queue)
         self.executor = executor
         self.epoll = epoll
         self.source = source
+        self.turnWait = turnWait
+        turnWait.join(epoll, data: .max)
         source.setEventHandler { [weak self] in self?.enter { $0.awoke() } }
         source.setCancelHandler { _ = Glibc.close(epoll) }
         source.activate()
@@ -165,15 +171,27 @@ package actor DescriptorWatcher {
     }
 
     /// Handles what is ready, and then what the handlers left for the queue. The next turn comes behind that, until
-    /// nothing is ready.
+    /// nothing becomes ready any more.
     private func takeTurn() {
-        let count = epoll_wait(self.epoll, &self.events, Int32(self.events.count), 0)
-        guard count > 0 else { return self.source.resume() }
-        for place in 0..<Int(count) { self.happened(self.events[place]) }
-        self.executor.execute { self.enter { $0.takeTurn() } }
+        var count = self.takeEvents()
+        if count == 0 {
+            switch self.turnWait.wait(for: self.epoll, nanoseconds: Self.patience) {
+            case true?: count = self.takeEvents()
+            case false?: return self.source.resume()
+            case nil: break
+            }
+        }
+        for place in 0..<count { self.happened(self.events[place]) }
+        self.turnWait.announce()
+        self.executor.queue.async { self.enter { $0.takeTurn() } }
+    }
+
+    private func takeEvents() -> Int {
+        Int(max(0, epoll_wait(self.epoll, &self.events, Int32(self.events.count), 0)))
     }
 
     private func happened(_ event: epoll_event) {
+        guard event.data.u64 != .max else { return }
         let index = Int(UInt32(truncatingIfNeeded: event.data.u64))
         // It may have ended in this very turn.
         guard self.entries[index].generation == UInt32(truncatingIfNeeded: event.data.u64 >> 32),

@@ -30,9 +30,12 @@ public final class GearmanEventLoop: Sendable {
         label: String, transport: any StreamTransport = SocketTransport(),
         acceptor: any StreamAcceptor = SocketTransport()
     ) {
-        let executor = DispatchQueueExecutor(label: label)
+        let turnWait = TurnWait()
+        let executor = DispatchQueueExecutor(label: label, onWork: { turnWait.interrupt() })
         self.executor = executor
-        self.sockets = (AddressResolver(executor: executor), DescriptorWatcher(executor: executor))
+        self.sockets = (
+            AddressResolver(executor: executor), DescriptorWatcher(executor: executor, turnWait: turnWait)
+        )
         self.transport = transport
         self.acceptor = acceptor
         self.makeGenerator = { SystemRandomNumberGenerator() }

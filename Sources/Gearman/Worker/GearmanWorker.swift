@@ -268,7 +268,7 @@ public actor GearmanWorker {
                     id: GearmanAssignedJob.ID(server: index, connection: connection, number: jobs[place].number),
                     function: jobs[place].function, unique: jobs[place].unique, reducer: jobs[place].reducer,
                     workload: jobs[place].workload,
-                    handle: GearmanJobHandle(bytes: jobs[place].handle, server: server), worker: self))
+                    handle: GearmanJobHandle(jobs[place].handle, server: server), worker: self))
         }
         if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }
     }

@@ -218,9 +218,9 @@ import Testing
         let long = [UInt8](repeating: 0x48, count: 64)
         let actions = machine.questionsAsked(
             [
-                .init(id: 1, subject: .handle(long)), .init(id: 2, subject: .unique(long)),
+                .init(id: 1, subject: .handle(HandleBytes(long))), .init(id: 2, subject: .unique(long)),
                 .init(id: 3, subject: .job(1)),
-                .init(id: 4, subject: .job(5)), .init(id: 5, subject: .handle([0x48, 0])),
+                .init(id: 4, subject: .job(5)), .init(id: 5, subject: .handle(HandleBytes([0x48, 0]))),
             ], now: .ms(3))
         #expect(actions.write.isEmpty)
         #expect(actions.answers.count == 5)
@@ -248,7 +248,7 @@ import Testing
             (nil, try response(.echoResponse)), (nil, try response(.noop)), (nil, try response(.noJob)),
             (nil, try GearmanPacket(.request, .workFail, arguments: [[0x48]])),
             (.unique([0x75]), try response(.jobCreated, "H:1")), (.unique([0x75]), try response(.echoResponse)),
-            (.handle([0x48]), try response(.statusResponse, "other", "1", "1", "0", "0")),
+            (.handle(HandleBytes([0x48])), try response(.statusResponse, "other", "1", "1", "0", "0")),
             (.echo([1]), try response(.echoResponse, data: "other")),
         ]
         for (subject, packet) in cases {

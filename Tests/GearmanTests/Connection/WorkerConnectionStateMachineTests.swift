@@ -37,7 +37,7 @@ import Testing
         #expect(
             assigned.jobs == [
                 WorkerJob(
-                    number: 1, handle: Array("H:1".utf8), function: [0x66], unique: Array("u1".utf8),
+                    number: 1, handle: HandleBytes(Array("H:1".utf8)), function: [0x66], unique: Array("u1".utf8),
                     workload: Array("w1".utf8))
             ])
         let actions = machine.replied(

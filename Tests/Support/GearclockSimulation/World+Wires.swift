@@ -57,7 +57,7 @@ extension World {
         case .statusOfUnique(_, let unique, let run):
             self.ask(.unique(unique), run, self.wire(of: connection, nil)!)
         case .statusOfHandle(let handle, let run):
-            self.ask(.handle(handle.wireBytes), run, self.wire(of: connection, nil)!)
+            self.ask(.handle(HandleBytes(handle.wireBytes)), run, self.wire(of: connection, nil)!)
         }
     }
 
@@ -123,7 +123,7 @@ extension World {
     private mutating func perform(_ actions: WorkerActions, _ wire: Int) {
         self.write(actions.write, wire)
         for job in actions.jobs {
-            let handle = Handle(wire: job.handle)
+            let handle = Handle(wire: job.handle.bytes)
             self.wires[wire].numbers[handle] = job.number
             let message = EndpointMessage.assigned(
                 handle, Function(wireName: job.function), self.wireValues.workload(job.workload))

@@ -1,7 +1,9 @@
 /// The name that a job server gave to a job, good on that server until the job ends or the server restarts.
 public struct GearmanJobHandle: Hashable, Sendable {
     /// What the server sent, for example `H:host:17`.
-    public let bytes: [UInt8]
+    public var bytes: [UInt8] { self.inPlace.bytes }
+
+    let inPlace: HandleBytes
 
     /// The server that holds the job.
     public let server: GearmanServerAddress
@@ -10,7 +12,11 @@ public struct GearmanJobHandle: Hashable, Sendable {
     ///   - bytes: what the server sent.
     ///   - server: the server that sent it.
     public init(bytes: [UInt8], server: GearmanServerAddress) {
-        self.bytes = bytes
+        self.init(HandleBytes(bytes), server: server)
+    }
+
+    init(_ bytes: HandleBytes, server: GearmanServerAddress) {
+        self.inPlace = bytes
         self.server = server
     }
 }

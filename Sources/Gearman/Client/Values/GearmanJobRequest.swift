@@ -84,7 +84,7 @@ package struct GearmanPipelinedJob: Hashable, Sendable {
     /// the unique hashes to, as long as it can be reached.
     package var server: GearmanServerAddress?
 
-    package init(
+    @inlinable package init(
         id: UInt64, request: GearmanJobRequest, isBackground: Bool = false, server: GearmanServerAddress? = nil
     ) {
         self.id = id
