@@ -47,7 +47,7 @@ measure_job_rates() {
     for kind in foreground background; do
         for connections in 1 64; do
             for bytes in 16 4096; do
-                count=$((bytes == 16 ? 60000 : 20000))
+                count=$((bytes == 16 ? 200000 : 60000))
                 for n in "${!ports[@]}"; do
                     median_rates "${ports[$n]}" "$kind" "$connections" "$bytes" "$count" | sed "s/^/$((n > 0)) /"
                 done | awk -v connections="$connections" -v bytes="$bytes" '
