@@ -12,6 +12,8 @@ galera_options() {
     galera_fast=
     # Each node has network interfaces of its own; the caller runs in a network namespace of its own.
     galera_namespaces=
+    # Nodes have no sessions of their own.
+    galera_shared=
     # How a node gets all data when it has none: rsync or mariabackup.
     galera_sst=rsync
     # More lines for my.cnf.
@@ -240,10 +242,12 @@ own_node() { ((EUID != 0)) || chown -R mysql "$GALERA_DIR/$1/data" "$GALERA_DIR/
 
 # launch_node K [ARGUMENT…]: starts its server; await_node says when it is ready.
 launch_node() {
-    local home=$GALERA_DIR/$1 pid inside=()
-    [[ ! -e $home/holder ]] || inside=(nsenter "--net=/proc/$(cat "$home/holder")/ns/net" --)
+    local home=$GALERA_DIR/$1 pid inside=(setsid)
+    # Linux shares out its processors by sessions first (sched_autogroup), and then by threads.
+    [[ -z $galera_shared ]] || inside=(nohup)
+    [[ ! -e $home/holder ]] || inside+=(nsenter "--net=/proc/$(cat "$home/holder")/ns/net" --)
     # Neither a terminal's signals nor the end of the caller reach it. Each program becomes the next, with one pid.
-    setsid "${inside[@]}" mariadbd --defaults-file="$home/my.cnf" "${@:2}" </dev/null >>"$home/out" 2>&1 &
+    "${inside[@]}" mariadbd --defaults-file="$home/my.cnf" "${@:2}" </dev/null >>"$home/out" 2>&1 &
     pid=$!
     echo "$pid" >"$home/pid"
     disown "$pid" 2>/dev/null || true

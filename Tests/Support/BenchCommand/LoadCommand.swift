@@ -14,12 +14,12 @@ struct LoadCommand: AsyncParsableCommand {
         discussion: """
             Submissions are made when it is time for them, whatever became of those before, and each task is due a \
             random moment later: what waits anywhere on its way is late. A rate is sustained if half of the tasks are \
-            in time after some seconds of it.
+            in time after twenty seconds of it; eight are too few to see that a rate cannot be kept up.
             """)
 
     @OptionGroup var server: BenchCommand.ServerOptions
     @Option(help: "How many seconds the rate is kept at 80 %.") var seconds = 15
-    @Option(help: "How many seconds each rate is tried for.") var trial = 8
+    @Option(help: "How many seconds each rate is tried for.") var trial = 20
     @Option(help: "The first rate that is tried, in tasks a second.") var from = 8000
     @Option(help: "Measure at this rate, and look for none.") var rate: Int?
 
@@ -30,6 +30,10 @@ struct LoadCommand: AsyncParsableCommand {
         let flow = TaskFlow(benchmark, rate: rate, seconds: self.seconds)
         try await flow.run()
         print("at \(rate) tasks/s:")
+        if await flow.isOverrun {
+            print("more and more of them were late")
+            throw ExitCode.failure
+        }
         BenchCommand.Lateness.print(await flow.latenesses())
     }
 
@@ -60,15 +64,18 @@ actor TaskFlow {
     private static let judgement: Int64 = 2_000_000
     /// How late half of the tasks may be then.
     private static let tolerance = Duration.milliseconds(100)
+    /// Once a task is so late, it is too much, and nothing more is submitted. Longer than a store stops for.
+    private static let hopeless: Int64 = 3_000_000
 
     private let function: [UInt8]
     private let client: GearmanClient
     private let benchmark: EngineBenchmark
-    private let tasks: Int
+    private var tasks: Int
     private let span: Int64
     private let interval: Double
     private var random: SeededGenerator
     private var submitted = 0
+    private(set) var isOverrun = false
     private var worker: GearmanWorker?
     private let arrived: AsyncStream<Int>.Continuation
     private let arrivals: AsyncStream<Int>
@@ -87,6 +94,7 @@ actor TaskFlow {
     }
 
     var isSustained: Bool {
+        if self.isOverrun { return false }
         let last = self.latenesses(from: self.span - Self.judgement)
         return last[last.count / 2] <= Self.tolerance
     }
@@ -97,7 +105,7 @@ actor TaskFlow {
         return self.runs.filter { steady.contains($0.due) }.map { .microseconds($0.lateness) }.sorted()
     }
 
-    /// Returns when all tasks have been started.
+    /// Returns when all tasks that were submitted have been started.
     func run() async throws {
         let worker = GearmanWorker(
             servers: [self.benchmark.server], functions: [self.function],
@@ -125,6 +133,13 @@ actor TaskFlow {
     /// Submits what it is time for.
     /// - Returns: whether there will be more.
     private func submit() -> Bool {
+        if let latest = self.runs.last, latest.lateness > Self.hopeless {
+            self.isOverrun = true
+            self.tasks = self.submitted
+            // None of them may be missing any more.
+            self.arrived.yield(self.runs.count)
+            return false
+        }
         let count = min(self.tasks, Int(Double(EngineBenchmark.now() - self.start) / self.interval))
         guard count > self.submitted else { return self.submitted < self.tasks }
         let jobs = (self.submitted..<count).map { number in
