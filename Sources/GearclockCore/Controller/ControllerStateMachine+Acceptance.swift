@@ -8,7 +8,7 @@ extension ControllerStateMachine {
             if present.isContinued(by: task) {
                 self.runs[run]!.task.claim = task.claim
                 self.runs[run]!.task.leaseUntil = task.leaseUntil
-                self.scheduleExtension(run, now: now)
+                self.scheduleExtension(run, leaseUntil: task.leaseUntil, now: now)
                 if present.phase == .proving { self.start(run, now: now, &work) }
                 return .accepted
             }
@@ -22,7 +22,7 @@ extension ControllerStateMachine {
         let run = self.nextRun
         self.nextRun += 1
         self.add(run, TaskRun(task: task, phase: .early, startedAt: now.wall))
-        self.scheduleExtension(run, now: now)
+        self.scheduleExtension(run, leaseUntil: task.leaseUntil, now: now)
         self.start(run, now: now, &work)
         return .accepted
     }
@@ -61,6 +61,20 @@ extension ControllerStateMachine {
 
     // MARK: - Accounts
 
+    /// Where a run lies: what is changed there is not copied.
+    func place(of run: RunID) -> Dictionary<RunID, TaskRun>.Index {
+        guard let place = self.runs.index(forKey: run) else { preconditionFailure("Invalid state: no run \(run)") }
+        return place
+    }
+
+    /// Where that lies which is known of a function.
+    private func place(of function: FunctionName) -> Dictionary<FunctionName, FunctionInHand>.Index {
+        guard let place = self.functions.index(forKey: function) else {
+            preconditionFailure("Nothing of \(function) is in hand")
+        }
+        return place
+    }
+
     private mutating func add(_ run: RunID, _ task: TaskRun) {
         let definition = task.task.definition
         self.runs[run] = task
@@ -76,9 +90,9 @@ extension ControllerStateMachine {
         guard let task = self.runs.removeValue(forKey: run) else { return }
         let definition = task.task.definition
         self.runOfTask[task.task.id] = nil
-        self.workerless.remove(run)
+        if case .workerless = task.phase { self.workerless.remove(run) }
         self.bytesInHand -= definition.weightBytes
-        if !self.functions[definition.function]!.remove(task) {
+        if !self.functions.values[self.place(of: definition.function)].remove(task) {
             self.unproven.runs -= 1
             self.unproven.bytes -= definition.weightBytes
             self.forgetIfIdle(definition.function)
@@ -92,8 +106,8 @@ extension ControllerStateMachine {
     }
 
     mutating func move(_ run: RunID, to phase: TaskRun.Phase) {
-        let (old, function) = self.runs[run]!.move(to: phase)
-        self.functions[function]!.moved(from: old, to: phase)
+        let (old, function) = self.runs.values[self.place(of: run)].move(to: phase)
+        self.functions.values[self.place(of: function)].moved(from: old, to: phase)
         if old == .submitted { self.freed.append(function) }
         if case .workerless = old { self.workerless.remove(run) }
         if case .workerless = phase { self.workerless.insert(run) }
@@ -102,9 +116,7 @@ extension ControllerStateMachine {
     /// A worker answered a job of this function.
     mutating func gotOn(_ name: FunctionName, _ now: Now) {
         guard let place = self.functions.index(forKey: name) else { return }
-        let wasProven = self.functions.values[place].provenAt != nil
-        self.functions.values[place].provenAt = now.monotonic
-        if wasProven { return }
+        if self.functions.values[place].gotOn(at: now.monotonic) { return }
         self.unproven.runs -= self.functions.values[place].runs
         self.unproven.bytes -= self.functions.values[place].bytes
     }

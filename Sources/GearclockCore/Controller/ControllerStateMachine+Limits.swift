@@ -63,7 +63,7 @@ extension ControllerStateMachine {
             if let change = self.refusal(ofStarting: task, now) {
                 self.end(run, change)
             } else if !self.isWithoutWorker(task) {
-                self.enqueue(run, unique: unique, now: now, &work)
+                self.enqueue(run, task, unique: unique, now: now, &work)
             } else if since.duration(to: now.monotonic) >= self.policy.workerGrace {
                 self.endAttempt(run, .noWorker, now: now, using: &random)
             }
@@ -157,10 +157,10 @@ extension ControllerStateMachine {
     // MARK: - Queues
 
     /// Submits a new job as soon as its function may start one.
-    mutating func enqueue(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
-        let definition = self.runs[run]!.task.definition
+    mutating func enqueue(_ run: RunID, _ task: TaskRun, unique: [UInt8], now: Now, _ work: inout Work) {
+        let definition = task.task.definition
         if self.functions[definition.function]!.queued == 0, self.takeStart(definition.function, now) {
-            return self.submit(run, unique: unique, now: now, &work)
+            return self.submit(run, task, unique: unique, now: now, &work)
         }
         self.move(run, to: .queued(unique: unique))
         self.functions[definition.function]!.queue.insert(.init(dueAt: definition.dueAt, run: run), run)
@@ -184,7 +184,7 @@ extension ControllerStateMachine {
                 if let change = self.refusal(ofStarting: run, now) {
                     self.end(first.value, change)
                 } else if self.takeStart(name, now) {
-                    self.submit(first.value, unique: unique, now: now, &work)
+                    self.submit(first.value, run, unique: unique, now: now, &work)
                 } else {
                     return
                 }

@@ -17,7 +17,7 @@ extension ControllerStateMachine {
         } else if task.mayHaveStarted, definition.gearsloth?.controller == nil {
             self.ask(run, .first(unanswered: 0), &work)
         } else {
-            self.launch(run, unique: task.unique, now: now, &work)
+            self.launch(run, task, unique: task.unique, now: now, &work)
         }
     }
 
@@ -58,19 +58,19 @@ extension ControllerStateMachine {
             let question = TaskRun.Question.second(isFirstFree: isFirstFree, unanswered: unanswered + 1)
             self.askAgain(run, question, unanswered + 1, now: now, &work)
         case (.first, .alive):
-            self.submit(run, unique: task.unique, isAdopted: true, now: now, &work)
+            self.submit(run, task, unique: task.unique, isAdopted: true, now: now, &work)
         case (.first, .absent), (.first, .abandoned):
             if task.mayHaveSecondName {
                 self.ask(run, .second(isFirstFree: job == .absent, unanswered: 0), &work)
             } else {
-                self.launch(run, unique: job == .absent ? task.unique : task.secondUnique, now: now, &work)
+                self.launch(run, task, unique: job == .absent ? task.unique : task.secondUnique, now: now, &work)
             }
         case (.second, .alive):
-            self.submit(run, unique: task.secondUnique, isAdopted: true, now: now, &work)
+            self.submit(run, task, unique: task.secondUnique, isAdopted: true, now: now, &work)
         case (.second(isFirstFree: true, _), .absent), (.second(isFirstFree: true, _), .abandoned):
-            self.launch(run, unique: task.unique, now: now, &work)
+            self.launch(run, task, unique: task.unique, now: now, &work)
         case (.second(isFirstFree: false, _), .absent):
-            self.launch(run, unique: task.secondUnique, now: now, &work)
+            self.launch(run, task, unique: task.secondUnique, now: now, &work)
         case (.second(isFirstFree: false, _), .abandoned):
             // Both are free as soon as a worker comes that far in the queue.
             self.end(run, .release(at: now.wall.advanced(by: self.policy.lostJobPause)))
@@ -82,7 +82,8 @@ extension ControllerStateMachine {
         _ run: RunID, _ question: TaskRun.Question, _ unanswered: Int, now: Now, _ work: inout Work
     ) {
         if unanswered > self.policy.unansweredQuestions {
-            self.launch(run, unique: self.runs[run]!.unique, now: now, &work)
+            let task = self.runs[run]!
+            self.launch(run, task, unique: task.unique, now: now, &work)
         } else {
             self.move(run, to: .asking(question))
             self.timers.insert(now.monotonic.advanced(by: self.policy.lostJobPause), (run, .ask))
@@ -90,15 +91,16 @@ extension ControllerStateMachine {
     }
 
     /// Has a new job submitted, unless it is too late for it, as soon as its function may start one.
-    private mutating func launch(_ run: RunID, unique: [UInt8], now: Now, _ work: inout Work) {
-        let task = self.runs[run]!
+    private mutating func launch(
+        _ run: RunID, _ task: TaskRun, unique: [UInt8], now: Now, _ work: inout Work
+    ) {
         if let change = self.refusal(ofStarting: task, now) {
             self.end(run, change)
         } else if self.mustAwaitWorker(task, now) {
             self.move(run, to: .workerless(unique: unique, since: now.monotonic))
             self.wantsServers = true
         } else {
-            self.enqueue(run, unique: unique, now: now, &work)
+            self.enqueue(run, task, unique: unique, now: now, &work)
         }
     }
 
@@ -123,12 +125,12 @@ extension ControllerStateMachine {
 
     /// Gives a job to the job server, or joins the one that is there.
     mutating func submit(
-        _ run: RunID, unique: [UInt8], isAdopted: Bool = false, now: Now, _ work: inout Work
+        _ run: RunID, _ submitted: TaskRun, unique: [UInt8], isAdopted: Bool = false, now: Now, _ work: inout Work
     ) {
         self.move(run, to: .submitted)
-        guard let place = self.runs.index(forKey: run) else { preconditionFailure("Invalid state: no run \(run)") }
+        let place = self.place(of: run)
         self.runs.values[place].startedAt = now.wall
-        let task = self.runs.values[place].task
+        let task = submitted.task
         let controller = task.definition.gearsloth?.controller
         self.lateness.record(task.dueAt.duration(to: now.wall))
         self.counters[.started] += 1

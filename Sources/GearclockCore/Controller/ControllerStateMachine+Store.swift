@@ -16,8 +16,9 @@ extension ControllerStateMachine {
             for ((run, claim), outcome) in zip(extended, outcomes) where self.runs[run]?.task.claim == claim {
                 switch outcome {
                 case .done:
-                    self.runs[run]!.task.leaseUntil = max(self.runs[run]!.task.leaseUntil, self.extendingUntil)
-                    self.scheduleExtension(run, now: now)
+                    let leaseUntil = max(self.runs[run]!.task.leaseUntil, self.extendingUntil)
+                    self.runs[run]!.task.leaseUntil = leaseUntil
+                    self.scheduleExtension(run, leaseUntil: leaseUntil, now: now)
                     if self.runs[run]!.phase == .proving { self.start(run, isProven: true, now: now, &work) }
                 case .stale:
                     self.claimLost(run, now, &work)
@@ -60,14 +61,13 @@ extension ControllerStateMachine {
 
     // MARK: - Leases
 
-    mutating func scheduleExtension(_ run: RunID, now: Now) {
-        guard let place = self.runs.index(forKey: run) else { preconditionFailure("Invalid state: no run \(run)") }
-        let left = now.wall.duration(to: self.runs.values[place].task.leaseUntil)
+    mutating func scheduleExtension(_ run: RunID, leaseUntil: Timestamp, now: Now) {
+        let left = now.wall.duration(to: leaseUntil)
         // Not later than that: the wall clock may have been set back.
         let longest = self.policy.lease.extendWhenLeft
         let wait = min(max(.milliseconds(100), left - self.policy.lease.extendWhenLeft), longest)
         let extendAt = now.monotonic.advanced(by: wait)
-        self.runs.values[place].extendAt = extendAt
+        self.runs.values[self.place(of: run)].extendAt = extendAt
         self.timers.insert(extendAt, (run, .extend))
     }
 

@@ -54,6 +54,14 @@ struct FunctionInHand: Sendable {
         self.count(new, 1)
     }
 
+    /// A worker answered a job of it.
+    ///
+    /// - Returns: whether it got on before.
+    mutating func gotOn(at moment: MonotonicInstant) -> Bool {
+        defer { self.provenAt = moment }
+        return self.provenAt != nil
+    }
+
     /// What an operator wants of it from now on.
     mutating func apply(_ settings: FunctionSettings, _ now: MonotonicInstant) {
         self.bucket = settings.perThousandSeconds == nil ? nil : self.bucket ?? TokenBucket(now: now)

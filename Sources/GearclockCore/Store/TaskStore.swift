@@ -168,15 +168,16 @@ package enum FencedOutcome: Equatable, Sendable {
 
 /// How an attempt ends.
 package struct Settlement: Equatable, Sendable {
+    /// An entry for the history stands in a box: most tasks succeed, and their changes are small so.
     package enum Change: Equatable, Sendable {
         /// It succeeded. Remove the task, or keep it as `completed` until then.
         case complete(keepUntil: Timestamp?)
         /// It failed and runs again; one more failure.
-        case retry(at: Timestamp, AttemptRecord)
+        indirect case retry(at: Timestamp, AttemptRecord)
         /// It was not run, or nobody knows: schedule it again without counting a failure.
         case release(at: Timestamp)
         /// It failed for the last time; one more failure. Keep it as `discarded` until then.
-        case discard(keepUntil: Timestamp, AttemptRecord)
+        indirect case discard(keepUntil: Timestamp, AttemptRecord)
         /// It was not started, because it is too late. Keep it as `expired` until then.
         case expire(keepUntil: Timestamp)
     }

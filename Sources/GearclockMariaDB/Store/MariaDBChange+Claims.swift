@@ -130,9 +130,9 @@ extension MariaDBChange {
     ) throws(MariaDBFailure) -> [FencedOutcome] {
         // Twice the same claim is no harm here.
         let distinct = Array(Set(claims))
-        let outcomes = try self.fenced(distinct, now: nil) { (claims) throws(MariaDBFailure) in
+        let outcomes = try self.fenced(distinct, now: nil) { (places) throws(MariaDBFailure) in
             var affected = 0
-            for (fence, ids) in Self.byFence(claims) {
+            for (fence, ids) in Self.byFence(places.map { distinct[$0] }) {
                 affected += try self.run(SQL.extend, ids, parameters: 3) { statement in
                     statement.bind(1, leaseUntil)
                     statement.bind(2, fence.owner)

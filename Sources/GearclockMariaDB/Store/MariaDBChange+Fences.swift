@@ -8,22 +8,34 @@ extension MariaDBChange {
     }
 
     /// Claims by what their rows have in common: mostly one group, because one owner claims new tasks.
-    static func byFence(_ claims: some Sequence<Claim>) -> [Fence: [TaskID]] {
-        Dictionary(grouping: claims) { Fence(owner: $0.owner, attempt: $0.attempt) }.mapValues { $0.map(\.id) }
+    static func byFence(_ claims: some Sequence<Claim>) -> [(fence: Fence, ids: [TaskID])] {
+        var groups: [(fence: Fence, ids: [TaskID])] = []
+        var places: [Fence: Int] = [:]
+        var place = 0
+        for claim in claims {
+            let fence = Fence(owner: claim.owner, attempt: claim.attempt)
+            if groups.isEmpty || groups[place].fence != fence {
+                place = places[fence] ?? groups.count
+                if place == groups.count { groups.append((fence, [])) }
+                places[fence] = place
+            }
+            groups[place].ids.append(claim.id)
+        }
+        return groups
     }
 
     /// Changes rows whose claims hold.
     ///
     /// - Parameters:
     ///   - now: rows that break a rule are set aside; `nil`: they are left where they are, and their claims are stale.
-    ///   - change: changes the rows of these claims, no id twice, and returns how many it found.
+    ///   - change: changes the rows of the claims in these places, no id twice, and returns how many it found.
     func fenced(
-        _ claims: [Claim], now: Timestamp?, _ change: (_ claims: [Claim]) throws(MariaDBFailure) -> Int
+        _ claims: [Claim], now: Timestamp?, _ change: (_ places: [Int]) throws(MariaDBFailure) -> Int
     ) throws(MariaDBFailure) -> [FencedOutcome] {
         if claims.isEmpty { return [] }
         if Set(claims.lazy.map(\.id)).count == claims.count {
             do {
-                if try change(claims) == claims.count { return claims.map { _ in .done } }
+                if try change(Array(claims.indices)) == claims.count { return claims.map { _ in .done } }
             } catch  where error.meaning == .ruleViolation {}
             try self.connection.rollback()
         }
@@ -37,7 +49,7 @@ extension MariaDBChange {
             standing[claim.id] = nil
             return true
         }
-        let holding = zip(claims, holds).filter { $0.1 }.map { $0.0 }
+        let holding = holds.indices.filter { holds[$0] }
         let changed = holding.isEmpty ? 0 : try change(holding)
         guard changed == holding.count else { throw .conflict(.statement) }
         return holds.map { $0 ? .done : .stale }

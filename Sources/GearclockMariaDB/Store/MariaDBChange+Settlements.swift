@@ -3,9 +3,8 @@ package import GearclockCore
 extension MariaDBChange {
     package func settle(_ settlements: [Settlement], now: Timestamp) throws(MariaDBFailure) -> [FencedOutcome] {
         // Of two settlements of one task the second finds what the first left: mostly nothing that it holds.
-        let firstByID = Dictionary(settlements.map { ($0.claim, $0) }, uniquingKeysWith: { first, _ in first })
-        return try self.fenced(settlements.map(\.claim), now: now) { (claims) throws(MariaDBFailure) in
-            try self.change(claims.compactMap { firstByID[$0] }, now: now)
+        try self.fenced(settlements.map(\.claim), now: now) { (places) throws(MariaDBFailure) in
+            try self.change(places.map { settlements[$0] }, now: now)
         }
     }
 
