@@ -43,7 +43,9 @@ let package = Package(
             name: "GearmanTLS", dependencies: ["COpenSSL", "Gearman"], swiftSettings: settings),
 
         // A job server
-        .target(name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log], swiftSettings: settings),
+        .target(
+            name: "GearmanServer", dependencies: ["DispatchExecutor", "Gearman", log, metrics],
+            swiftSettings: settings),
 
         // The mind
         .target(name: "GearclockCore", swiftSettings: settings),
@@ -137,7 +139,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "GearmanServerTests", dependencies: ["DispatchExecutor", "Gearman", "GearmanServer", log],
+            name: "GearmanServerTests",
+            dependencies: [
+                "DispatchExecutor", "Gearman", "GearmanServer", log,
+                .product(name: "MetricsTestKit", package: "swift-metrics"),
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "GearclockCoreTests", dependencies: ["GearclockCore", "TaskStoreConformance"], swiftSettings: settings

@@ -73,7 +73,7 @@ let allowedImports: [(folder: String, modules: Set<String>)] = [
     ("Sources/GearmanServer/Machine/", ["Gearman"]),
     (
         "Sources/GearmanServer/",
-        ["DispatchExecutor", "Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
+        ["CoreMetrics", "DispatchExecutor", "Gearman", "Foundation", "Glibc", "Musl", "Logging", "Synchronization"]
     ),
     ("Sources/GearmanTLS/", ["COpenSSL", "Gearman", "Synchronization"]),
     ("Sources/GearclockCore/", []),

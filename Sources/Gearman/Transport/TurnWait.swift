@@ -4,9 +4,9 @@ internal import Synchronization
 
 /// The moment that an event loop waits on its own queue for sockets, and how other work of that queue ends it.
 ///
-/// Nothing that the queue is given is kept waiting. The wait is announced before the turn in which it is to begin is put
-/// on the queue: what was there already comes before that turn, what comes later takes the announcement back, and what
-/// comes when the wait has begun ends it.
+/// Nothing that the queue is given is kept waiting. The wait is announced before the turn in which it is to begin is
+/// put on the queue: what was there already comes before that turn, what comes later takes the announcement back, and
+/// what comes when the wait has begun ends it.
 package final class TurnWait: Sendable {
     private enum State {
         static let none: UInt8 = 0

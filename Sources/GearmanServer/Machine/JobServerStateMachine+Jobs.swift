@@ -73,6 +73,7 @@ extension JobServerStateMachine {
             }
             self.jobs.unlink(job, from: &self.functions[registration.function].queues[self.jobs[job].priority])
             self.functions[registration.function].running += 1
+            self.counters[.assigned] += 1
             self.jobs[job].place = .running(on: self.connections[slot].id)
             self.jobs.append(job, to: &self.connections[slot].inHand)
             if registration.timeoutMilliseconds > 0 {
@@ -167,6 +168,7 @@ extension JobServerStateMachine {
 
     /// Who ran the job is lost, or its time is: it is queued again, unless that was its last attempt.
     mutating func attemptLost(_ job: JobSlot) {
+        self.counters[.lost] += 1
         self.leaveWorker(job)
         self.jobs[job].numerator = 0
         self.jobs[job].denominator = 0
@@ -217,6 +219,7 @@ extension JobServerStateMachine {
     /// Somebody wants a job not to run. A running one goes on, and its result still comes; a queued one keeps its place
     /// until a worker would get it, as in gearmand.
     mutating func cancel(_ job: JobSlot) {
+        self.counters[.cancelled] += 1
         self.fail(job)
         self.forget(job)
         switch self.jobs[job].place {

@@ -86,6 +86,7 @@ extension JobServerStateMachine {
         let limit = self.functions[function].queueLimits[priority]
         guard limit == 0 || self.functions[function].total < limit else { return self.send(.queueFull, to: slot) }
         self.lastNumber += 1
+        self.counters[.submitted] += 1
         if let client { job.clients.append(client) }
         if isBackground, self.keepsJobs {
             job.place = .unkept(dueNanoseconds: dueAt)
@@ -97,6 +98,7 @@ extension JobServerStateMachine {
     }
 
     private mutating func join(_ job: JobSlot, client: ConnectionID?, from slot: Int, now: JobServerTime) {
+        self.counters[.submitted] += 1
         if let client { self.jobs.addClient(client, to: job) }
         // A running job that was cancelled, or left by everybody, is wanted again.
         self.jobs[job].isCancelled = false
@@ -204,6 +206,7 @@ extension JobServerStateMachine {
     /// The worker has said the last word about a job.
     private mutating func end(_ packet: GearmanPacket, else error: ServerError, from slot: Int) {
         guard let job = self.jobInHand(packet.argument(0), of: slot) else { return self.send(error, to: slot) }
+        self.counters[packet.type == .workComplete ? .complete : packet.type == .workFail ? .fail : .exception] += 1
         let (body, number) = (self.completed(packet), self.jobs[job].number)
         for client in self.jobs[job].clients where self.isOpen(client) {
             if packet.type == .workException, !self.connections[client.slot].sendsExceptions {

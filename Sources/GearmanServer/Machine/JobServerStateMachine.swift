@@ -53,6 +53,7 @@ package struct JobServerStateMachine: Equatable, Sendable {
     var bufferedBytes = 0
     /// The connections that missed an answer, because there was no room for it.
     var unanswered: [Int] = []
+    package internal(set) var counters = JobServerCounters()
     private var stopsListening = false
     private var timerSetFor: GearmanInstant?
 
@@ -79,6 +80,9 @@ package struct JobServerStateMachine: Equatable, Sendable {
 
     /// The connections whose end was not reported.
     package var connectionCount: Int { self.connections.count }
+
+    /// The jobs that are queued, scheduled or running, and their sizes.
+    package var held: (jobs: Int, bytes: Int) { (self.jobs.count, self.jobs.sizeBytes) }
 
     /// A connection was accepted.
     /// - Parameters:

@@ -81,6 +81,7 @@ extension JobServerStateMachine {
     }
 
     mutating func send(_ error: ServerError, to slot: Int) {
+        self.counters[.refused] += 1
         self.send(.error, to: slot, Array(error.code.utf8), Array(error.text.utf8))
     }
 

@@ -1,3 +1,4 @@
+public import CoreMetrics
 internal import DispatchExecutor
 internal import Foundation
 public import Gearman
@@ -50,6 +51,7 @@ public actor GearmanJobServer {
     private let changesToMake: AsyncStream<GearmanJournalChange>.Continuation
     private var state = State.idle
     private var machine: JobServerStateMachine
+    private var metrics: JobServerMetrics
     private var listeners: [SocketListener] = []
     /// By the places of their connections.
     private var channels: [Channel?] = []
@@ -71,16 +73,20 @@ public actor GearmanJobServer {
     ///   - keepAlive: when the system looks whether silent peers are still there.
     ///   - eventLoop: where input and output happen. It is busy with every packet of this server. The product
     ///     `GearmanTLS` makes event loops whose servers speak TLS.
+    ///   - metrics: where counters go. Default nil: to the factory that the program has given to `MetricsSystem`, if it
+    ///     has.
     ///   - logger: gets debug messages.
     public init(
         configuration: GearmanJobServerConfiguration = GearmanJobServerConfiguration(),
         journal: (any GearmanJobJournal)? = nil,
-        keepAlive: GearmanKeepAlive = GearmanKeepAlive(), eventLoop: GearmanEventLoop = .shared, logger: Logger
+        keepAlive: GearmanKeepAlive = GearmanKeepAlive(), eventLoop: GearmanEventLoop = .shared,
+        metrics: (any MetricsFactory)? = nil, logger: Logger
     ) {
         var configuration = configuration
         configuration.handlePrefix = configuration.handlePrefix ?? "H:\(Self.machineName)"
         self.machine = JobServerStateMachine(
             configuration: configuration, processID: getpid(), keepsJobs: journal != nil)
+        self.metrics = JobServerMetrics(factory: metrics ?? MetricsSystem.factory)
         self.journal = journal
         (self.changes, self.changesToMake) = AsyncStream.makeStream()
         self.keepAlive = keepAlive
@@ -252,6 +258,7 @@ public actor GearmanJobServer {
         if connection.slot == self.channels.count { self.channels.append(nil) }
         self.channels[connection.slot] = Channel(connection: connection, stream: channel)
         self.channelCount += 1
+        self.metrics.connectionsChanged(to: self.channelCount)
         channel.open()
         if !self.machine.hasRoom { self.setAccepting(false) }
     }
@@ -278,6 +285,7 @@ public actor GearmanJobServer {
         case .closed(let error, _):
             self.channels[connection.slot] = nil
             self.channelCount -= 1
+            self.metrics.connectionsChanged(to: self.channelCount)
             if let error {
                 self.logger.debug("A connection ended", metadata: ["error": "\(error)"])
             }
@@ -306,6 +314,8 @@ public actor GearmanJobServer {
         if let change = actions.change { self.changesToMake.yield(change) }
         if actions.stopsListening { self.closeListeners() }
         if actions.isFinished { self.finish() }
+        let held = self.machine.held
+        self.metrics.publish(self.machine.counters, jobs: held.jobs, bytes: held.bytes)
         // Only now: what follows from it must be written after what was to be written here.
         for connection in behind { self.reportUnsent(connection) }
     }
