@@ -28,8 +28,10 @@ package final class DispatchQueueExecutor: SerialExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
+        // The job may be the last that knows this executor.
+        let onWork = self.onWork
         self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
-        self.onWork?()
+        onWork?()
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor {
