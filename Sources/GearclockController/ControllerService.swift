@@ -67,6 +67,7 @@ package actor ControllerService: TaskHandOver {
         for worker in self.workers.values { await worker.close() }
         await self.client.close()
         for administrator in self.administrators { await administrator.close() }
+        self.publishCounters()
     }
 
     private func startWorker(_ functions: [String]) {
@@ -120,21 +121,24 @@ package actor ControllerService: TaskHandOver {
         while true {
             let next = self.environment.now.monotonic.advanced(by: .seconds(60))
             do { try await self.environment.clock.sleep(until: next) } catch { return }
-            let lateness = self.machine.takeLateness()
-            let counters = self.machine.counters.since(self.published)
-            self.published = self.machine.counters
-            guard counters != ControllerCounters() else { continue }
-            let milliseconds = { (duration: Duration) in "\(duration.inSeconds * 1000)" }
-            var metadata: Logger.Metadata = [
-                "tasks": "\(lateness.count)", "lateness.p50.ms": "\(milliseconds(lateness.percentile(0.5)))",
-                "lateness.p99.ms": "\(milliseconds(lateness.percentile(0.99)))",
-                "lateness.max.ms": "\(milliseconds(lateness.longest))",
-            ]
-            for event in ControllerCounters.Event.allCases where counters[event] > 0 {
-                metadata["\(event)"] = "\(counters[event])"
-            }
-            self.environment.logger.info("Ran tasks", metadata: metadata)
+            self.publishCounters()
         }
+    }
+
+    private func publishCounters() {
+        let lateness = self.machine.takeLateness()
+        let counters = self.machine.counters.since(self.published)
+        self.published = self.machine.counters
+        guard counters != ControllerCounters() else { return }
+        var metadata: Logger.Metadata = [
+            "tasks": "\(lateness.count)", "lateness.p50.ms": "\(lateness.percentile(0.5).inMilliseconds)",
+            "lateness.p99.ms": "\(lateness.percentile(0.99).inMilliseconds)",
+            "lateness.max.ms": "\(lateness.longest.inMilliseconds)",
+        ]
+        for event in ControllerCounters.Event.allCases where counters[event] > 0 {
+            metadata["\(event)"] = "\(counters[event])"
+        }
+        self.environment.logger.info("Ran tasks", metadata: metadata)
     }
 
     // MARK: - Tasks come in
@@ -310,4 +314,9 @@ extension ControllerService {
         if !ended.isEmpty { actions += self.machine.jobsEnded(ended, now: now, using: &self.random) }
         self.perform(actions)
     }
+}
+
+extension Duration {
+    /// With microseconds as the last of three decimals.
+    fileprivate var inMilliseconds: Double { Double(self.microseconds) / 1000 }
 }

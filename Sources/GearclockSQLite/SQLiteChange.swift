@@ -54,9 +54,8 @@ struct SQLiteChange {
         var entries: [(id: TaskID, attempt: AttemptRecord)] = []
         try expired.forEachRow { row in
             guard let id = row.taskID(0) else { return }
-            let attempt = AttemptRecord(
-                attempt: UInt32(clamping: row.integer(1)), startedAt: row.timestamp(2), endedAt: now,
-                outcome: .leaseExpired)
+            let attempt = AttemptRecord.leaseExpired(
+                attempt: UInt32(clamping: row.integer(1)), leaseUntil: row.timestamp(2), now: now)
             entries.append((id, attempt))
         }
         guard !entries.isEmpty else { return 0 }

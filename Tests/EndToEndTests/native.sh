@@ -102,6 +102,18 @@ a_task_can_expire() {
 is_past() { (($(date +%s%3N) > $1)); }
 it "a task that could not start in time expires" a_task_can_expire
 
+a_task_without_a_worker_expires() {
+    local id=22222222-2222-4222-8222-000000000007
+    answer gearclock_submit '{"func_name":"late","payload":"too late","id":"'$id'","expires_after":1}'
+    answer gearclock_submit '{"func_name":"late","payload":"in time","expires_after":60}'
+    within 10 in_state $id expired
+    target late --function late
+    within 10 has_run late "in time"
+    equal "$(runs late "too late")" 0
+    stop_target late
+}
+it "a task does not wait for a worker longer than until it expires" a_task_without_a_worker_expires
+
 an_attempt_has_a_timeout() {
     local id=22222222-2222-4222-8222-000000000005
     target slow --function slow --hold "$WORK/never"

@@ -6,7 +6,7 @@ import Testing
 /// release (`Scripts/simulate --seeds 2000`); these few run with every `swift test`.
 @Suite struct SimulationTests {
     static let seedsPerShard: UInt64 = 30
-    static let seedsPerCanary: UInt64 = 300
+    static let seedsPerCanary: UInt64 = 500
 
     @Test(arguments: 0..<6 as Range<UInt64>)
     func `no promise is broken`(shard: UInt64) {

@@ -64,7 +64,9 @@ extension ControllerStateMachine {
                 self.end(run, change)
             } else if !self.isWithoutWorker(task) {
                 self.enqueue(run, task, unique: unique, now: now, &work)
-            } else if since.duration(to: now.monotonic) >= self.policy.workerGrace {
+            } else if task.task.definition.retry.outcomes[.noWorker] != nil, report?.isComplete ?? true,
+                since.duration(to: now.monotonic) >= self.policy.workerGrace
+            {
                 self.endAttempt(run, .noWorker, now: now, using: &random)
             }
         }
@@ -223,17 +225,21 @@ extension ControllerStateMachine {
 
     // MARK: - Job servers
 
-    /// Whether a task has to wait before its job is submitted, because its policy wants to know of missing workers.
+    /// Whether a task has to wait before its job is submitted: its policy wants to know of missing workers, or it may
+    /// expire, and nobody takes it back out of the queue of a job server.
     func mustAwaitWorker(_ run: TaskRun, _ now: Now) -> Bool {
-        guard run.task.definition.retry.outcomes[.noWorker] != nil else { return false }
+        let definition = run.task.definition
+        guard definition.retry.outcomes[.noWorker] != nil || definition.expiresAt != nil else { return false }
         let age = self.serversAskedAt.map { $0.duration(to: now.monotonic) }
         return self.servers == nil || age.map { $0 > .seconds(2) } ?? true || self.isWithoutWorker(run)
     }
 
-    /// Whether no worker is known. If the job servers cannot say, the task goes to them; if none is there, it waits.
+    /// Whether no worker is known. If the job servers cannot say, the task goes to them; if none is there, it waits. If
+    /// only some of them say something, a task that may expire goes by their word.
     private func isWithoutWorker(_ run: TaskRun) -> Bool {
         guard let servers = self.servers else { return !self.isConnected }
-        return servers.isComplete && servers.functions[run.jobFunction]?.workers ?? 0 == 0
+        let isTheirWordEnough = servers.isComplete || run.task.definition.expiresAt != nil
+        return isTheirWordEnough && servers.functions[run.jobFunction]?.workers ?? 0 == 0
     }
 
     /// When the job servers are to be asked next; `nil`: nobody wants to know.

@@ -11,7 +11,8 @@ struct TaskRun: Sendable {
         /// The job server was asked whether a job of an earlier claim still runs, under this name.
         /// Can transition to: `asking` the next question, `workerless`, `queued`, `submitted`, `ended`.
         case asking(Question)
-        /// Its policy says what a missing worker counts as, and no worker is known; its job will have this name.
+        /// Its policy says what a missing worker counts as, or it may expire, and no worker is known; its job will have
+        /// this name.
         /// Can transition to: `queued`, `submitted`, `ended`.
         case workerless(unique: [UInt8], since: MonotonicInstant)
         /// Its function is at a limit, or no job server can be reached; its job will have this name.

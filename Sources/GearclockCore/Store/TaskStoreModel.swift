@@ -101,8 +101,8 @@ package struct TaskStoreModel: Sendable {
             .sorted { ($0.leaseUntil!, $0.id) < ($1.leaseUntil!, $1.id) }
             .prefix(limit)
         for record in expired {
-            let attempt = AttemptRecord(
-                attempt: record.attempt, startedAt: record.leaseUntil!, endedAt: now, outcome: .leaseExpired)
+            let attempt = AttemptRecord.leaseExpired(
+                attempt: record.attempt, leaseUntil: record.leaseUntil!, now: now)
             self.reschedule(record.id, at: record.definition.dueAt, attempt)
         }
         return expired.count

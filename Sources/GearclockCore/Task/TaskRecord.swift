@@ -74,6 +74,7 @@ package enum AttemptOutcome: UInt8, CaseIterable, Sendable {
 /// One entry of a task's history.
 package struct AttemptRecord: Equatable, Sendable {
     package var attempt: UInt32
+    /// When its job was submitted. Of `leaseExpired`, when the lease ended: nobody who could tell is left.
     package var startedAt: Timestamp
     package var endedAt: Timestamp
     package var outcome: AttemptOutcome
@@ -88,5 +89,10 @@ package struct AttemptRecord: Equatable, Sendable {
         self.endedAt = endedAt
         self.outcome = outcome
         self.message = [UInt8](message.prefix(Limits.attemptMessageBytes))
+    }
+
+    /// A task is taken back whose lease ended.
+    package static func leaseExpired(attempt: UInt32, leaseUntil: Timestamp, now: Timestamp) -> AttemptRecord {
+        AttemptRecord(attempt: attempt, startedAt: leaseUntil, endedAt: now, outcome: .leaseExpired)
     }
 }

@@ -207,7 +207,11 @@ extension AttemptRecord {
     fileprivate func write(to writer: inout JSONWriter) {
         writer.object { writer in
             writer.member("attempt", self.attempt)
-            writer.member("started_at", self.startedAt)
+            switch self.outcome {
+            case .leaseExpired: writer.member("lease_until", self.startedAt)
+            case .failed, .exception, .timedOut, .handedOut, .lost, .noWorker:
+                writer.member("started_at", self.startedAt)
+            }
             writer.member("ended_at", self.endedAt)
             writer.member("outcome", self.outcome.name)
             // For people: cut to its limit it may end within a character.

@@ -160,8 +160,8 @@ extension MariaDBChange {
         try self.run(SQL.rescue, records.map(\.id))
         try self.append(
             records.map { record in
-                let entry = AttemptRecord(
-                    attempt: record.attempt, startedAt: record.leaseUntil ?? now, endedAt: now, outcome: .leaseExpired)
+                let entry = AttemptRecord.leaseExpired(
+                    attempt: record.attempt, leaseUntil: record.leaseUntil ?? now, now: now)
                 return (record.id, Int64(record.attempt), entry)
             })
         return rows.map { SweepOperation.Swept(id: $0.record.id, attempt: $0.record.attempt) }

@@ -37,10 +37,10 @@ struct SubmitCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Give it up after so many failed attempts. (default: 20)", valueName: "count"))
     var maxAttempts: UInt32?
 
-    @Option(help: ArgumentHelp("Do not start it later than this.", valueName: "time"))
+    @Option(help: ArgumentHelp("Submit no job for it later than this.", valueName: "time"))
     var expiresAt: TimeArgument?
 
-    @Option(help: ArgumentHelp("Do not start it later than so long from now.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("Submit no job for it later than so long from now.", valueName: "seconds"))
     var expiresAfter: DecimalSeconds?
 
     @Option(

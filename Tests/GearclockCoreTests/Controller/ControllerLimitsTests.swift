@@ -257,6 +257,7 @@ import Testing
         var controller = ControllerFixture(Self.settings(inFlight: 1))
         _ = controller.accept(Sample.claimed(Sample.definition(1)))
         _ = controller.accept(Sample.claimed(Sample.definition(2, expiresIn: 2)))
+        _ = controller.servers(["f": .init(queued: 0, workers: 1)], at: 0)
         _ = controller.accept(Sample.claimed(Sample.definition(3)))
         let actions = controller.ended(.completed, at: 3)
         #expect(actions.submitted == ["\(Sample.definition(3).id)-0"])

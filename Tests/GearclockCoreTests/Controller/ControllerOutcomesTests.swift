@@ -137,6 +137,40 @@ import Testing
         }
     }
 
+    @Test func `a task that may expire does not wait in the queue of a job server without a worker`() {
+        var controller = ControllerFixture()
+        let first = controller.accept(Sample.claimed(Sample.definition(1, expiresIn: 12), leaseUntil: 100))
+        #expect(first.actions.submissions.isEmpty && first.actions.contains(.askServers))
+        #expect(controller.servers([:], at: 0).settlements.isEmpty)
+        _ = controller.timer(at: 11)
+        #expect(controller.servers([:], at: 11).settlements.isEmpty, "a missing worker counts as nothing")
+        _ = controller.timer(at: 12.5)
+        let late = controller.servers(["f": .init(queued: 0, workers: 1)], at: 12.5)
+        #expect(late.submissions.isEmpty)
+        #expect(late.changes == [.expire(keepUntil: Sample.time(12.5 + 7 * 86_400))])
+    }
+
+    @Test func `a task that may expire is submitted when a worker comes in time, or is there`() {
+        var controller = ControllerFixture()
+        _ = controller.accept(Sample.claimed(Sample.definition(1, expiresIn: 12), leaseUntil: 100))
+        _ = controller.servers([:], at: 0)
+        _ = controller.timer(at: 11)
+        #expect(controller.servers(["f": .init(queued: 0, workers: 1)], at: 11).submissions.count == 1)
+        let next = controller.accept(Sample.claimed(Sample.definition(2, expiresIn: 12), leaseUntil: 100), at: 11.5)
+        #expect(next.actions.submissions.count == 1)
+    }
+
+    @Test func `of several job servers those that answer decide for a task that may expire`() {
+        for (report, count) in [(nil, 1), (.init(functions: [:], isComplete: false), 0)]
+            as [(ControllerStateMachine.ServerReport?, Int)]
+        {
+            var controller = ControllerFixture()
+            _ = controller.accept(Sample.claimed(Sample.definition(expiresIn: 12)))
+            let actions = controller.machine.serversReplied(report, now: Sample.now(1), using: &controller.random)
+            #expect(actions.submissions.count == count)
+        }
+    }
+
     @Test func `a task without such a policy does not wait behind one that has it`() {
         var controller = ControllerFixture()
         _ = controller.accept(Sample.claimed(Self.definition(.noWorker, .retry)))

@@ -76,6 +76,18 @@ import Testing
                 """)
     }
 
+    @Test func `a lease that ran out is shown with its end, because nobody knows when the job was submitted`() {
+        var record = TaskRecord(
+            TaskDefinition(id: Self.id, function: FunctionName("f")!, payload: [], dueAt: .epoch, createdAt: .epoch))
+        let now = TaskFixtures.now.advanced(by: .seconds(2))
+        record.append(.leaseExpired(attempt: 3, leaseUntil: TaskFixtures.now, now: now))
+        let history = """
+            "history":[{"attempt":3,"lease_until":"2026-08-21T10:00:00.000000Z",\
+            "ended_at":"2026-08-21T10:00:02.000000Z","outcome":"lease_expired"}]}
+            """
+        #expect(TaskAnswers.record(.init(record, store: "main")).text.hasSuffix(history))
+    }
+
     @Test func `a task that is not there is an error, alone or among others`() throws {
         let records = TaskAnswers.records([.failure(TaskAnswers.notFound)], of: [Self.id]).text
         let cancelled = TaskAnswers.cancelled([.failure(TaskAnswers.notFound)], of: [Self.id]).text

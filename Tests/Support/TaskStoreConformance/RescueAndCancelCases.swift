@@ -11,8 +11,7 @@ extension TaskStoreConformance {
             var expected = TaskRecord(Sample.fullTask(1, due: .seconds(-7)))
             expected.attempt = 1
             expected.history = [
-                AttemptRecord(
-                    attempt: 1, startedAt: end, endedAt: Sample.now + .seconds(70), outcome: .leaseExpired)
+                .leaseExpired(attempt: 1, leaseUntil: end, now: Sample.now + .seconds(70))
             ]
             try expect(try await store.existing(1), is: expected, "the task")
             let again = try await store.claim(owner: Sample.bob)
