@@ -151,8 +151,10 @@ package actor ControllerService: TaskHandOver {
         return .success(answers)
     }
 
-    /// Whether tasks of a lane with a small limit may be handed over to it.
-    package func mayStart(_ lane: Lane) -> Bool { self.machine.mayStart(lane) }
+    /// Whether it is this controller that tasks of a limited function should go to.
+    package func mayTake(_ tasks: [ClaimedTask]) -> Bool {
+        self.machine.mayTake(tasks, now: self.environment.now)
+    }
 
     private func accept(_ tasks: [ClaimedTask]) -> (answers: [HandOverAnswer], actions: [ControllerStateMachine.Action])
     {

@@ -21,13 +21,15 @@ import Testing
         claim: Claim(id: TaskID(high: 1, low: 1), owner: OwnerID(value: 1), attempt: 1), failures: 0,
         leaseUntil: .epoch)
 
-    @Test(arguments: [(nil, .accepted), (7, .accepted), (8, .stale)] as [(UInt32?, HandOverAnswer)])
-    func `tasks stay in the process unless only others may start them`(
-        lane: UInt32?, answer: HandOverAnswer
+    @Test(
+        arguments: [(nil, false, .accepted), (7, true, .accepted), (7, false, .stale)]
+            as [(UInt32?, Bool, HandOverAnswer)])
+    func `tasks stay in the process unless only others can have room for them`(
+        lane: UInt32?, mayTake: Bool, answer: HandOverAnswer
     ) async {
         let handOver = NearbyHandOver(
             Controller(answer: .accepted), elsewhere: Controller(answer: .stale)
-        ) { $0 == Lane(value: 7) }
+        ) { _ in mayTake }
         let reply = await handOver.handOver([self.task], in: lane.map { Lane(value: $0) })
         #expect(reply == .success([answer]))
     }

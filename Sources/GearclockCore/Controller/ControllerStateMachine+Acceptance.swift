@@ -27,6 +27,12 @@ extension ControllerStateMachine {
         return .accepted
     }
 
+    /// Whether it is this controller that tasks of a limited function should go to: not if it would send all of them
+    /// back for the sake of their function, for others may have room in their parts of the limit.
+    package func mayTake(_ tasks: [ClaimedTask], now: Now) -> Bool {
+        tasks.contains { self.runOfTask[$0.id] != nil || self.refusal(of: $0.definition, now) != .deferredFunction }
+    }
+
     private func refusal(of definition: TaskDefinition, _ now: Now) -> HandOverAnswer? {
         let bytes = definition.weightBytes
         guard self.phase == .running, self.isConnected, self.settings != nil,

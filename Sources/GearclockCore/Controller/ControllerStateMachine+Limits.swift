@@ -54,7 +54,8 @@ extension ControllerStateMachine {
         self.servers = report
         for (name, setting) in self.settings ?? [:] {
             let queued = report.map { $0.functions[name]?.queued ?? 0 }
-            self.functions[name]!.serversReported(queued: queued, watermark: setting.queueWatermark)
+            let watermark = setting.queueWatermark.map { self.share($0, name) }
+            self.functions[name]!.serversReported(queued: queued, watermark: watermark)
         }
         var work = Work()
         for run in self.workerless.sorted() {
@@ -115,16 +116,12 @@ extension ControllerStateMachine {
     /// Whether some of it may start here. Not so if a limit is smaller than the number of controllers, and others have
     /// all of it.
     private func hasPart(of name: FunctionName) -> Bool {
-        let limits = [self.settings?[name]?.inFlight, self.settings?[name]?.perThousandSeconds].compactMap { $0 }
-        return limits.allSatisfy { self.share($0, name) > 0 }
+        self.settings?[name]?.smallestLimit.map { self.share($0, name) > 0 } ?? true
     }
-
-    /// Whether tasks of a lane with a small limit may be handed over to this controller.
-    package func mayStart(_ lane: Lane) -> Bool { self.served.contains(lane) }
 
     /// - Returns: the lanes of which it takes hand-overs, if they have changed.
     mutating func lanesToServe() -> [Lane]? {
-        for (name, setting) in self.settings ?? [:] where setting.inFlight ?? setting.perThousandSeconds != nil {
+        for (name, setting) in self.settings ?? [:] where setting.isLimited {
             self.limited.insert(name)
         }
         let lanes = Set(self.limited.filter { self.hasPart(of: $0) }.map { Lane(of: $0) }).sorted()
@@ -256,7 +253,6 @@ extension ControllerStateMachine {
         self.isAskingServers = true
         self.wantsServers = false
         self.serversAskedAt = now.monotonic
-        for name in (self.settings ?? [:]).keys { self.functions[name]!.serversAsked() }
         return true
     }
 }

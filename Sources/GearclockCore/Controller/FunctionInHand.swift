@@ -23,10 +23,10 @@ struct FunctionInHand: Sendable {
     var bucket: TokenBucket?
     /// When the next token is waited for.
     var tokenAt: MonotonicInstant?
-    /// How many more jobs may be queued at the fullest job server, by its latest word; `nil`: nobody knows.
+    /// How many more jobs it may queue, by the latest word of the fullest job server; `nil`: nobody knows.
     var credit: Int?
-    /// ``submitted`` when the job servers were asked.
-    var submittedWhenAsked = 0
+    /// ``submitted`` when the job servers answered last.
+    private var submittedWhenTold = 0
     /// When a worker last answered a job of it, if that was lately: what it has in hand will be over soon.
     var provenAt: MonotonicInstant?
 
@@ -68,15 +68,16 @@ struct FunctionInHand: Sendable {
         if settings.queueWatermark == nil { self.credit = nil }
     }
 
-    mutating func serversAsked() {
-        self.submittedWhenAsked = self.submitted
-    }
-
-    /// - Parameter queued: its jobs that no worker has, at the fullest job server; `nil`: none answered.
-    mutating func serversReported(queued: Int?, watermark: UInt32?) {
+    /// - Parameters:
+    ///   - queued: its jobs that no worker has, at the fullest job server; `nil`: none answered.
+    ///   - watermark: this controller's part of it. Who starts nothing while more than that are queued by anybody adds
+    ///     no more than that himself, however old the others' answers are: so all of them stay below the whole.
+    mutating func serversReported(queued: Int?, watermark: Int?) {
+        defer { self.submittedWhenTold = self.submitted }
         guard let queued, let watermark else { return self.credit = nil }
-        // What was submitted after the question may not be in the answer.
-        self.credit = Int(watermark) - queued - max(0, self.submitted - self.submittedWhenAsked)
+        // What was submitted since the last answer may not be in this one: questions take another connection, and may
+        // overtake jobs.
+        self.credit = watermark - queued - max(0, self.submitted - self.submittedWhenTold)
     }
 
     private mutating func count(_ phase: TaskRun.Phase, _ change: Int) {

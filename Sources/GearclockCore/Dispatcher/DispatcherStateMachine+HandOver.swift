@@ -167,7 +167,7 @@ extension DispatcherStateMachine {
             }
             let lane = Lane(of: next.definition.function)
             if last?.lane != lane {
-                last = (lane, self.gates.handOverLimit(lane), self.hasSmallLimit(lane) ? lane : nil)
+                last = (lane, self.gates.handOverLimit(lane), self.isForAnyController(lane) ? lane : nil)
             }
             if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
@@ -209,10 +209,12 @@ extension DispatcherStateMachine {
         }
     }
 
-    /// Whether not every controller has a part of its limit.
-    private func hasSmallLimit(_ lane: Lane) -> Bool {
+    /// Whether its tasks are for whoever takes hand-overs of this lane: because not every controller has a part of its
+    /// limit, or because one was full, while others may have room in their parts.
+    private func isForAnyController(_ lane: Lane) -> Bool {
         guard let limit = self.limits[lane], let membership else { return false }
-        return limit < membership.members(.controller).count
+        let controllers = membership.members(.controller).count
+        return limit < controllers || controllers > 1 && !self.gates.isFlowing(lane)
     }
 
     /// Those that were unanswered for too long block no others, but there is an end to their number as well.

@@ -97,8 +97,7 @@ extension DispatcherStateMachine {
             self.settings.ended(next: now.monotonic.advanced(by: self.policy.settingsInterval))
             self.knowsSettings = true
             self.limits = settings.reduce(into: [:]) { limits, setting in
-                let limit = [setting.inFlight, setting.perThousandSeconds].compactMap { $0 }.min()
-                limits[Lane(of: setting.function)] = limit.map { Int($0) }
+                limits[Lane(of: setting.function)] = setting.smallestLimit.map { Int($0) }
             }
             let changes = self.gates.set(settings, now: now.monotonic)
             for lane in changes.paused { self.trim(lane) }

@@ -43,8 +43,11 @@ package struct FunctionSettings: Equatable, Sendable {
     }
 
     /// Its jobs are to be fewer, or slower, than they could be.
-    package var isLimited: Bool {
-        self.inFlight != nil || self.perThousandSeconds != nil || self.queueWatermark != nil
+    package var isLimited: Bool { self.smallestLimit != nil }
+
+    /// Where it is smaller than the number of controllers, some of them have no part of it.
+    package var smallestLimit: UInt32? {
+        [self.inFlight, self.perThousandSeconds, self.queueWatermark].compactMap { $0 }.min()
     }
 
     /// Nothing is wanted: as if there were no entry.

@@ -8,8 +8,9 @@ struct PauseCommand: AsyncParsableCommand {
         commandName: "pause",
         abstract: "Start no more tasks of functions until they are resumed.",
         discussion: """
-            It takes effect within two seconds. Jobs that run are not touched, and tasks are taken in and kept as \
-            before.
+            It takes effect within two seconds. Jobs that run are not touched, what a job server already has in its \
+            queue still runs (at most 2,048 jobs of a function for each controller; a limit by --in-flight or \
+            --queue-watermark keeps that small), and tasks are taken in and kept as before.
             """)
 
     @Argument(help: "The names of the functions.")

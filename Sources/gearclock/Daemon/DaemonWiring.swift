@@ -103,10 +103,10 @@ struct DaemonWiring {
     }
 
     private static func nearby(_ controller: ControllerService, elsewhere: GearmanHandOver) -> NearbyHandOver {
-        NearbyHandOver(controller, elsewhere: elsewhere) { await controller.mayStart($0) }
+        NearbyHandOver(controller, elsewhere: elsewhere) { await controller.mayTake($0) }
     }
 
-    /// Whoever has a dispatcher of its own is reached by others nevertheless: a small limit may be another one's.
+    /// Whoever has a dispatcher of its own is reached by others nevertheless: it may have room in its part of a limit.
     private mutating func controller(_ cluster: TaskCluster) -> ControllerService {
         ControllerService(
             store: cluster.store, servers: self.servers,

@@ -94,14 +94,26 @@ import Testing
     @Test func `it takes hand-overs of the lanes of which it has a part, and of those that are no longer limited`() {
         let (f, lane) = (Self.settings(inFlight: 1), Lane(of: Self.name))
         var controller = ControllerFixture(f)
-        #expect(controller.machine.mayStart(lane))
+        #expect(controller.machine.mayTake([Sample.claimed()], now: Sample.now()))
         // Of two controllers the other one has it.
         #expect(controller.wants(f, others: 1, at: 1.1).contains(.serve([])))
-        #expect(!controller.machine.mayStart(lane))
+        #expect(!controller.machine.mayTake([Sample.claimed()], now: Sample.now(1.1)))
         #expect(controller.wants(Self.settings(inFlight: 2), others: 1, at: 2.2).contains(.serve([lane])))
         let unlimited = controller.wants([], others: 1, at: 3.3)
         #expect(!unlimited.contains { if case .serve = $0 { true } else { false } }, "some may be on their way")
-        #expect(controller.machine.mayStart(lane))
+    }
+
+    @Test func `it sends on what it would send back, unless it has room for other tasks or has them already`() {
+        var controller = ControllerFixture(Self.settings(inFlight: 2), others: 1)
+        let tasks = Self.tasks(1...10)
+        #expect(controller.machine.mayTake(tasks, now: Sample.now()))
+        let answers = controller.machine.handedOver(tasks, now: Sample.now()).answers
+        #expect(answers == Array(repeating: .accepted, count: 9) + [.deferredFunction])
+        #expect(!controller.machine.mayTake([tasks[9]], now: Sample.now()))
+        #expect(controller.machine.mayTake([tasks[9], tasks[0]], now: Sample.now()))
+        #expect(controller.machine.mayTake(Self.tasks(11...11, function: "g"), now: Sample.now()))
+        _ = controller.ended(.completed, run: 0)
+        #expect(controller.machine.mayTake([tasks[9]], now: Sample.now()))
     }
 
     @Test func `a share that falls to nothing gives back what waits, once`() {

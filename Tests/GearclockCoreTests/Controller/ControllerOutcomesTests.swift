@@ -194,6 +194,17 @@ import Testing
         #expect(controller.ended(.completed, at: 0.25).submissions.count == 1, "its worker takes the next one")
     }
 
+    @Test func `controllers share a watermark, and all of them together stay below it`() {
+        let settings = [FunctionSettings(function: FunctionName("f")!, queueWatermark: 4)]
+        for (queued, started) in [(0, 2), (1, 1), (2, 0), (5, 0)] {
+            var controller = ControllerFixture(settings, others: 1)
+            _ = controller.servers(["f": .init(queued: queued, workers: 1)], at: 0.1)
+            let tasks = (1...8 as ClosedRange<UInt64>).map { Sample.claimed(Sample.definition($0)) }
+            let actions = controller.machine.handedOver(tasks, now: Sample.now(0.15)).actions
+            #expect(actions.submissions.count == started, "its part is two")
+        }
+    }
+
     @Test func `a job server that says nothing holds nobody up`() {
         var controller = ControllerFixture(Self.watermark)
         _ = controller.servers(["f": .init(queued: 9, workers: 1)], at: 0.1)

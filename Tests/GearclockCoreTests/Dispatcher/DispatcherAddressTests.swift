@@ -65,6 +65,14 @@ import Testing
         #expect(self.handOvers(DispatcherFixture.tasks(1, first: 2), at: 1.3).map(\.lane) == [nil])
     }
 
+    @Test mutating func `what one controller was full of goes to whoever has room`() {
+        self.begin(["f": 6])
+        #expect(self.handOvers(DispatcherFixture.tasks(1)).map(\.lane) == [nil])
+        _ = self.dispatcher.handedOver(.success([.deferredFunction]))
+        let again = self.dispatcher.timer(at: 0.5)
+        #expect(again.contains { if case .handOver(_, _, DispatcherFixture.lane("f")) = $0 { true } else { false } })
+    }
+
     @Test mutating func `destinations beyond the hand-overs that are free wait`() {
         self.dispatcher = DispatcherFixture { $0.handOversAtOnce = 1 }
         self.begin(["f": 1])

@@ -34,7 +34,7 @@ extension World {
         }
         self.ledger.handedOver(tasks, clocks: self.store.clocks(at: self.trueNow), play: self.nodes[node].clockPlay)
         if self.swarm.handsOverDirectly, let controller = self.nodes[node].controller,
-            lane.map({ controller.mayStart($0) }) ?? true
+            lane == nil || controller.mayTake(tasks, now: self.now(node))
         {
             return self.report(.handOver(id, .success(self.handedOver(tasks, node))), node)
         }

@@ -71,7 +71,7 @@ struct ServiceDaemons: Sendable {
             servers: self.servers, function: Self.handOverFunction, environment: environment, eventLoop: self.eventLoop)
         var way: any TaskHandOver = others
         if let controller, swarm.handsOverDirectly, roles.contains(.dispatcher) {
-            way = NearbyHandOver(controller, elsewhere: others) { await controller.mayStart($0) }
+            way = NearbyHandOver(controller, elsewhere: others) { await controller.mayTake($0) }
         }
         let dispatcher = DispatcherService(
             store: self.store(.dispatcher), handOver: AuditedHandOver(way, self.world, self.name), policy: policy,
