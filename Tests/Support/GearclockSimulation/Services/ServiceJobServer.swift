@@ -140,8 +140,8 @@ extension ServiceWorld {
         }
     }
 
-    /// The same, except that no job of which its unique is asked has a worker or a client. To deny that there is one would
-    /// do no harm here: what is submitted by its unique joins it.
+    /// The same, except that no job of which its unique is asked has a worker or a client. To deny that there is one
+    /// would do no harm here: what is submitted by its unique joins it.
     private static func abandoningJobs(_ bytes: [UInt8]) -> [UInt8] {
         var decoder = GearmanPacketDecoder()
         decoder.append(bytes)
