@@ -5,11 +5,11 @@ internal import Gearman
 /// What a controller tells the others, and what it hears of operators and job servers.
 extension ControllerService {
     func beat() async {
-        let (owner, now) = (self.machine.owner, self.environment.now.wall)
+        let (owner, began) = (self.machine.owner, self.environment.now)
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.beat(owner, role: .controller, now: now)
+            try await self.store.beat(owner, role: .controller, now: began.wall)
         }
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.beatReplied(reply, now: self.environment.now, using: &self.random))
     }
 
@@ -21,11 +21,19 @@ extension ControllerService {
     }
 
     func readSettings() async {
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
             try await self.store.functionSettings()
         }
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.observe(reply, to: .read, since: began)
         self.perform(self.machine.settingsReplied(reply, now: self.environment.now))
+    }
+
+    func observe<Success>(
+        _ reply: Result<Success, TaskStoreError>, to call: StoreCondition.Call, since began: Now
+    ) {
+        self.condition.observe(
+            reply, to: call, began: began.monotonic, now: self.environment.now, logger: self.environment.logger)
     }
 
     func askServers() async {

@@ -229,20 +229,20 @@ package actor ControllerService: TaskHandOver {
     }
 
     private func extend(_ claims: [Claim], leaseUntil: Timestamp) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.extend(claims, leaseUntil: leaseUntil, now: now)
+            try await self.store.extend(claims, leaseUntil: leaseUntil, now: began.wall)
         }
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.extendReplied(reply, now: self.environment.now, using: &self.random))
     }
 
     private func settle(_ settlements: [Settlement]) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.settle(settlements, now: now)
+            try await self.store.settle(settlements, now: began.wall)
         }
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.settleReplied(reply, now: self.environment.now, using: &self.random))
     }
 

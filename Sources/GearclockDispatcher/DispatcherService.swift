@@ -117,26 +117,27 @@ package actor DispatcherService {
     }
 
     private func askDueLanes() async {
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.dueLanes() }
-        self.observe(reply)
+        self.observe(reply, to: .read, since: began)
         self.perform(self.machine.dueLanesReplied(reply, now: self.environment.now, using: &self.random))
     }
 
     private func claimDue(_ request: ClaimRequest) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.claimDue(request, now: now)
+            try await self.store.claimDue(request, now: began.wall)
         }
-        self.observe(reply)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.claimReplied(reply, now: self.environment.now, using: &self.random))
     }
 
     private func rescueExpired(endedBefore: Timestamp, limit: Int) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.rescueExpired(endedBefore: endedBefore, limit: limit, now: now)
+            try await self.store.rescueExpired(endedBefore: endedBefore, limit: limit, now: began.wall)
         }
-        self.observe(reply)
+        self.observe(reply, to: .write, since: began)
         if case .success(let count) = reply, count > 0 {
             self.environment.logger.warning("Took back tasks of dead daemons", metadata: ["tasks": "\(count)"])
         }
@@ -151,20 +152,20 @@ package actor DispatcherService {
     }
 
     private func settle(_ settlements: [Settlement]) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.settle(settlements, now: now)
+            try await self.store.settle(settlements, now: began.wall)
         }
-        self.observe(reply)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.settleReplied(reply, now: self.environment.now, using: &self.random))
     }
 
     private func beat(_ owner: OwnerID) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.store.beat(owner, role: .dispatcher, now: now)
+            try await self.store.beat(owner, role: .dispatcher, now: began.wall)
         }
-        self.observe(reply)
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.beatReplied(reply, now: self.environment.now, using: &self.random))
         if self.members != self.machine.members {
             self.members = self.machine.members
@@ -174,27 +175,33 @@ package actor DispatcherService {
     }
 
     private func leave(_ owner: OwnerID) async {
-        self.observe(
-            await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.leave(owner) })
+        let began = self.environment.now
+        let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.leave(owner) }
+        self.observe(reply, to: .write, since: began)
         self.perform(self.machine.leaveReplied(now: self.environment.now))
     }
 
     private func askSettings() async {
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
             try await self.store.functionSettings()
         }
-        self.observe(reply)
+        self.observe(reply, to: .read, since: began)
         self.perform(self.machine.settingsReplied(reply, now: self.environment.now))
     }
 
     private func askClocks() async {
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in try await self.store.nodeClocks() }
-        self.observe(reply)
+        self.observe(reply, to: .read, since: began)
         self.clockCondition.observe(reply, logger: self.environment.logger)
         self.perform(self.machine.clocksReplied(reply, now: self.environment.now))
     }
 
-    private func observe<Success>(_ reply: Result<Success, TaskStoreError>) {
-        self.condition.observe(reply, now: self.environment.now, logger: self.environment.logger)
+    private func observe<Success>(
+        _ reply: Result<Success, TaskStoreError>, to call: StoreCondition.Call, since began: Now
+    ) {
+        self.condition.observe(
+            reply, to: call, began: began.monotonic, now: self.environment.now, logger: self.environment.logger)
     }
 }

@@ -208,12 +208,13 @@ extension IntakeService {
         let cluster = self.clusters[place]
         var backoff = StoreBackoff()
         while true {
+            let began = self.environment.now
             let answered = await self.firstAnswer(before: deadline) {
                 await TaskStoreError.catching { () throws(TaskStoreError) in try await question(cluster) }
             }
             let silence = "no answer within the patience of this daemon"
             let reply = answered ?? .failure(isChange ? .outcomeUnknown(silence) : .unavailable(silence))
-            self.observe(reply, of: place)
+            self.observe(reply, of: place, to: isChange ? .write : .read, since: began)
             switch reply {
             case .success(let success):
                 return .success(success)

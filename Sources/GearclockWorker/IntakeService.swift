@@ -166,11 +166,11 @@ package actor IntakeService {
         _ tasks: [TaskDefinition], express: ExpressClaim?, copies: CopiesDemand, into cluster: Int,
         in place: IntakeStateMachine.Place
     ) async {
-        let now = self.environment.now.wall
+        let began = self.environment.now
         let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-            try await self.clusters[cluster].store.insert(tasks, express: express, copies: copies, now: now)
+            try await self.clusters[cluster].store.insert(tasks, express: express, copies: copies, now: began.wall)
         }
-        self.observe(reply, of: cluster)
+        self.observe(reply, of: cluster, to: .write, since: began)
         // Before the next insert, so that the dispatcher offers no more than the room that is left.
         if case .success(let reply) = reply, !self.lanes.isEmpty {
             self.lanes[cluster].stored(StoredTasks(tasks, reply.outcomes, express: express))
@@ -180,20 +180,23 @@ package actor IntakeService {
                 cluster, reply, in: place, now: self.environment.now, offers: self.offers, using: &self.random))
     }
 
-    func observe<Success>(_ reply: Result<Success, TaskStoreError>, of cluster: Int) {
+    func observe<Success>(
+        _ reply: Result<Success, TaskStoreError>, of cluster: Int, to call: StoreCondition.Call, since began: Now
+    ) {
         var logger = self.environment.logger
         logger[metadataKey: "store"] = "\(self.directory.clusters[cluster].name)"
-        self.conditions[cluster].observe(reply, now: self.environment.now, logger: logger)
+        self.conditions[cluster].observe(
+            reply, to: call, began: began.monotonic, now: self.environment.now, logger: logger)
     }
 
     /// Removes what was kept long enough, a little at a time.
     private func prune(_ cluster: Int) async {
         while true {
-            let now = self.environment.now
+            let began = self.environment.now
             let reply = await TaskStoreError.catching { () throws(TaskStoreError) in
-                try await self.clusters[cluster].store.prune(limit: Limits.settleBatch, now: now.wall)
+                try await self.clusters[cluster].store.prune(limit: Limits.settleBatch, now: began.wall)
             }
-            self.observe(reply, of: cluster)
+            self.observe(reply, of: cluster, to: .write, since: began)
             let isFull = (try? reply.get()) == Limits.settleBatch
             let next = self.environment.now.monotonic.advanced(by: isFull ? .milliseconds(100) : .seconds(10))
             do { try await self.environment.clock.sleep(until: next) } catch { return }

@@ -160,6 +160,29 @@ an_outage_needs_no_restart() {
 }
 it "when the database was killed and is back, everything goes on without a restart" an_outage_needs_no_restart
 
+a_frozen_database_is_spoken_of_once() {
+    local role
+    with_store frozen up "$URL"
+    kill -STOP "$(node_pid 1)"
+    within 20 told_that_it_is_away
+    for role in worker dispatcher controller; do within 30 has_said $role away; done
+    kill -CONT "$(node_pid 1)"
+    within 30 submitted thawed
+    within 10 has_run counter thawed
+    for role in worker dispatcher controller; do within 30 has_said $role back; done
+    # Calls of before, and of now: what they say came in any order.
+    for role in {1..20}; do "$GEARCLOCK" submit count "after $role" >/dev/null; done
+    for role in {1..20}; do within 10 has_run counter "after $role"; done
+    for role in worker dispatcher controller; do
+        equal "$role $(times $role away) $(times $role back)" "$role 1 1"
+    done
+    ended_well frozen
+}
+# times ROLE WORD
+times() { grep -c "gearclock.$1: The store is $2" "$WORK/frozen.log" || true; }
+has_said() { (($(times "$1" "$2") >= 1)); }
+it "each role says once that the database is away, and once that it is back" a_frozen_database_is_spoken_of_once
+
 a_frozen_cluster_stops_nobody_else() {
     local west east begin answer n
     with_store both up "east=sqlite:$WORK/east.sqlite?number=1" "west=$URL?number=2&statement_timeout=60"

@@ -124,6 +124,31 @@ an_attempt_has_a_timeout() {
 }
 it "an attempt that takes longer than its timeout is given up" an_attempt_has_a_timeout
 
+a_missing_worker_can_count() {
+    local id=22222222-2222-4222-8222-000000000007
+    answer gearclock_submit '{"func_name":"absent","id":"'$id'","retry":{"max_attempts":1,"outcomes":{"no_worker":"retry"}}}'
+    # Ten seconds without a worker.
+    within 30 in_state $id discarded
+    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '[.history[].outcome]')" '["no_worker"]'
+    equal "$(gearadmin -h 127.0.0.1 -p "$GEARMAND_PORT" --status | grep -c ^absent)" 0
+}
+it "a task whose function has no worker fails where its policy counts that" a_missing_worker_can_count
+
+a_lost_job_can_count() {
+    local id=22222222-2222-4222-8222-000000000008
+    target losing --function losing --hold "$WORK/lost"
+    answer gearclock_submit '{"func_name":"losing","payload":"l","id":"'$id'","retry":{"initial":0.01,"outcomes":{"lost":"retry"}}}'
+    within 10 has_run losing l
+    kill_gearmand 1
+    touch "$WORK/lost"
+    start_gearmand 1
+    within 30 in_state $id completed
+    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '[.failures, [.history[].outcome]]')" '[1,["lost"]]'
+    equal "$(runs losing l)" 2
+    stop_target losing
+}
+it "a job that is lost with its job server is a failed attempt where its policy counts that" a_lost_job_can_count
+
 a_running_task_can_be_cancelled() {
     local id=22222222-2222-4222-8222-000000000006
     target held --function held --hold "$WORK/release"

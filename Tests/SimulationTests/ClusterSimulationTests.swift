@@ -1,3 +1,4 @@
+import Foundation
 import GearclockSimulation
 import Testing
 
@@ -45,5 +46,14 @@ import Testing
             ClusterSimulation.run(seed: $0, canary: canary).failure != nil
         }
         #expect(found != nil, "\(canary.rawValue) was not found in 200 seeds")
+    }
+
+    @Test func `the documentation names every bug that is planted in a cluster`() throws {
+        let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/GearclockCore/GearclockCore.docc/HowItIsTested.md").standardizedFileURL
+        let rows = try String(contentsOf: file, encoding: .utf8).split(separator: "\n").filter { $0.hasPrefix("| ") }
+        for canary in ClusterCanary.allCases {
+            #expect(rows.contains { $0.hasPrefix("| `\(canary.rawValue)` |") }, "\(canary.rawValue)")
+        }
     }
 }

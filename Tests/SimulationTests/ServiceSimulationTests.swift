@@ -41,6 +41,7 @@ import Testing
         #expect(counts.expressClaims > 0)
         #expect(counts.rescues > 0)
         #expect(counts.staleClaims > 0)
+        #expect(counts.adoptions > 0)
     }
 
     @Test(arguments: ServiceCanary.allCases)

@@ -28,6 +28,8 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
     case miscounts
     /// A worker daemon says that a task is cancelled, and does nothing.
     case falseCancel = "false-cancel"
+    /// A controller that asks for an earlier job of a task hears that nobody runs it or waits for it.
+    case abandonsJobs = "abandons-jobs"
     /// Nobody hears that a stream has room again.
     case neverDrained = "never-drained"
     /// A process does not hear that it is to stop.
@@ -39,6 +41,7 @@ package enum ServiceCanary: String, CaseIterable, Sendable {
         case .dropsSettlement, .forgetsTimer, .neverDrained: .heals
         case .swallowsError, .hidesTasks: .stored
         case .cutsLists, .miscounts, .falseCancel: .books
+        case .abandonsJobs: .notTwice
         case .ignoresPause: .paused
         case .looseLimits: .limited
         case .dropsHandOver: .punctual

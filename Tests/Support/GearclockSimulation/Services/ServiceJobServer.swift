@@ -13,6 +13,8 @@ struct ServiceJobServer {
     /// The streams of its connections, and the connections of the streams.
     private(set) var streams: [GearmanServer.ConnectionID: Int] = [:]
     private var connections: [Int: GearmanServer.ConnectionID] = [:]
+    /// The jobs that daemons submitted, by their handles.
+    private var jobs: Set<[UInt8]> = []
 
     static func addresses(count: Int) -> [GearmanServerAddress] {
         (0..<count).map { GearmanServerAddress(host: "jobs", port: Self.firstPort + $0) }
@@ -38,6 +40,9 @@ struct ServiceJobServer {
     mutating func timerFired(now: JobServerTime) -> JobServerActions {
         self.machine.timerFired(now: now)
     }
+
+    /// A daemon was told which job its submission is. Whether it joined one that was there.
+    mutating func created(_ handle: [UInt8]) -> Bool { !self.jobs.insert(handle).inserted }
 
     /// The jobs of a function that no worker has, as an administrator reads it.
     func queued(_ function: [UInt8]) -> Int {
@@ -92,8 +97,9 @@ extension ServiceWorld {
     private func perform(_ actions: JobServerActions, _ server: Int) {
         for write in actions.writes {
             guard let number = self.servers[server].streams[write.connection] else { continue }
-            self.readAlong(write.bytes, to: number)
-            self.send(write.bytes, to: number)
+            let bytes = self.canary == .abandonsJobs ? Self.abandoningJobs(write.bytes) : write.bytes
+            self.readAlong(bytes, to: number)
+            self.send(bytes, to: number)
         }
         for close in actions.closes {
             guard let number = self.servers[server].streams[close.connection] else { continue }
@@ -117,13 +123,39 @@ extension ServiceWorld {
 
     // MARK: - Reading along
 
-    /// What a server tells a worker of the users' functions: which job it has from now on.
+    /// What a server tells a worker of the users' functions: which job it has from now on; and a daemon: which job its
+    /// submission is.
     private func readAlong(_ bytes: [UInt8], to number: Int) {
-        guard self.target(of: number) != nil else { return }
+        let isTarget = self.target(of: number) != nil
+        guard isTarget || self.streams[number].machine < self.nodes.count else { return }
         self.streams[number].fromServer.append(bytes)
         while let packet = try? self.streams[number].fromServer.next() {
-            if packet.type == .jobAssignUnique { self.jobStarted(packet, on: number) }
+            if isTarget, packet.type == .jobAssignUnique { self.jobStarted(packet, on: number) }
+            // Hand-overs have no unique, and join nothing.
+            if !isTarget, packet.type == .jobCreated,
+                self.servers[self.streams[number].server].created(packet.argumentBytes(0))
+            {
+                self.ledger.statistics.adoptions += 1
+            }
         }
+    }
+
+    /// The same, except that no job of which its unique is asked has a worker or a client. To deny that there is one
+    /// would do no harm here: what is submitted by its unique joins it.
+    private static func abandoningJobs(_ bytes: [UInt8]) -> [UInt8] {
+        var decoder = GearmanPacketDecoder()
+        decoder.append(bytes)
+        var encoder = GearmanPacketEncoder()
+        while let packet = try? decoder.next() {
+            guard packet.type == .statusResponseUnique else {
+                encoder.append(packet)
+                continue
+            }
+            let nothing = [[UInt8]](repeating: [UInt8(ascii: "0")], count: 4)
+            let arguments = [packet.argumentBytes(0), packet.argumentBytes(1)] + nothing
+            encoder.append((try? GearmanPacket(packet.magic, packet.type, arguments: arguments)) ?? packet)
+        }
+        return encoder.bytes
     }
 
     private func jobStarted(_ packet: GearmanPacket, on number: Int) {
