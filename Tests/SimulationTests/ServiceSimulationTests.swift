@@ -6,7 +6,7 @@ import Testing
 /// seeds in release (`Scripts/simulate --tier b`); these few run with every `swift test`.
 @Suite struct ServiceSimulationTests {
     static let seedsPerShard: UInt64 = 8
-    static let seedsPerCanary: UInt64 = 100
+    static let seedsPerCanary: UInt64 = 200
 
     @Test(arguments: 0..<4 as Range<UInt64>)
     func `no promise is broken`(shard: UInt64) async {
