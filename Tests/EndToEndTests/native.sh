@@ -125,7 +125,7 @@ an_attempt_has_a_timeout() {
 it "an attempt that takes longer than its timeout is given up" an_attempt_has_a_timeout
 
 a_missing_worker_can_count() {
-    local id=22222222-2222-4222-8222-000000000007
+    local id=22222222-2222-4222-8222-000000000009
     answer gearclock_submit '{"func_name":"absent","id":"'$id'","retry":{"max_attempts":1,"outcomes":{"no_worker":"retry"}}}'
     # Ten seconds without a worker.
     within 30 in_state $id discarded
