@@ -159,9 +159,8 @@ extension DispatcherStateMachine {
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
         // Mostly the next task is of the same lane.
         var last: (lane: Lane, limit: Int?, address: Lane?)?
-        while let next = self.held.first(dueBy: dueNow) {
+        while let next = self.held.takeFirst(dueBy: dueNow) {
             if next.leaseUntil < startBy {
-                self.held.removeFirst()
                 self.release(next)
                 continue
             }
@@ -172,6 +171,7 @@ extension DispatcherStateMachine {
             if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
                 self.held.block(lane)
+                self.held.insert(next, dueBy: dueNow)
                 continue
             }
             let address = last?.address
@@ -185,9 +185,9 @@ extension DispatcherStateMachine {
             } else if self.mayHandOver(besides: batches.count), fewWaitUntil == nil {
                 batches.append((address, [next], bytes))
             } else {
+                self.held.putBack(next)
                 break
             }
-            self.held.removeFirst()
             self.handedOverOfLane[lane, default: 0] += 1
         }
         let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
@@ -276,9 +276,10 @@ extension DispatcherStateMachine {
     mutating func trim(_ lane: Lane) {
         if self.gates.isOpen(lane) { return }
         self.held.block(lane)
-        guard let kept = self.gates.kept(lane) else { return }
-        for task in self.held.trim(lane, toDue: kept, sparingUpcoming: !self.gates.isPaused(lane)) {
-            self.release(task)
+        if self.gates.isPaused(lane) {
+            for task in self.held.removeAll(lane) { self.release(task) }
+        } else if let kept = self.gates.kept(lane) {
+            for task in self.held.trim(lane, toDue: kept) { self.release(task) }
         }
     }
 

@@ -85,7 +85,7 @@ struct LaneGates: Sendable {
     /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. `nil`: all of
     /// them, where they flow. Giving them back costs a store that cannot keep up more than starting them.
     func kept(_ lane: Lane) -> Int? {
-        guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
+        guard let gate = self.gates[lane] else { return 0 }
         return self.isFlowing(lane) ? nil : min(2 * gate.share, self.policy.laneTasks / self.gates.count)
     }
 
