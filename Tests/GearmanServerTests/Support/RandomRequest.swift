@@ -35,6 +35,15 @@ enum RandomRequest {
         "drop function h", "drop function g", "", " ", "show", "a b c d e", "a b c d e f",
     ]
 
+    /// A request that no library would send: any number, and a body that may say more or less than it should.
+    static func frame(
+        _ type: UInt32, _ body: String, magic: GearmanPacket.Magic = .request, size: Int? = nil
+    ) -> [UInt8] {
+        let numbers = [magic.rawValue, type, UInt32(size ?? body.utf8.count)]
+        let header = numbers.flatMap { number in withUnsafeBytes(of: number.bigEndian) { Array($0) } }
+        return header + Array(body.utf8)
+    }
+
     static func bytes(using random: inout SeededRandom) -> [UInt8] {
         if Int.random(in: 0..<20, using: &random) == 0 { return Array("\(random.element(of: self.lines))\n".utf8) }
         let type = random.element(of: GearmanPacketType.allCases)
@@ -59,5 +68,12 @@ enum RandomRequest {
         case .optionRequest: random.element(of: ["exceptions", "Exceptions", "other"])
         default: index == 0 ? random.element(of: ["f", "g", "h"]) : random.element(of: ["", "-", "u", "v"])
         }
+    }
+}
+
+extension String {
+    /// With as many letters behind it as it takes to be so long.
+    func padded(to count: Int) -> String {
+        self + String(repeating: "x", count: max(0, count - self.utf8.count))
     }
 }
