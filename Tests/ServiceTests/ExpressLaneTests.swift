@@ -45,7 +45,9 @@ import Testing
         _ = try await store.insert([Self.task(1)], now: Self.start)
         await withTaskGroup { group in
             group.addTask { await service.run() }
-            while await self.onEventLoop({ lane.offer() == nil }) { await clock.advance(by: .milliseconds(1)) }
+            while !Task.isCancelled, await self.onEventLoop({ lane.offer() == nil }) {
+                await clock.advance(by: .milliseconds(1))
+            }
             let claim = await self.onEventLoop { lane.offer()?.claim }
             let tasks = [Self.task(2)]
             let reply = try? await store.insert(tasks, express: claim, copies: .configured, now: Self.start)
