@@ -61,7 +61,8 @@ import Testing
                 }
                 service.beginShutdown()
             }
-            for _ in 0..<15 { await clock.advance(by: .milliseconds(100)) }
+            // No further: the service ends then, and nobody would sleep any more. Much may have passed before the offer.
+            while !Task.isCancelled, clock.now.wall < Self.due { await clock.advance(by: .milliseconds(100)) }
         }
         let record = try #require(await store.records(of: [TaskID(high: 1, low: 1)])[0])
         #expect(record.state == .scheduled && record.attempt == 0)
