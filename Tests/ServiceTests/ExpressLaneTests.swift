@@ -61,7 +61,7 @@ import Testing
                 }
                 service.beginShutdown()
             }
-            // No further: the service ends then, and nobody would sleep any more. Much may have passed before the offer.
+            // No further: the service ends then, and nobody would sleep any more. The offer may have taken long.
             while !Task.isCancelled, clock.now.wall < Self.due { await clock.advance(by: .milliseconds(100)) }
         }
         let record = try #require(await store.records(of: [TaskID(high: 1, low: 1)])[0])

@@ -203,8 +203,8 @@ public actor GearmanJobServer {
         self.perform(self.machine.shutdownRequested(isGraceful: true, now: self.now))
     }
 
-    /// Returns when the server has stopped, whoever wanted it, or when the calling task is cancelled, which does not stop
-    /// the server.
+    /// Returns when the server has stopped, whoever wanted it, or when the calling task is cancelled. That does not
+    /// stop the server.
     public func waitUntilStopped() async {
         let number = self.makeWaitNumber()
         await withTaskCancellationHandler {
