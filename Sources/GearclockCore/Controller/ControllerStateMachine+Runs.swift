@@ -120,7 +120,8 @@ extension ControllerStateMachine {
 
     func expiry(of task: TaskRun, _ now: Now) -> Settlement.Change? {
         guard let expiresAt = task.task.definition.expiresAt, expiresAt < now.wall else { return nil }
-        return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed))
+        let record = task.record(.expired, endedAt: now.wall)
+        return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record)
     }
 
     /// Gives a job to the job server, or joins the one that is there.

@@ -48,12 +48,15 @@ extension ControllerStateMachine {
                     self.unsettled.append(run)
                     continue
                 }
-                if outcome == .stale { self.counters[.staleClaims] += 1 }
+                if outcome == .stale { self.countLoss(of: present, now) }
                 self.remove(run)
             }
         case .failure(let error):
             // Repeating is harmless: if it was done, the claim no longer holds and nothing happens.
             self.settleBackoff.failed(error, now: now.monotonic, using: &random)
+            if case .outcomeUnknown = error {
+                for (run, _) in settled { self.runs[run]?.mayBeSettled = true }
+            }
             self.unsettled = settled.map(\.run) + self.unsettled
         }
         return self.proceed(Work(), now)
@@ -87,10 +90,15 @@ extension ControllerStateMachine {
     /// It was cancelled, or somebody else has it. What the job answers is no longer ours to settle.
     private mutating func claimLost(_ run: RunID, _ now: Now, _ work: inout Work) {
         let task = self.runs[run]!
-        // Before its lease ends, nobody takes a task back.
-        self.counters[now.wall <= task.task.leaseUntil ? .cancelled : .staleClaims] += 1
+        self.countLoss(of: task, now)
         if task.phase == .submitted { work.abandoned.append(run) }
         self.remove(run)
+    }
+
+    private mutating func countLoss(of task: TaskRun, _ now: Now) {
+        // Before its lease ends, nobody takes a task back.
+        let isCancelled = now.wall <= task.task.leaseUntil && !task.mayBeSettled
+        self.counters[isCancelled ? .cancelled : .staleClaims] += 1
     }
 
     // MARK: - Batches

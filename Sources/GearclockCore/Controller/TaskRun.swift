@@ -37,6 +37,8 @@ struct TaskRun: Sendable {
     var startedAt: Timestamp
     /// When the attempt has taken too long.
     var deadline: MonotonicInstant?
+    /// Its settlement was asked for, and may have been made without an answer.
+    var mayBeSettled = false
     /// When its lease is to be extended; timers for another moment are late ones.
     var extendAt: MonotonicInstant?
 

@@ -260,7 +260,7 @@ import Testing
         #expect(controller.timer(at: 5).extended.count == 3)
         _ = controller.extended(.success([.done, .done, .done]), at: 5)
         let actions = controller.timer(at: 10)
-        #expect(actions.changes == [.expire(keepUntil: Sample.time(10 + 7 * 86_400))])
+        #expect(actions.changes == [Sample.expiry(at: 10)])
         #expect(actions.extended.count == 2)
         #expect(controller.machine.counters[.expired] == 1)
     }
@@ -273,7 +273,7 @@ import Testing
         _ = controller.accept(Sample.claimed(Sample.definition(3)))
         let actions = controller.ended(.completed, at: 3)
         #expect(actions.submitted == ["\(Sample.definition(3).id)-0"])
-        #expect(actions.changes.contains(.expire(keepUntil: Sample.time(3 + 7 * 86_400))))
+        #expect(actions.changes.contains(Sample.expiry(at: 3)))
     }
 
     @Test func `a task that waits for a slot is given back when the clock was set back before its time`() {

@@ -9,6 +9,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case storeRevives = "store-revives"
     /// The store writes another outcome into the history than the one that it is told.
     case storeMixesHistory = "store-mixes-history"
+    /// The store writes nothing into the history of a task that expires.
+    case expiresInSilence = "expires-in-silence"
+    /// The store writes nothing into the history of a task that is cancelled while it runs.
+    case cancelsInSilence = "cancels-in-silence"
     /// The worker daemon answers before its insert was answered.
     case earlyReceipt = "early-receipt"
     /// Dispatchers and controllers believe that it is a second later than it is.
@@ -54,7 +58,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .storeIgnoresClaims: .fenced
         case .storeForgets, .earlyReceipt, .earlyExpress: .stored
         case .storeRevives: .final
-        case .storeMixesHistory: .books
+        case .storeMixesHistory, .expiresInSilence, .cancelsInSilence: .books
         case .earlyStart, .ignoresNodeClocks: .neverEarly
         case .shortLease: .notTwice
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
