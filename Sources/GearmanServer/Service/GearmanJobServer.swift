@@ -354,3 +354,12 @@ public actor GearmanJobServer {
         self.perform(self.machine.timerFired(now: self.now))
     }
 }
+
+extension GearmanKeepAlive {
+    fileprivate var times: KeepAliveTimes {
+        KeepAliveTimes(
+            idleSeconds: self.idle.map { Int32(clamping: $0.components.seconds) },
+            intervalSeconds: self.interval.map { Int32(clamping: $0.components.seconds) },
+            count: self.count.map { Int32(clamping: $0) })
+    }
+}

@@ -57,7 +57,7 @@ enum DifferentialRequest {
         case .cancel(let job):
             return Array("cancel job \(handle(job, handles.filter { !scheduled.contains($0) }))\r\n".utf8)
         case .frame(let type, let body, let magic, let size):
-            return RandomRequest.frame(type, body, magic: magic, size: size)
+            return RawRequest.frame(type, body, magic: magic, size: size)
         case .raw(let bytes): return bytes
         }
     }

@@ -9,8 +9,8 @@ import Testing
     @Test func `lists show names as C does`() throws {
         var server = InMemoryJobServer()
         server.open("w")
-        server.send("w", RandomRequest.frame(1, "f\0g"))
-        server.send("w", RandomRequest.frame(22, "me\0you"))
+        server.send("w", RawRequest.frame(1, "f\0g"))
+        server.send("w", RawRequest.frame(22, "me\0you"))
         #expect(server.ask("w", "status") == "f\t0\t0\t1\n.\n")
         #expect(server.ask("w", "prioritystatus") == "f\t0\t0\t0\t1\n.\n")
         #expect(server.ask("w", "workers") == "19 127.0.0.1 me : f\n.\n")

@@ -48,20 +48,23 @@ actor BlockingConnection {
     /// What comes until it ends with these bytes, or the server closes the connection.
     func receive(until end: [UInt8]) throws -> [UInt8] {
         var received: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
         while received.count < end.count || !received.suffix(end.count).elementsEqual(end) {
-            var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
-            guard poll(&descriptor, 1, 10_000) == 1 else {
-                throw Failure(description: "the server is silent after \(received)")
-            }
-            let count = recv(self.number, &buffer, buffer.count, 0)
-            guard count > 0 else {
-                self.isClosed = true
-                return received
-            }
-            received += buffer[..<count]
+            let piece = try self.receive(upTo: 65_536)
+            if piece.isEmpty { break }
+            received += piece
         }
         return received
+    }
+
+    /// What is there, once something is; empty if the server has closed the connection.
+    func receive(upTo limit: Int) throws -> [UInt8] {
+        var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, 10_000) == 1 else { throw Failure(description: "the server is silent") }
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            count = max(recv(self.number, buffer.baseAddress, limit, 0), 0)
+        }
+        if bytes.isEmpty { self.isClosed = true }
+        return bytes
     }
 
     func ask(_ line: String, end: String) throws -> String {
