@@ -104,3 +104,12 @@ mistakes_are_refused() {
     equal "$(settings)" '[]'
 }
 it "mistakes are refused, and change nothing" mistakes_are_refused
+
+negative_numbers_are_numbers() {
+    local option
+    for option in in-flight per-second queue-watermark; do
+        status 2 "$GEARCLOCK" limits resize "--$option" -1
+        matches "$(cat "$WORK/err")" "${option//-/_} is .+, or null"
+    done
+}
+it "a negative limit is refused with the range" negative_numbers_are_numbers
