@@ -75,6 +75,7 @@ actor ServiceWorld {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
         swarm.services = ServiceSwarm(seed: seed)
+        swarm.drawMix(seed: seed)
         // Who is late because of a jam is late for a reason.
         if swarm.isCalm { swarm.services.jams = 0 }
         if !swarm.operations.isEmpty, swarm.services.limitsAreQuiet {
