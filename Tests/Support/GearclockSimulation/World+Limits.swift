@@ -135,13 +135,21 @@ extension FunctionSettings {
 }
 
 extension Swarm {
-    /// Where operators set limits nothing else goes wrong in some worlds, so that it can be told whether limits are
-    /// kept. Many tasks are cancelled there, and jobs are long: what was cancelled runs on for a while.
     mutating func drawQuiet(seed: UInt64) {
         var dice = Dice(seed: seed, .mix, 1)
         guard !self.operations.isEmpty, dice.chance(0.3) else { return }
+        self.quieten()
+        self.cancelLongJobs()
+    }
+
+    /// Nothing goes wrong where operators set limits, so that it can be told whether they are kept.
+    mutating func quieten() {
         self.faults = self.faults.map { _ in 0 }
         self.storeFates = StoreFate.Weights()
+    }
+
+    /// Many tasks are cancelled, and their jobs run on for a while.
+    mutating func cancelLongJobs() {
         self.cancels = 0.5
         self.jobs = 1_000_000...20_000_000
         self.horizon = max(self.horizon, 20_000_000)
