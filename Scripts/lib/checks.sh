@@ -53,6 +53,14 @@ swift_tests_of() {
 simulation() { Scripts/simulate --seeds "${GEARCLOCK_SEEDS:-2000}"; }
 service_simulation() { Scripts/simulate --tier b --seeds "$((${GEARCLOCK_SEEDS:-2000} / 4))"; }
 
+# What was found is in the directory of the target, and in the log as base64.
+fuzzers() {
+    local target
+    for target in codec server tasks; do
+        step "Fuzzing, ${GEARCLOCK_FUZZ_SECONDS:-20} s: $target" Scripts/fuzz $target "${GEARCLOCK_FUZZ_SECONDS:-20}"
+    done
+}
+
 shell_syntax() {
     local script status=0
     for script in .ci/run Scripts/* Scripts/lib/* Tests/EndToEndTests/*.sh Tests/EndToEndTests/support/*.sh; do
@@ -71,5 +79,6 @@ everything() {
     galera_tests
     step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
     step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
+    fuzzers
     GEARCLOCK=$(binaries debug)/gearclock counted "End to end" Scripts/e2e
 }

@@ -1,5 +1,3 @@
-internal import Gearman
-
 /// How a job server behaves. The defaults are gearmand's.
 public struct GearmanJobServerConfiguration: Hashable, Sendable {
     /// What every job handle starts with; `:` and a number follow. Nil: `H:` and the name of the machine.
@@ -107,13 +105,6 @@ public struct GearmanKeepAlive: Hashable, Sendable {
         self.idle = idle
         self.interval = interval
         self.count = count
-    }
-
-    var times: KeepAliveTimes {
-        KeepAliveTimes(
-            idleSeconds: self.idle.map { Int32(clamping: $0.components.seconds) },
-            intervalSeconds: self.interval.map { Int32(clamping: $0.components.seconds) },
-            count: self.count.map { Int32(clamping: $0) })
     }
 }
 

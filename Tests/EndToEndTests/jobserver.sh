@@ -1,15 +1,6 @@
 # `gearclock jobserver` with clients and workers as users have them: the tools of libgearman and Perl's library.
 source "$(dirname "${BASH_SOURCE[0]}")/support/harness.sh"
-
-# job_server NAME [OPTION…]: one on a free port; $port is where.
-job_server() {
-    launch "$1" jobserver --port 0 --ready-file "$WORK/$1.ready" "${@:2}"
-    within 20 is_ready_or_ended "$1"
-    port=$(sed -n 's/.* is ready (127\.0\.0\.1:\([0-9]*\))/\1/p' "$WORK/$1.out")
-    GEARCLOCK_GEARMAN=127.0.0.1:$port
-}
-gearman() { command gearman -h 127.0.0.1 -p "$port" "$@"; }
-gearadmin() { command gearadmin --host=127.0.0.1 --port="$port" "$@"; }
+source "$SUPPORT/jobserver.sh"
 
 job_server server --job-handle-prefix H:test --pid-file "$WORK/server.process"
 
@@ -29,7 +20,6 @@ the_gearman_tool() {
     wait
     equal "$(cat "$WORK/first")" "$(cat "$WORK/second")"
 }
-waits_for() { gearadmin --status | grep -qE "^$1"$'\t'"$2"$'\t'; }
 # Besides the one that asks.
 has_clients() { (($(gearadmin --workers | grep -c ' :$') > $1)); }
 it "the gearman tool is client and worker" the_gearman_tool
@@ -116,6 +106,25 @@ signals_end_it() {
 }
 refuses_connections() { ! (: </dev/tcp/127.0.0.1/"$port"); }
 it "SIGUSR1 lets jobs end, SIGTERM does not wait, and both leave nothing behind" signals_end_it
+
+half_packets() {
+    job_server patient
+    local before after fd
+    before=$(memory patient)
+    # Each says that 64 MiB follow.
+    for _ in {1..100}; do
+        exec {fd}<>"/dev/tcp/127.0.0.1/$port"
+        printf '\0REQ\0\0\0\7\4\0\0\0f\0\0half' >&"$fd"
+    done
+    within 10 has_clients 100
+    connect 3
+    equal "$(answers 3)" ''
+    after=$(memory patient)
+    ((after - before < 500000)) || fail "$before kB became $after"
+}
+# Kilobytes of address space and of memory, together.
+memory() { awk '/^Vm(Size|RSS)/ { sum += $2 } END { print sum }' "/proc/$(cat "$WORK/$1.pid")/status"; }
+it "half a packet holds what was sent of it, not what it announces" half_packets
 
 wrong_usage() {
     status 2 "$GEARCLOCK" jobserver --port 70000

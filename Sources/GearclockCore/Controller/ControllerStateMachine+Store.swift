@@ -81,6 +81,8 @@ extension ControllerStateMachine {
             if let change = self.expiry(of: self.runs[run]!, now) { return self.end(run, change) }
         case .submitted:
             work.checked.append(run)
+        case .orphaned:
+            return self.lookForOrphan(run, now, &work)
         case .early, .proving, .asking, .ended:
             break
         }
@@ -90,8 +92,14 @@ extension ControllerStateMachine {
     /// It was cancelled, or somebody else has it. What the job answers is no longer ours to settle.
     private mutating func claimLost(_ run: RunID, _ now: Now, _ work: inout Work) {
         let task = self.runs[run]!
+        if task.phase == .orphaned { return }
         self.countLoss(of: task, now)
-        if task.phase == .submitted { work.abandoned.append(run) }
+        // Of a custom controller's job no end is heard, and a controller that stops counts nothing any more.
+        if task.phase == .submitted, self.phase == .running, task.task.definition.gearsloth?.controller == nil {
+            self.move(run, to: .orphaned)
+            return self.scheduleExtension(run, leaseUntil: now.wall.advanced(by: self.policy.lease.lease), now: now)
+        }
+        if task.hasJob { work.abandoned.append(run) }
         self.remove(run)
     }
 
@@ -128,7 +136,7 @@ extension ControllerStateMachine {
         for run in self.extendable {
             if self.extending.count == Limits.settleBatch { break }
             taken += 1
-            if let task = self.runs[run], !task.isEnded { self.extending.append((run, task.task.claim)) }
+            if let task = self.runs[run], task.needsLease { self.extending.append((run, task.task.claim)) }
         }
         self.extendable.removeFirst(taken)
         self.extendingUntil = now.wall.advanced(by: self.policy.lease.lease)

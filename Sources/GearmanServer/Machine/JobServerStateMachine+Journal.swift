@@ -168,7 +168,7 @@ extension JobServerStateMachine {
 
     /// The job has ended, or was cancelled. Submissions that still wait for it are answered: it was taken.
     mutating func forget(_ job: JobSlot) {
-        guard self.keepsJobs else { return }
+        guard self.keepsJobs || self.jobs[job].isKept else { return }
         let number = self.jobs[job].number
         if let keep = self.journal.keeps.removeValue(forKey: number) {
             if keep.wasSent { self.journal.toForget.append(number) }
@@ -177,7 +177,8 @@ extension JobServerStateMachine {
         guard self.jobs[job].isKept else { return }
         self.jobs[job].isKept = false
         self.journal.keptCount -= 1
-        self.journal.toForget.append(number)
+        // Whoever took over has it now.
+        if self.keepsJobs { self.journal.toForget.append(number) }
     }
 
     /// The job lost an attempt, which counts after a restart too.

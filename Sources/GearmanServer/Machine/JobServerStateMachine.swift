@@ -322,5 +322,6 @@ package struct JobServerStateMachine: Equatable, Sendable {
         precondition((0...self.jobs.count).contains(self.journal.keptCount), "More jobs are kept than there are")
         precondition(self.jobs.sizeBytes >= 0, "More was removed than was queued")
         precondition(self.bufferedBytes >= 0, "More was taken from connections than they had")
+        precondition(self.bufferedBytes <= self.configuration.limits.bufferedBytes, "There is more than there is room")
     }
 }

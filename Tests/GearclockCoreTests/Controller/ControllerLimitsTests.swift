@@ -157,22 +157,15 @@ import Testing
         #expect(controller.ended(.lost, run: 0).submitted == ["\(Sample.definition(2).id)-0"])
     }
 
-    @Test(arguments: ["timeout", "cancelled", "replaced"])
+    @Test(arguments: ["timeout", "replaced"])
     func `however a job leaves, its slot is free`(way: String) {
         var controller = ControllerFixture(Self.settings(inFlight: 1))
         _ = controller.accept(Sample.claimed(Sample.definition(1, timeout: .seconds(6))))
         _ = controller.accept(Sample.claimed(Sample.definition(2)))
-        let actions: [ControllerStateMachine.Action]
-        switch way {
-        case "timeout":
-            actions = controller.timer(at: 6)
-        case "cancelled":
-            #expect(controller.timer(at: 5).extended.count == 2)
-            actions = controller.extended(.success([.stale, .done]))
-            #expect(controller.machine.counters[.cancelled] == 1)
-        default:
-            actions = controller.accept(Sample.claimed(Sample.definition(1), attempt: 2, failures: 1)).actions
-        }
+        let actions =
+            way == "timeout"
+            ? controller.timer(at: 6)
+            : controller.accept(Sample.claimed(Sample.definition(1), attempt: 2, failures: 1)).actions
         #expect(actions.submitted == ["\(Sample.definition(2).id)-0"])
     }
 

@@ -94,7 +94,7 @@ import Testing
             _ = controller.accept(Sample.claimed(leaseUntil: lease))
             _ = controller.timer(at: 10)
             let actions = controller.extended(.success([.stale]), at: 15)
-            #expect(actions.abandoned == [0] && actions.settlements.isEmpty)
+            #expect(actions.abandoned.isEmpty && actions.settlements.isEmpty)
             #expect(controller.machine.counters[event] == 1)
             #expect(controller.machine.counters[.failed] == 0)
         }

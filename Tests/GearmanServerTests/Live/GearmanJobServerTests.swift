@@ -6,17 +6,6 @@ import Testing
 /// The server behind real sockets, with our own client, worker and administrator.
 @Suite(.timeLimit(.minutes(1)))
 struct GearmanJobServerTests {
-    private func with(
-        _ worker: GearmanWorker, _ body: @Sendable @concurrent () async throws -> Void
-    ) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await worker.run() }
-            try await body()
-            await worker.drain()
-            try await group.waitForAll()
-        }
-    }
-
     @Test func `our client and our worker work with it`() async throws {
         struct Broken: Error, CustomStringConvertible { let description = "broken" }
         try await withServer { address in
@@ -24,7 +13,7 @@ struct GearmanJobServerTests {
             let worker = GearmanWorker(servers: [address], logger: silentLogger)
             await worker.register("reverse") { job in Array(job.workload.reversed()) }
             await worker.register("breaks") { _ in throw Broken() }
-            try await self.with(worker) {
+            try await with(worker) {
                 for priority in GearmanPriority.allCases {
                     let request = GearmanJobRequest(function: "reverse", workload: "abc", priority: priority)
                     #expect(try await client.perform(request) == Array("cba".utf8))
@@ -64,7 +53,7 @@ struct GearmanJobServerTests {
                 return job.workload
             }
             await worker.register("g") { job in job.workload }
-            try await self.with(worker) {
+            try await with(worker) {
                 for number in 0..<100 {
                     let workload = Array("\(number)".utf8)
                     let result = try await client.perform(GearmanJobRequest(function: "g", workload: workload))
@@ -93,7 +82,7 @@ struct GearmanJobServerTests {
             let worker = GearmanWorker(servers: [address], logger: silentLogger)
             await worker.register("f") { _ in [UInt8](repeating: 0x78, count: 1 << 20) }
             await worker.register("g") { job in job.workload }
-            try await self.with(worker) {
+            try await with(worker) {
                 for number in 0..<100 {
                     let workload = Array("\(number)".utf8)
                     let result = try await client.perform(GearmanJobRequest(function: "g", workload: workload))
@@ -138,6 +127,28 @@ struct GearmanJobServerTests {
             first = nil
             #expect(try await second.receive(until: [0x0a]) == Array("OK 1.1.20+gearclock\n".utf8))
         }
+    }
+
+    @Test func `its sockets look for silent peers as they are told`() async throws {
+        let server = GearmanJobServer(
+            keepAlive: GearmanKeepAlive(idle: .seconds(77), interval: .seconds(11), count: 3),
+            eventLoop: GearmanEventLoop(label: "test.server"), logger: silentLogger)
+        let address = try await server.start(port: 0)
+        let connection = try BlockingConnection(port: address.port)
+        // It lies in this process, and the list begins with the number of its descriptor.
+        let number = try #require(
+            Int32(try await connection.ask("workers", end: ".\n").prefix { $0 != " " }), "there is no number")
+        let options = [
+            (SOL_SOCKET, SO_KEEPALIVE), (Int32(IPPROTO_TCP), TCP_KEEPIDLE), (Int32(IPPROTO_TCP), TCP_KEEPINTVL),
+            (Int32(IPPROTO_TCP), TCP_KEEPCNT),
+        ]
+        let values = options.map { level, name in
+            var value: Int32 = -1
+            var size = socklen_t(MemoryLayout<Int32>.size)
+            return getsockopt(number, level, name, &value, &size) == 0 ? value : -1
+        }
+        #expect(values == [1, 77, 11, 3])
+        await server.stop()
     }
 
     @Test func `our administrator reads its lists`() async throws {
@@ -189,5 +200,28 @@ struct GearmanJobServerTests {
         #expect(try await connection.receive(until: [0]).suffix(4).elementsEqual("done".utf8))
         #expect(await connection.isClosed)
         await server.waitUntilStopped()
+    }
+
+    @Test func `who is cancelled waits for the end no longer, and the server goes on`() async throws {
+        let server = GearmanJobServer(logger: silentLogger)
+        let address = try await server.start(port: 0)
+        let (returned, returning) = AsyncStream<Void>.makeStream()
+        var returns = returned.makeAsyncIterator()
+        // The later a cancellation, the further the wait that it ends has come.
+        for turns in 0..<20 {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    await server.waitUntilStopped()
+                    returning.yield()
+                }
+                for _ in 0..<turns { await Task.yield() }
+                group.cancelAll()
+                // Nil: the time limit is over. The group waits for its child, so that it must end all the same.
+                if await returns.next() == nil { await server.stop() }
+            }
+        }
+        let connection = try BlockingConnection(port: address.port)
+        #expect(try await connection.ask("version", end: "\n").hasPrefix("OK "))
+        await server.stop()
     }
 }

@@ -230,6 +230,18 @@ import Testing
         #expect(server.change == nil)
     }
 
+    @Test func `a result that comes when another server has the jobs does no harm`() throws {
+        var server = self.server()
+        server.restore([self.kept(1)])
+        try server.send("w", .canDo, "f")
+        try server.send("w", .grabJob)
+        try server.send("c1", .submitJobBackground, "g", "", data: "2")
+        server.superseded()
+        try server.send("w", .workComplete, "H:lab:1", data: "")
+        #expect(server.machine.held.jobs == 0)
+        #expect(server.change == nil)
+    }
+
     @Test func `a graceful stop waits for what runs and what is not kept, and for nothing else`() throws {
         var server = self.server()
         server.restore([self.kept(1)])

@@ -1,10 +1,13 @@
 import DispatchExecutor
 import Foundation
-import Testing
 
 /// A connection to a job server on loopback that waits for its answers: for tests that go step by step. It blocks a
 /// queue of its own, and nobody else's.
 actor BlockingConnection {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
     private nonisolated let executor = DispatchQueueExecutor(label: "test.connection")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -22,7 +25,7 @@ actor BlockingConnection {
                 connect(self.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
+        guard result == 0 else { throw Failure(description: "connect: \(String(cString: strerror(errno)))") }
         var on: Int32 = 1
         setsockopt(self.number, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -45,22 +48,29 @@ actor BlockingConnection {
     /// What comes until it ends with these bytes, or the server closes the connection.
     func receive(until end: [UInt8]) throws -> [UInt8] {
         var received: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
         while received.count < end.count || !received.suffix(end.count).elementsEqual(end) {
-            var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
-            try #require(poll(&descriptor, 1, 10_000) == 1, "the server is silent after \(received)")
-            let count = recv(self.number, &buffer, buffer.count, 0)
-            guard count > 0 else {
-                self.isClosed = true
-                return received
-            }
-            received += buffer[..<count]
+            let piece = try self.receive(upTo: 65_536)
+            if piece.isEmpty { break }
+            received += piece
         }
         return received
     }
 
+    /// What is there, once something is; empty if the server has closed the connection.
+    func receive(upTo limit: Int) throws -> [UInt8] {
+        var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
+        guard poll(&descriptor, 1, 10_000) == 1 else { throw Failure(description: "the server is silent") }
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
+            count = max(recv(self.number, buffer.baseAddress, limit, 0), 0)
+        }
+        if bytes.isEmpty { self.isClosed = true }
+        return bytes
+    }
+
     func ask(_ line: String, end: String) throws -> String {
         self.send(Array("\(line)\r\n".utf8))
-        return String(decoding: try self.receive(until: Array(end.utf8)), as: UTF8.self)
+        let answer = String(decoding: try self.receive(until: Array(end.utf8)), as: UTF8.self)
+        guard !self.isClosed else { throw Failure(description: "the server closed the connection after \(answer)") }
+        return answer
     }
 }

@@ -22,3 +22,13 @@ func withServer<Value: Sendable>(
         throw error
     }
 }
+
+/// Runs a body beside a worker, which is drained behind it.
+func with(_ worker: GearmanWorker, _ body: @Sendable @concurrent () async throws -> Void) async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await worker.run() }
+        try await body()
+        await worker.drain()
+        try await group.waitForAll()
+    }
+}

@@ -14,7 +14,7 @@ public func fuzzTasks(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
     var accepted: [TaskDefinition] = []
 
     let submission = SubmissionParser.native(bytes, context: context, using: &random)
-    accepted += submission.tasks.compactMap { try? $0.get() }
+    accepted += submission.tasks.compactMap { try? $0.get().definition }
     switch SubmissionParser.gearsloth(bytes, context: context, using: &random) {
     case .success(let task): accepted.append(task)
     case .failure: break
@@ -49,5 +49,5 @@ private func check(_ task: TaskDefinition) {
         preconditionFailure("A task does not survive the hand-over")
     }
     _ = GearslothDocument.task(claimed)
-    _ = TaskAnswers.record(TaskRecord(task))
+    _ = TaskAnswers.record(.init(TaskRecord(task), store: "main"))
 }

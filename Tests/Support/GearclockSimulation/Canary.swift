@@ -35,6 +35,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case noRescue = "no-rescue"
     /// Controllers do not know of limits.
     case noLimits = "no-limits"
+    /// Controllers do not know how many jobs may start in a second.
+    case noRate = "no-rate"
+    /// A controller takes the job of a task that was cancelled for one that has ended.
+    case forgetsCancelled = "forgets-cancelled"
     /// Leases that ran out are taken back half a minute too late.
     case lateRescue = "late-rescue"
     /// Dispatchers ask the store twenty times as rarely as they should.
@@ -65,7 +69,7 @@ package enum Canary: String, CaseIterable, Sendable {
         case .noRescue: .heals
         case .claimsEverything: .alone
         case .ignoresPause: .paused
-        case .noLimits: .limited
+        case .noLimits, .noRate, .forgetsCancelled: .limited
         case .lateRescue, .lazyPoll, .unmeasured: .punctual
         case .unfair: .fair
         case .hoards: .bounded

@@ -111,9 +111,7 @@ extension World {
             self.perform(
                 self.nodes[node].controller!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .extend:
-            let reply = reply.map(\.fenced)
-            self.perform(
-                self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+            self.extendReplied(reply.map(\.fenced), node)
         case .controllerBeat:
             self.beatReplied(reply.map(\.members), node)
         case .controllerLeave:
