@@ -236,6 +236,7 @@ extension DispatcherStateMachine {
 
     /// Lets as many lanes go as there is room for, those that have waited longest.
     private mutating func admitCrowd() {
+        if self.crowd.isEmpty { return }
         var room = self.laneHandOverRoom
         while room > 0, let lane = self.crowd.removeFirst()?.value {
             guard self.gates.isOpen(lane) else { continue }
@@ -255,7 +256,7 @@ extension DispatcherStateMachine {
     /// Until when due tasks wait for the answers to hand-overs under way, because they are few; `nil`: not any longer.
     func fewWaitUntil(_ now: Now) -> MonotonicInstant? {
         guard self.held.readyCount < self.policy.handOverCrowd,
-            let latest = self.handOvers.values.filter({ $0.lane == nil }).map(\.since).max()?
+            let latest = self.handOvers.values.lazy.filter({ $0.lane == nil }).map(\.since).max()?
                 .advanced(by: self.policy.handOverRound)
         else { return nil }
         return latest > now.monotonic ? latest : nil

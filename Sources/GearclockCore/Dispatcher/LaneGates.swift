@@ -8,8 +8,8 @@ struct LaneGates: Sendable {
     private struct Gate {
         /// Tasks of the lane in hand at once.
         var share: Int
-        /// How often nothing was accepted, less some for each time that several tasks were. So the pause becomes about
-        /// as long as it takes until a place or two are free, however slow the function is.
+        /// How often nothing was accepted, less two for each time that something was. So the pause becomes about as long
+        /// as it takes until a place is free, however slow the function is.
         var refusals = 0
         var blockedUntil: MonotonicInstant?
         var changedAt: MonotonicInstant
@@ -113,7 +113,7 @@ struct LaneGates: Sendable {
         gate.changedAt = now
         let isFast = self.isFast(lane)
         if deferred > 0 || accepted > 0 {
-            gate.refusals = self.refusals(gate.refusals, accepted: accepted, deferred: deferred, isFast: isFast)
+            gate.refusals = self.refusals(gate.refusals, accepted: accepted, isFast: isFast)
         }
         if deferred > 0 {
             let flow = gate.refusals < self.policy.flowingRefusals ? self.flows[lane]?.perHandOver : nil
@@ -127,13 +127,13 @@ struct LaneGates: Sendable {
         self.gates[lane] = deferred == 0 && gate.share >= self.policy.laneTasks ? nil : gate
     }
 
-    private func refusals(_ before: Int, accepted: Int, deferred: Int, isFast: Bool) -> Int {
+    private func refusals(_ before: Int, accepted: Int, isFast: Bool) -> Int {
         if accepted == 0 { return before + 1 }
         if isFast { return 0 }
         let refusals = min(before, self.policy.slowRefusals)
         // Much has changed where it has room for all that wait at a controller.
-        if accepted >= self.policy.probeTasks { return refusals / 2 }
-        return deferred == 0 || 4 * accepted >= self.policy.probeTasks ? max(0, refusals - 2) : refusals
+        let isWideOpen = accepted >= self.policy.probeTasks
+        return max(0, min(isWideOpen ? refusals / 2 : refusals, refusals - 2))
     }
 
     /// It grows by half each time, but where a function is fast only after so many times as it flows for. By chance up
