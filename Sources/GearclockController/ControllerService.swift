@@ -235,6 +235,11 @@ package actor ControllerService: TaskHandOver {
         }
         self.observe(reply, to: .write, since: began)
         self.perform(self.machine.extendReplied(reply, now: self.environment.now, using: &self.random))
+        guard case .success(let outcomes) = reply, outcomes.contains(.stale) else { return }
+        let lost = zip(claims, outcomes).filter { $1 == .stale }.map { "\($0.0.id)" }
+        self.environment.logger.debug(
+            "Tasks are gone, cancelled or taken over by others; what runs of them runs on",
+            metadata: ["task.ids": "\(lost)"])
     }
 
     private func settle(_ settlements: [Settlement]) async {

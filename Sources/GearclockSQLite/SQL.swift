@@ -81,11 +81,12 @@ package enum SQL {
 
     /// Cancels a task, running or not.
     /// - Parameters: 1 id, 2 finished at, 3 remove at.
-    /// - Returns: nothing.
+    /// - Returns: attempt, due at.
     /// - Index: `task_by_id`.
     package static let cancel = """
         UPDATE task SET state = 4, owner = NULL, lease_until = NULL, finished_at = ?2, remove_at = ?3
         WHERE id = ?1 AND state IN (0, 1)
+        RETURNING attempt, due_at
         """
 
     /// Removes a task that is not final.

@@ -40,8 +40,10 @@ struct SQLiteChange {
             let outcome = try self.finish(claim, .discarded, now: now, removeAt: keepUntil, failures: 1)
             if outcome == .done { try self.append(attempt, to: claim.id) }
             return outcome
-        case .expire(let keepUntil):
-            return try self.finish(claim, .expired, now: now, removeAt: keepUntil, failures: 0)
+        case .expire(let keepUntil, let attempt):
+            let outcome = try self.finish(claim, .expired, now: now, removeAt: keepUntil, failures: 0)
+            if outcome == .done { try self.append(attempt, to: claim.id) }
+            return outcome
         }
     }
 
@@ -74,8 +76,12 @@ struct SQLiteChange {
         try cancel.bind(1, id)
         try cancel.bind(2, now)
         try cancel.bind(3, removeAt)
-        try cancel.run()
-        return state == .running ? .cancelledWhileRunning : .cancelled
+        let attempt = try cancel.firstRow { row in
+            AttemptRecord.cancelled(attempt: UInt32(clamping: row.integer(0)), dueAt: row.timestamp(1), now: now)
+        }
+        guard state == .running, let attempt else { return .cancelled }
+        try self.append(attempt, to: id)
+        return .cancelledWhileRunning
     }
 
     func eject(_ ids: [TaskID]) throws {

@@ -16,6 +16,7 @@ enum SQLiteSchema {
     /// In their order; `PRAGMA user_version` is the number of those that a file has.
     static let migrations = [
         Migration(name: "tasks", sql: tasks), Migration(name: "lanes", sql: lanes), Migration(name: "jobs", sql: jobs),
+        Migration(name: "outcomes", sql: outcomes),
     ]
 
     /// What holds for each row, besides the types that STRICT enforces. It is written out in the table's CHECKs and, as
@@ -186,6 +187,26 @@ enum SQLiteSchema {
         ) STRICT;
 
         CREATE UNIQUE INDEX job_by_number ON job (server, number);
+        """
+
+    /// Tasks that expired, and those that were cancelled while somebody had them, have an entry in their history. A
+    /// program that knows the third schema and has the file open meanwhile takes such an entry for a failure.
+    private static let outcomes = """
+        CREATE TABLE attempt_with_more_outcomes (
+            task_id BLOB NOT NULL,
+            number INTEGER NOT NULL,
+            attempt INTEGER NOT NULL,
+            started_at INTEGER NOT NULL,
+            ended_at INTEGER NOT NULL,
+            outcome INTEGER NOT NULL,
+            message BLOB NOT NULL,
+            PRIMARY KEY (task_id, number),
+            CONSTRAINT attempt_attempt CHECK (attempt BETWEEN 0 AND 4294967295),
+            CONSTRAINT attempt_outcome CHECK (outcome BETWEEN 0 AND 8)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO attempt_with_more_outcomes SELECT * FROM attempt;
+        DROP TABLE attempt;
+        ALTER TABLE attempt_with_more_outcomes RENAME TO attempt;
         """
 
     enum Refusal: Error, CustomStringConvertible {

@@ -6,7 +6,8 @@ internal import Foundation
 enum Program {
     static func main() async {
         do {
-            var command = try await GearclockCommand.asyncParseAsRoot()
+            let arguments = Self.joiningNegativeNumbers(Array(CommandLine.arguments.dropFirst()))
+            var command = try await GearclockCommand.asyncParseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -18,6 +19,22 @@ enum Program {
         } catch {
             Self.end(Self.report(error))
         }
+    }
+
+    /// The parser takes `-1` for a flag, and would say of `--in-flight -1` that a value is missing. As `--in-flight=-1`
+    /// the option itself says what it takes. There are no flags that begin with a digit.
+    private static func joiningNegativeNumbers(_ arguments: [String]) -> [String] {
+        let beforeTerminator = arguments.prefix { $0 != "--" }
+        var joined: [String] = []
+        for argument in beforeTerminator {
+            let isNegative = argument.first == "-" && argument.dropFirst().first?.isNumber == true
+            if isNegative, let option = joined.last, option.hasPrefix("--"), !option.contains("=") {
+                joined[joined.count - 1] += "=\(argument)"
+            } else {
+                joined.append(argument)
+            }
+        }
+        return joined + arguments.dropFirst(beforeTerminator.count)
     }
 
     /// Leaves at once. What is under way anywhere is cut off, which everything here survives.

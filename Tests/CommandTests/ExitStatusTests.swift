@@ -28,6 +28,26 @@ struct ExitStatusTests {
         #expect(!outcome.errors.contains("secret"))
     }
 
+    @Test(
+        arguments: [
+            (["submit", "f", "--after", "-1"], "The value '-1' is invalid for '--after <seconds>'"),
+            (["submit", "f", "--max-attempts", "-1"], "The value '-1' is invalid for '--max-attempts <count>'"),
+            (["submit", "f", "--copies", "-1"], "--copies must be 1 or more."),
+            (["list", "--limit", "-1"], "--limit must be 1 to 1000."),
+            (["jobserver", "--port", "-1"], "--port is 0 to 65535."),
+            (["worker", "--drain-timeout", "-0.5"], "--drain-timeout: '-0.5' is not"),
+            (["limits", "--in-flight", "-1"], "A limit needs the name of a function."),
+            (["list", "--json", "-1"], "--json"),
+            (["get", "--", "--limit", "-1"], "The value '--limit' is invalid for '<ids>'"),
+        ] as [([String], String)])
+    func `a negative number is a value, and the error says what is wrong with it`(
+        arguments: [String], error: String
+    ) async throws {
+        let outcome = try await GearclockExecutable.run(arguments)
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains(error), "\(outcome.errors)")
+    }
+
     private static let unreachable =
         "No job server can be reached. 127.0.0.1:1 is unreachable: connect: Connection refused."
 

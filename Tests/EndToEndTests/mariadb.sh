@@ -56,7 +56,7 @@ operators_look_at_stores() {
     equal "$("$GEARCLOCK" store migrate "${both[@]}" --json | jq -c '[.store, .migrated]')" $'["file",false]\n["base",false]'
     "$GEARCLOCK" store status "${both[@]}" --json >"$WORK/status"
     equal "$(jq -c '[.store, .tasks.scheduled]' "$WORK/status")" $'["file",0]\n["base",0]'
-    equal "$(jq -r 'select(.store == "base").nodes[0] | "\(.node) \(.well) \(.schema)"' "$WORK/status")" "$ADDRESS true 2"
+    equal "$(jq -r 'select(.store == "base").nodes[0] | "\(.node) \(.well) \(.schema)"' "$WORK/status")" "$ADDRESS true 3"
     "$GEARCLOCK" store verify "${both[@]}" >"$WORK/verified"
     grep -q 'good *the file is intact' "$WORK/verified" || fail "$(cat "$WORK/verified")"
     grep -q "good *the tables on $ADDRESS are as the program knows them" "$WORK/verified" || fail "$(cat "$WORK/verified")"

@@ -110,6 +110,8 @@ a_task_without_a_worker_expires() {
     target late --function late
     within 10 has_run late "in time"
     equal "$(runs late "too late")" 0
+    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '[.failures, (.history[] |
+        [.attempt, .outcome, .started_at <= .ended_at])]')" '[0,[1,"expired",true]]'
     stop_target late
 }
 it "a task does not wait for a worker longer than until it expires" a_task_without_a_worker_expires
@@ -157,6 +159,8 @@ a_running_task_can_be_cancelled() {
     equal "$(answer gearclock_cancel "{\"id\":\"$id\"}" | field result)" cancelled_while_running
     touch "$WORK/release"
     within 10 in_state $id cancelled
+    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '(.due_at as $due | .finished_at as $end | .history[] |
+        [.attempt, .outcome, .due_at == $due, .ended_at == $end])')" '[1,"cancelled",true,true]'
     equal "$(answer gearclock_cancel "{\"id\":\"$id\"}" | field result)" already_final
 }
 it "a running task can be cancelled: it does not run again" a_running_task_can_be_cancelled

@@ -19,11 +19,13 @@ import Testing
         #expect(try Self.lanes(fixture) == scheduled)
         let claims = try await fixture.store.claimDue(StoredTask.claim(), now: StoredTask.now).map(\.claim)
         #expect(try Self.lanes(fixture) == ["1", "1", "1", "1"])
+        let attempt = AttemptRecord(
+            attempt: 1, startedAt: StoredTask.now, endedAt: StoredTask.now, outcome: .expired)
         _ = try await fixture.store.settle(
             [
                 Settlement(claims[0], .release(at: StoredTask.now)),
                 Settlement(claims[1], .complete(keepUntil: StoredTask.now)),
-                Settlement(claims[2], .expire(keepUntil: StoredTask.now)),
+                Settlement(claims[2], .expire(keepUntil: StoredTask.now, attempt)),
             ], now: StoredTask.now)
         _ = try await fixture.store.cancel([tasks[3].id], removeAt: StoredTask.now, now: StoredTask.now)
         #expect(try Self.lanes(fixture) == [scheduled[0], "2", "5", "4"])

@@ -8,7 +8,7 @@ import Testing
 /// Databases of older programs are brought to the current schema with all their tasks, whoever does it and how often.
 @Suite struct SchemaTests {
     /// Each released schema with rows; a new one is added here and stays for ever.
-    static let released = ["mariadb-1.sql", "mariadb-2.sql"]
+    static let released = ["mariadb-1.sql", "mariadb-2.sql", "mariadb-3.sql"]
 
     @Test(arguments: released)
     func `a database of an older program keeps its tasks`(_ name: String) async throws {
@@ -26,6 +26,9 @@ import Testing
         #expect(records[2]?.owner == OwnerID(value: 42))
         #expect(records[2]?.leaseUntil == StoredTask.now.advanced(by: .seconds(15)))
         #expect(records[4]?.history.map(\.outcome) == [.exception])
+        if name == Self.released.last {
+            #expect(records[5...6].map { $0?.history.map(\.outcome) } == [[.cancelled], [.expired]])
+        }
         #expect(records[3...6].allSatisfy { $0?.removeAt == StoredTask.now.advanced(by: .seconds(600)) })
 
         let claim = Claim(id: StoredTask.id(3), owner: OwnerID(value: 42), attempt: 1)
@@ -33,7 +36,8 @@ import Testing
         #expect(settled == [.done])
         let claimed = try await store.claimDue(StoredTask.claim(), now: StoredTask.now)
         #expect(claimed.map(\.claim.attempt) == [1, 3])
-        #expect(try await store.prune(limit: 10, now: .distantFuture) == 4)
+        try await Self.expectAllOutcomes(store, claimed)
+        #expect(try await store.prune(limit: 10, now: .distantFuture) == 6)
         await store.close()
     }
 
@@ -42,7 +46,7 @@ import Testing
         let old = try await Self.load(name)
         _ = try await Self.migrate(old)
         let new = try await MariaDBServer.shared().makeDatabase()
-        #expect(try await Self.migrate(new) == ["tasks", "jobs"])
+        #expect(try await Self.migrate(new) == ["tasks", "jobs", "outcomes"])
         #expect(try Self.definitions(old) == Self.definitions(new))
     }
 
@@ -70,7 +74,7 @@ import Testing
                 }
                 return try await group.reduce(into: []) { $0 += $1 }
             }
-            #expect(made.sorted() == ["jobs", "tasks"])
+            #expect(made.sorted() == ["jobs", "outcomes", "tasks"])
             for node in configuration.nodes.indices {
                 let again = try await Self.migrate(configuration, node: node)
                 #expect(again.isEmpty)
@@ -82,7 +86,7 @@ import Testing
         let configuration = try await MariaDBServer.shared().makeDatabase()
         let connection = try MariaDBConnection(to: configuration.nodes[0], configuration: configuration)
         #expect(try MariaDBSchema.find(on: connection).defect == .missing)
-        #expect(try MariaDBSchema.migrate(on: connection) == ["tasks", "jobs"])
+        #expect(try MariaDBSchema.migrate(on: connection) == ["tasks", "jobs", "outcomes"])
         #expect(try MariaDBSchema.find(on: connection).defect == nil)
         // A newer program, which we can work beside, and one that we cannot.
         try connection.execute("INSERT INTO gearclock_schema (version, name, compatible_from) VALUES (90, 'later', 1)")
@@ -156,6 +160,17 @@ import Testing
                 outcome: .leaseExpired),
         ]
         return record
+    }
+
+    /// What was added to the outcomes can be written into an older database, and is found in one that has it.
+    private static func expectAllOutcomes(_ store: some TaskStore, _ claimed: [ClaimedTask]) async throws {
+        let later = StoredTask.now.advanced(by: .seconds(1))
+        let expired = AttemptRecord(attempt: 1, startedAt: StoredTask.now, endedAt: later, outcome: .expired)
+        let settlement = Settlement(claimed[0].claim, .expire(keepUntil: later, expired))
+        #expect(try await store.settle([settlement], now: later) == [.done])
+        #expect(try await store.cancel([claimed[1].id], removeAt: later, now: later) == [.cancelledWhileRunning])
+        let histories = try await store.records(of: claimed.map(\.id)).map { $0?.history.last }
+        #expect(histories == [expired, .cancelled(attempt: 3, dueAt: StoredTask.now, now: later)])
     }
 
     private static func load(_ name: String) async throws -> MariaDBConfiguration {

@@ -7,7 +7,7 @@ import Testing
 /// Files that older programs have written are brought to the current schema with all their tasks.
 @Suite struct SchemaTests {
     /// Each released schema with rows; a new one is added here and stays for ever.
-    static let released = ["sqlite-1.sql", "sqlite-2.sql", "sqlite-3.sql"]
+    static let released = ["sqlite-1.sql", "sqlite-2.sql", "sqlite-3.sql", "sqlite-4.sql"]
 
     @Test(arguments: released)
     func `a file of an older program keeps its tasks`(_ name: String) async throws {
@@ -25,6 +25,9 @@ import Testing
         #expect(records[2]?.owner == OwnerID(value: 42))
         #expect(records[2]?.leaseUntil == StoredTask.now.advanced(by: .seconds(15)))
         #expect(records[4]?.history.map(\.outcome) == [.exception])
+        if name == Self.released.last {
+            #expect(records[5...6].map { $0?.history.map(\.outcome) } == [[.cancelled], [.expired]])
+        }
         #expect(records[3...6].allSatisfy { $0?.removeAt == StoredTask.now.advanced(by: .seconds(600)) })
 
         let claim = Claim(id: StoredTask.task(3).id, owner: OwnerID(value: 42), attempt: 1)
@@ -32,7 +35,8 @@ import Testing
         #expect(settled == [.done])
         let claimed = try await store.claimDue(StoredTask.claim(), now: StoredTask.now)
         #expect(claimed.map(\.claim.attempt) == [1, 3])
-        #expect(try await store.prune(limit: 10, now: .distantFuture) == 4)
+        try await Self.expectAllOutcomes(store, claimed)
+        #expect(try await store.prune(limit: 10, now: .distantFuture) == 6)
         try store.close()
     }
 
@@ -99,7 +103,7 @@ import Testing
         await expectUnavailable(refusal) { try administration.status(now: StoredTask.now) }
         await expectUnavailable(refusal) { try administration.verify(now: StoredTask.now) }
         let migration = try administration.migrate()
-        #expect(migration.before == 1 && migration.after == 3)
+        #expect(migration.before == 1 && migration.after == 4)
         #expect(try administration.status(now: StoredTask.now).counts.overdue == 2)
     }
 
@@ -135,6 +139,17 @@ import Testing
                 outcome: .leaseExpired),
         ]
         return record
+    }
+
+    /// What was added to the outcomes can be written into an older database, and is found in one that has it.
+    private static func expectAllOutcomes(_ store: some TaskStore, _ claimed: [ClaimedTask]) async throws {
+        let later = StoredTask.now.advanced(by: .seconds(1))
+        let expired = AttemptRecord(attempt: 1, startedAt: StoredTask.now, endedAt: later, outcome: .expired)
+        let settlement = Settlement(claimed[0].claim, .expire(keepUntil: later, expired))
+        #expect(try await store.settle([settlement], now: later) == [.done])
+        #expect(try await store.cancel([claimed[1].id], removeAt: later, now: later) == [.cancelledWhileRunning])
+        let histories = try await store.records(of: claimed.map(\.id)).map { $0?.history.last }
+        #expect(histories == [expired, .cancelled(attempt: 3, dueAt: StoredTask.now, now: later)])
     }
 
     private static func load(_ name: String, into directory: TemporaryDirectory) async throws {

@@ -67,7 +67,9 @@ import Testing
         await withTaskGroup { group in
             group.addTask { await service.run() }
             await clock.nextSleeper()
-            while await store.counts(now: Self.start).running == 0 { await clock.advance(by: .milliseconds(1)) }
+            while !Task.isCancelled, await store.counts(now: Self.start).running == 0 {
+                await clock.advance(by: .milliseconds(1))
+            }
             service.beginShutdown()
         }
         let record = try #require(await store.records(of: [TaskID(high: 1, low: 1)])[0])
@@ -99,7 +101,7 @@ import Testing
         await withTaskGroup { group in
             group.addTask { await service.run() }
             await clock.nextSleeper()
-            while await store.beat(observer, role: .controller, now: Self.start).count < 2 {
+            while !Task.isCancelled, await store.beat(observer, role: .controller, now: Self.start).count < 2 {
                 await clock.advance(by: .milliseconds(1))
             }
             service.beginShutdown()

@@ -45,7 +45,9 @@ import Testing
         _ = try await store.insert([Self.task(1)], now: Self.start)
         await withTaskGroup { group in
             group.addTask { await service.run() }
-            while await self.onEventLoop({ lane.offer() == nil }) { await clock.advance(by: .milliseconds(1)) }
+            while !Task.isCancelled, await self.onEventLoop({ lane.offer() == nil }) {
+                await clock.advance(by: .milliseconds(1))
+            }
             let claim = await self.onEventLoop { lane.offer()?.claim }
             let tasks = [Self.task(2)]
             let reply = try? await store.insert(tasks, express: claim, copies: .configured, now: Self.start)
@@ -59,7 +61,8 @@ import Testing
                 }
                 service.beginShutdown()
             }
-            for _ in 0..<15 { await clock.advance(by: .milliseconds(100)) }
+            // No further: the service ends then, and nobody would sleep any more. The offer may have taken long.
+            while !Task.isCancelled, clock.now.wall < Self.due { await clock.advance(by: .milliseconds(100)) }
         }
         let record = try #require(await store.records(of: [TaskID(high: 1, low: 1)])[0])
         #expect(record.state == .scheduled && record.attempt == 0)

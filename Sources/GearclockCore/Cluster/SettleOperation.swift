@@ -30,7 +30,7 @@ package enum SettlementResolution: Equatable, Sendable {
             self = row.dueAt == at ? .done : .stale
         case (.complete(let keepUntil), .completed):
             self = row.removeAt == keepUntil ? .done : .stale
-        case (.discard(let keepUntil, _), .discarded), (.expire(let keepUntil), .expired):
+        case (.discard(let keepUntil, _), .discarded), (.expire(let keepUntil, _), .expired):
             self = row.removeAt == keepUntil ? .done : .stale
         case (.complete, .scheduled), (.complete, .running), (.complete, .discarded), (.complete, .cancelled),
             (.complete, .expired),

@@ -3,16 +3,19 @@ extension ControllerStateMachine {
     mutating func accept(_ task: ClaimedTask, now: Now, _ work: inout Work) -> HandOverAnswer {
         if task.leaseUntil < now.wall.advanced(by: self.policy.lease.startMargin) { return .stale }
         if let run = self.runOfTask[task.id], let present = self.runs[run] {
-            if present.task.claim.attempt > task.claim.attempt { return .stale }
-            if present.task.claim == task.claim { return .accepted }
+            let isOrphan = present.phase == .orphaned
+            if present.task.claim == task.claim { return isOrphan ? .stale : .accepted }
+            // What an orphan was claimed with is no measure: its task may be another one by now, under the same id.
+            if present.task.claim.attempt > task.claim.attempt, !isOrphan { return .stale }
             if present.isContinued(by: task) {
                 self.runs[run]!.task.claim = task.claim
                 self.runs[run]!.task.leaseUntil = task.leaseUntil
                 self.scheduleExtension(run, leaseUntil: task.leaseUntil, now: now)
+                if isOrphan { self.takeUp(run, now: now) }
                 if present.phase == .proving { self.start(run, now: now, &work) }
                 return .accepted
             }
-            if present.phase == .submitted { work.abandoned.append(run) }
+            if present.hasJob { work.abandoned.append(run) }
             self.remove(run)
         }
         if let refusal = self.refusal(of: task.definition, now) {
@@ -103,7 +106,7 @@ extension ControllerStateMachine {
             self.unproven.bytes -= definition.weightBytes
             self.forgetIfIdle(definition.function)
         }
-        if task.phase == .submitted { self.freed.append(definition.function) }
+        if task.hasJob { self.freed.append(definition.function) }
         // Timers of runs that ended lie in the heap until they fire, and a timeout may be days away.
         if self.timers.count > 64 + 4 * self.runs.count {
             let runs = self.runs

@@ -148,7 +148,7 @@ extension ControllerStateMachine {
             switch self.runs[run]!.phase {
             case .early, .proving, .workerless, .queued: self.giveBack(run)
             // Its job may run already; it is joined if it does.
-            case .asking, .submitted, .ended: break
+            case .asking, .submitted, .orphaned, .ended: break
             }
         }
     }

@@ -58,7 +58,7 @@ extension ControllerStateMachine {
             let question = TaskRun.Question.second(isFirstFree: isFirstFree, unanswered: unanswered + 1)
             self.askAgain(run, question, unanswered + 1, now: now, &work)
         case (.first, .alive):
-            self.submit(run, task, unique: task.unique, isAdopted: true, now: now, &work)
+            self.submit(run, task, unique: task.unique, joining: status, now: now, &work)
         case (.first, .absent), (.first, .abandoned):
             if task.mayHaveSecondName {
                 self.ask(run, .second(isFirstFree: job == .absent, unanswered: 0), &work)
@@ -66,7 +66,7 @@ extension ControllerStateMachine {
                 self.launch(run, task, unique: job == .absent ? task.unique : task.secondUnique, now: now, &work)
             }
         case (.second, .alive):
-            self.submit(run, task, unique: task.secondUnique, isAdopted: true, now: now, &work)
+            self.submit(run, task, unique: task.secondUnique, joining: status, now: now, &work)
         case (.second(isFirstFree: true, _), .absent), (.second(isFirstFree: true, _), .abandoned):
             self.launch(run, task, unique: task.unique, now: now, &work)
         case (.second(isFirstFree: false, _), .absent):
@@ -120,32 +120,74 @@ extension ControllerStateMachine {
 
     func expiry(of task: TaskRun, _ now: Now) -> Settlement.Change? {
         guard let expiresAt = task.task.definition.expiresAt, expiresAt < now.wall else { return nil }
-        return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed))
+        let record = task.record(.expired, endedAt: now.wall)
+        return .expire(keepUntil: now.wall.advanced(by: self.policy.retention.failed), record)
     }
 
     /// Gives a job to the job server, or joins the one that is there.
     mutating func submit(
-        _ run: RunID, _ submitted: TaskRun, unique: [UInt8], isAdopted: Bool = false, now: Now, _ work: inout Work
+        _ run: RunID, _ submitted: TaskRun, unique: [UInt8], joining job: JobStatus? = nil, now: Now,
+        _ work: inout Work
     ) {
         self.move(run, to: .submitted)
         let place = self.place(of: run)
         self.runs.values[place].startedAt = now.wall
+        self.runs.values[place].jobUnique = unique
+        self.runs.values[place].otherClients = job?.clients ?? 0
         let task = submitted.task
         let controller = task.definition.gearsloth?.controller
         self.lateness.record(task.dueAt.duration(to: now.wall))
         self.counters[.started] += 1
-        if isAdopted { self.counters[.adopted] += 1 }
-        if let timeout = task.definition.timeout {
-            let deadline = now.monotonic.advanced(by: timeout)
-            self.runs.values[place].deadline = deadline
-            self.timers.insert(deadline, (run, .deadline))
-        }
+        if job != nil { self.counters[.adopted] += 1 }
+        if let timeout = task.definition.timeout { self.setDeadline(run, now.monotonic.advanced(by: timeout)) }
         work.submissions.append(
             JobSubmission(
                 run: run, function: controller ?? task.definition.function, unique: unique,
                 payload: controller == nil ? task.definition.payload : [], priority: task.definition.priority,
                 customController: controller == nil ? nil : task))
     }
+
+    // MARK: - Orphans
+
+    /// Nobody extends the lease of an orphan, so nobody would find out that its job server has forgotten the job, or
+    /// that another controller has taken it over and counts it.
+    mutating func lookForOrphan(_ run: RunID, _ now: Now, _ work: inout Work) {
+        work.checked.append(run)
+        work.questions.append(StatusQuestion(run: run, unique: self.runs[run]!.jobUnique))
+        self.scheduleExtension(run, leaseUntil: now.wall.advanced(by: self.policy.lease.lease), now: now)
+    }
+
+    /// What the job servers say about the job of an orphan.
+    mutating func orphanFound(_ run: RunID, _ status: JobStatus?, _ work: inout Work) {
+        let others = self.runs[run]!.otherClients
+        // This controller itself is one of those who wait for it.
+        guard let status, status.clients > others, status.clients - others > 1 else { return }
+        work.abandoned.append(run)
+        self.remove(run)
+    }
+
+    /// A newer claim of an orphan's run came here: what its job answers counts again.
+    mutating func takeUp(_ run: RunID, now: Now) {
+        self.move(run, to: .submitted)
+        self.setDeadline(run, self.runs[run]!.task.definition.timeout.map { now.monotonic.advanced(by: $0) })
+    }
+
+    /// - Parameter outcome: it changes nothing any more.
+    mutating func orphanEnded(_ run: RunID, _ outcome: JobOutcome, _ now: Now) {
+        switch outcome {
+        case .completed, .failed, .exception: self.gotOn(self.runs[run]!.task.definition.function, now)
+        case .lost, .refused: break
+        }
+        self.remove(run)
+    }
+
+    /// Timers for another moment are late ones.
+    private mutating func setDeadline(_ run: RunID, _ deadline: MonotonicInstant?) {
+        self.runs.values[self.place(of: run)].deadline = deadline
+        if let deadline { self.timers.insert(deadline, (run, .deadline)) }
+    }
+
+    // MARK: - The end
 
     /// An attempt ended without success. What that counts as, its policy says.
     mutating func endAttempt(

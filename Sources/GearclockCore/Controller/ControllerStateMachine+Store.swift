@@ -48,12 +48,15 @@ extension ControllerStateMachine {
                     self.unsettled.append(run)
                     continue
                 }
-                if outcome == .stale { self.counters[.staleClaims] += 1 }
+                if outcome == .stale { self.countLoss(of: present, now) }
                 self.remove(run)
             }
         case .failure(let error):
             // Repeating is harmless: if it was done, the claim no longer holds and nothing happens.
             self.settleBackoff.failed(error, now: now.monotonic, using: &random)
+            if case .outcomeUnknown = error {
+                for (run, _) in settled { self.runs[run]?.mayBeSettled = true }
+            }
             self.unsettled = settled.map(\.run) + self.unsettled
         }
         return self.proceed(Work(), now)
@@ -78,6 +81,8 @@ extension ControllerStateMachine {
             if let change = self.expiry(of: self.runs[run]!, now) { return self.end(run, change) }
         case .submitted:
             work.checked.append(run)
+        case .orphaned:
+            return self.lookForOrphan(run, now, &work)
         case .early, .proving, .asking, .ended:
             break
         }
@@ -87,10 +92,21 @@ extension ControllerStateMachine {
     /// It was cancelled, or somebody else has it. What the job answers is no longer ours to settle.
     private mutating func claimLost(_ run: RunID, _ now: Now, _ work: inout Work) {
         let task = self.runs[run]!
-        // Before its lease ends, nobody takes a task back.
-        self.counters[now.wall <= task.task.leaseUntil ? .cancelled : .staleClaims] += 1
-        if task.phase == .submitted { work.abandoned.append(run) }
+        if task.phase == .orphaned { return }
+        self.countLoss(of: task, now)
+        // Of a custom controller's job no end is heard, and a controller that stops counts nothing any more.
+        if task.phase == .submitted, self.phase == .running, task.task.definition.gearsloth?.controller == nil {
+            self.move(run, to: .orphaned)
+            return self.scheduleExtension(run, leaseUntil: now.wall.advanced(by: self.policy.lease.lease), now: now)
+        }
+        if task.hasJob { work.abandoned.append(run) }
         self.remove(run)
+    }
+
+    private mutating func countLoss(of task: TaskRun, _ now: Now) {
+        // Before its lease ends, nobody takes a task back.
+        let isCancelled = now.wall <= task.task.leaseUntil && !task.mayBeSettled
+        self.counters[isCancelled ? .cancelled : .staleClaims] += 1
     }
 
     // MARK: - Batches
@@ -120,7 +136,7 @@ extension ControllerStateMachine {
         for run in self.extendable {
             if self.extending.count == Limits.settleBatch { break }
             taken += 1
-            if let task = self.runs[run], !task.isEnded { self.extending.append((run, task.task.claim)) }
+            if let task = self.runs[run], task.needsLease { self.extending.append((run, task.task.claim)) }
         }
         self.extendable.removeFirst(taken)
         self.extendingUntil = now.wall.advanced(by: self.policy.lease.lease)

@@ -190,7 +190,7 @@ package struct ControllerStateMachine: Sendable {
     /// Who it is in the membership table.
     package var owner: OwnerID { self.membership.id }
 
-    /// Tasks that were accepted and are not settled yet.
+    /// Tasks that were accepted and are not settled yet, and those whose jobs outlive their claims.
     package var inHand: Int { self.runs.count }
 
     /// How late tasks were submitted since the last call.
@@ -225,8 +225,10 @@ package struct ControllerStateMachine: Sendable {
     /// - Parameter status: `nil` if nobody answered.
     package mutating func statusReplied(_ run: RunID, _ status: JobStatus?, now: Now) -> [Action] {
         var work = Work()
-        if let task = self.runs[run], case .asking(let question) = task.phase {
-            self.answered(run, question, status, now: now, &work)
+        switch self.runs[run]?.phase {
+        case .asking(let question): self.answered(run, question, status, now: now, &work)
+        case .orphaned: self.orphanFound(run, status, &work)
+        case .early, .proving, .workerless, .queued, .submitted, .ended, nil: break
         }
         return self.proceed(work, now)
     }
@@ -254,7 +256,11 @@ package struct ControllerStateMachine: Sendable {
     ) -> [Action] {
         for (run, outcome) in jobs {
             // A late event of a job that was abandoned, or that several submissions share, means nothing any more.
-            guard let task = self.runs[run], task.phase == .submitted else { continue }
+            guard let task = self.runs[run], task.hasJob else { continue }
+            if task.phase == .orphaned {
+                self.orphanEnded(run, outcome, now)
+                continue
+            }
             switch outcome {
             case .completed:
                 let retain = task.task.definition.retain
@@ -314,7 +320,11 @@ package struct ControllerStateMachine: Sendable {
                 self.extensionDue(run, now, &work)
             case .deadline:
                 work.abandoned.append(run)
-                self.endAttempt(run, .timeout, now: now, using: &random)
+                if task.phase == .orphaned {
+                    self.remove(run)
+                } else {
+                    self.endAttempt(run, .timeout, now: now, using: &random)
+                }
             }
         }
         self.tokensCame(now)
@@ -334,6 +344,10 @@ package struct ControllerStateMachine: Sendable {
             switch self.runs[run]!.phase {
             case .early, .proving, .asking, .workerless, .queued: self.giveBack(run)
             case .submitted: work.checked.append(run)
+            case .orphaned:
+                // Nobody waits for what its job answers, and the stop does not either.
+                work.abandoned.append(run)
+                self.remove(run)
             case .ended: break
             }
         }

@@ -15,7 +15,7 @@ struct FunctionInHand: Sendable {
     /// Accepted, and their jobs not submitted.
     private(set) var unstarted = 0
     private(set) var queued = 0
-    /// Jobs with job servers.
+    /// Jobs with job servers, those included whose tasks were cancelled while they ran.
     private(set) var submitted = 0
     /// Those that are queued, and some that no longer are.
     var queue = TimerHeap<Place, ControllerStateMachine.RunID>()
@@ -87,7 +87,7 @@ struct FunctionInHand: Sendable {
         case .queued:
             self.unstarted += change
             self.queued += change
-        case .submitted:
+        case .submitted, .orphaned:
             self.submitted += change
             self.credit? -= change
         case .ended:

@@ -19,8 +19,12 @@ struct TaskRun: Sendable {
         /// Can transition to: `submitted`, `ended`.
         case queued(unique: [UInt8])
         /// Its job was given to the client.
-        /// Can transition to: `ended`.
+        /// Can transition to: `orphaned`, `ended`.
         case submitted
+        /// Its claim is gone, and its job may run on: until that ends it counts for its function's limits, and nothing
+        /// else becomes of it.
+        /// Can transition to: `submitted` when a newer claim of the same run comes.
+        case orphaned
         /// It is over, and the store has to be told.
         case ended(Settlement.Change)
     }
@@ -37,7 +41,13 @@ struct TaskRun: Sendable {
     var startedAt: Timestamp
     /// When the attempt has taken too long.
     var deadline: MonotonicInstant?
-    /// When its lease is to be extended; timers for another moment are late ones.
+    /// Its settlement was asked for, and may have been made without an answer.
+    var mayBeSettled = false
+    /// The unique id of the job that was submitted.
+    var jobUnique: [UInt8] = []
+    /// Who waited for that job when it was joined: a controller that no longer listens is among them until it is gone.
+    var otherClients: UInt64 = 0
+    /// When its lease is to be extended, or its job looked for; timers for another moment are late ones.
     var extendAt: MonotonicInstant?
 
     /// The unique id of its job. The same for all claims of one run: a controller that takes over finds the job.
@@ -77,6 +87,7 @@ struct TaskRun: Sendable {
         guard claimed.failures == self.task.failures else { return false }
         switch self.phase {
         case .ended(.release): return false
+        case .orphaned: return claimed.claim.attempt > self.task.claim.attempt
         case .ended(.retry), .workerless, .queued: return claimed.claim.attempt == self.task.claim.attempt + 1
         case .early, .proving, .asking, .submitted, .ended: return true
         }
@@ -100,14 +111,30 @@ struct TaskRun: Sendable {
         case .due: self.phase == .early
         case .ask: if case .asking = self.phase { true } else { false }
         case .extend: self.extendAt == moment && !self.isEnded
-        case .deadline: self.phase == .submitted && self.deadline == moment
+        case .deadline: self.hasJob && self.deadline == moment
         }
     }
 
     var isEnded: Bool {
         switch self.phase {
         case .ended: true
-        case .early, .proving, .asking, .workerless, .queued, .submitted: false
+        case .early, .proving, .asking, .workerless, .queued, .submitted, .orphaned: false
+        }
+    }
+
+    /// A job of it is with the client.
+    var hasJob: Bool {
+        switch self.phase {
+        case .submitted, .orphaned: true
+        case .early, .proving, .asking, .workerless, .queued, .ended: false
+        }
+    }
+
+    /// Its lease is to be extended.
+    var needsLease: Bool {
+        switch self.phase {
+        case .early, .proving, .asking, .workerless, .queued, .submitted: true
+        case .orphaned, .ended: false
         }
     }
 

@@ -38,12 +38,15 @@ package struct DispatcherPolicy: Equatable, Sendable {
     /// After so many they are slow after all. Default 40, 2 s: a store stops for a moment now and then, and tasks that
     /// are given back are more work for it.
     package var flowingRefusals = 40
+    /// After so many the pause of one that is slow is the longest. Default 18.
+    package var slowRefusals = 18
     /// How long a lane rests after its function was deferred. Default 5 ms while some of its tasks are accepted: so
     /// long may a place that became free stay empty.
     package var laneShortestPause: Duration = .milliseconds(5)
     /// And at most, after many deferrals. Default 5 s: a function is back so long after its workers.
     package var laneLongestPause: Duration = .seconds(5)
-    /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server.
+    /// Hand-overs under way at once. Default 4: enough to keep controllers busy, few enough to wait in a job server. At
+    /// most half of them are for one lane each: however many lanes of limited functions there are, others get through.
     package var handOversAtOnce = 4
     /// So many due tasks have to wait before another one begins beside those under way. Default 128, half of one: what
     /// came meanwhile goes together with the answer, and each costs two job server packets and three processes' time.
@@ -55,7 +58,7 @@ package struct DispatcherPolicy: Equatable, Sendable {
     /// less left than ``LeasePolicy/startWhenLeft`` then, by a clock that is 2 s behind, too.
     package var handOverPatience: Duration = .seconds(5)
     /// Hand-overs at job servers at once, those that were unanswered for too long included. Default 12: two frozen
-    /// controllers hold up nothing, and without any controller no queue grows.
+    /// controllers hold up nothing, and without any controller no queue grows. Of them, too, half may be for one lane.
     package var handOversUnanswered = 12
     /// The pause after a controller deferred everything, doubled up to 32 times. Default 20 ms.
     package var deferralPause: Duration = .milliseconds(20)

@@ -5,7 +5,7 @@ extension DispatcherStateMachine {
         using random: inout some RandomNumberGenerator
     ) -> [Action] {
         guard let tasks = self.handOvers.removeValue(forKey: id)?.tasks else {
-            let wasSilent = self.silent.remove(id) != nil
+            let wasSilent = self.silent.removeValue(forKey: id) != nil
             // Whoever stops does not wait for ever.
             precondition(wasSilent || self.phase != .running, "No hand-over \(id)")
             return self.proceed(now)
@@ -156,22 +156,24 @@ extension DispatcherStateMachine {
         if let pausedUntil = self.pausedUntil, pausedUntil > now.monotonic { return }
         let startBy = now.wall.advanced(by: self.policy.lease.startMargin)
         let fewWaitUntil = self.fewWaitUntil(now)
+        let controllers = self.limits.isEmpty ? 1 : self.membership?.members(.controller).count ?? 1
+        self.admitCrowd()
         var batches: [(lane: Lane?, tasks: [ClaimedTask], bytes: Int)] = []
         // Mostly the next task is of the same lane.
         var last: (lane: Lane, limit: Int?, address: Lane?)?
-        while let next = self.held.first(dueBy: dueNow) {
+        while let next = self.held.takeFirst(dueBy: dueNow) {
             if next.leaseUntil < startBy {
-                self.held.removeFirst()
                 self.release(next)
                 continue
             }
             let lane = Lane(of: next.definition.function)
             if last?.lane != lane {
-                last = (lane, self.gates.handOverLimit(lane), self.isForAnyController(lane) ? lane : nil)
+                last = (lane, self.gates.handOverLimit(lane), self.isAddressed(lane, controllers) ? lane : nil)
             }
             if let limit = last?.limit, self.handedOverOfLane[lane, default: 0] >= limit {
                 // Until what is on its way is answered.
                 self.held.block(lane)
+                self.held.insert(next, dueBy: dueNow)
                 continue
             }
             let address = last?.address
@@ -182,17 +184,24 @@ extension DispatcherStateMachine {
             {
                 batches[batch].tasks.append(next)
                 batches[batch].bytes += bytes
-            } else if self.mayHandOver(besides: batches.count), fewWaitUntil == nil {
+            } else if self.mayHandOver(besides: batches.count), address != nil || fewWaitUntil == nil {
+                if address != nil, self.laneHandOverRoom <= batches.count(where: { $0.lane != nil }) {
+                    self.held.block(lane)
+                    self.held.insert(next, dueBy: dueNow)
+                    self.crowd.insert(now.monotonic, lane)
+                    continue
+                }
                 batches.append((address, [next], bytes))
             } else {
+                self.held.putBack(next)
                 break
             }
-            self.held.removeFirst()
             self.handedOverOfLane[lane, default: 0] += 1
         }
         let silentAt = now.monotonic.advanced(by: self.policy.handOverPatience)
         for batch in batches {
-            self.handOvers[self.nextHandOver] = HandOver(tasks: batch.tasks, since: now.monotonic, silentAt: silentAt)
+            self.handOvers[self.nextHandOver] = HandOver(
+                tasks: batch.tasks, lane: batch.lane, since: now.monotonic, silentAt: silentAt)
             actions.append(.handOver(self.nextHandOver, batch.tasks, in: batch.lane))
             self.nextHandOver += 1
         }
@@ -211,10 +220,28 @@ extension DispatcherStateMachine {
 
     /// Whether its tasks are for whoever takes hand-overs of this lane: because not every controller has a part of its
     /// limit, or because one was full, while others may have room in their parts.
-    private func isForAnyController(_ lane: Lane) -> Bool {
-        guard let limit = self.limits[lane], let membership else { return false }
-        let controllers = membership.members(.controller).count
+    private func isAddressed(_ lane: Lane, _ controllers: Int) -> Bool {
+        guard let limit = self.limits[lane] else { return false }
         return limit < controllers || controllers > 1 && !self.gates.isFlowing(lane)
+    }
+
+    /// How many more hand-overs may be addressed to lanes: the others are for everybody, however many lanes there are.
+    private var laneHandOverRoom: Int {
+        let underWay = self.handOvers.values.count { $0.lane != nil }
+        let silent = self.silent.values.count { $0 != nil }
+        return min(
+            (self.policy.handOversAtOnce + 1) / 2 - underWay,
+            (self.policy.handOversUnanswered + 1) / 2 - underWay - silent)
+    }
+
+    /// Lets as many lanes go as there is room for, those that have waited longest.
+    private mutating func admitCrowd() {
+        var room = self.laneHandOverRoom
+        while room > 0, let lane = self.crowd.removeFirst()?.value {
+            guard self.gates.isOpen(lane) else { continue }
+            self.held.unblock(lane)
+            if self.held.dueCount(lane) > 0 { room -= 1 }
+        }
     }
 
     /// Those that were unanswered for too long block no others, but there is an end to their number as well.
@@ -228,7 +255,8 @@ extension DispatcherStateMachine {
     /// Until when due tasks wait for the answers to hand-overs under way, because they are few; `nil`: not any longer.
     func fewWaitUntil(_ now: Now) -> MonotonicInstant? {
         guard self.held.readyCount < self.policy.handOverCrowd,
-            let latest = self.handOvers.values.map(\.since).max()?.advanced(by: self.policy.handOverRound)
+            let latest = self.handOvers.values.filter({ $0.lane == nil }).map(\.since).max()?
+                .advanced(by: self.policy.handOverRound)
         else { return nil }
         return latest > now.monotonic ? latest : nil
     }
@@ -238,7 +266,7 @@ extension DispatcherStateMachine {
     mutating func silence(_ now: Now) {
         for (id, handOver) in self.handOvers.sorted(by: { $0.key < $1.key }) where handOver.silentAt <= now.monotonic {
             self.handOvers[id] = nil
-            self.silent.insert(id)
+            self.silent[id] = .some(handOver.lane)
             for task in handOver.tasks { self.release(task) }
             self.handedBack(handOver.tasks)
             self.mayClaim = true
@@ -276,9 +304,10 @@ extension DispatcherStateMachine {
     mutating func trim(_ lane: Lane) {
         if self.gates.isOpen(lane) { return }
         self.held.block(lane)
-        guard let kept = self.gates.kept(lane) else { return }
-        for task in self.held.trim(lane, toDue: kept, sparingUpcoming: !self.gates.isPaused(lane)) {
-            self.release(task)
+        if self.gates.isPaused(lane) {
+            for task in self.held.removeAll(lane) { self.release(task) }
+        } else if let kept = self.gates.kept(lane) {
+            for task in self.held.trim(lane, toDue: kept) { self.release(task) }
         }
     }
 

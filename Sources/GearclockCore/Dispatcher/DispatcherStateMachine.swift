@@ -75,6 +75,7 @@ package struct DispatcherStateMachine: Sendable {
     /// A hand-over whose answer is waited for.
     struct HandOver: Equatable {
         var tasks: [ClaimedTask]
+        let lane: Lane?
         let since: MonotonicInstant
         /// When it has been unanswered for too long.
         var silentAt: MonotonicInstant
@@ -114,8 +115,10 @@ package struct DispatcherStateMachine: Sendable {
     var held = HeldTasks()
     var gates: LaneGates
     var handOvers: [HandOverID: HandOver] = [:]
-    /// Hand-overs without an answer whose tasks are no longer in hand.
-    var silent: Set<HandOverID> = []
+    /// Hand-overs without an answer whose tasks are no longer in hand, and to which lanes they were addressed.
+    var silent: [HandOverID: Lane?] = [:]
+    /// Lanes that are open, and wait for a hand-over of their own.
+    var crowd = TimerHeap<MonotonicInstant, Lane>()
     var nextHandOver: HandOverID = 0
     var handedOverOfLane: [Lane: Int] = [:]
     var inHandOfLane: [Lane: Int] = [:]

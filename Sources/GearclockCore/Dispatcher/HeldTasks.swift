@@ -3,191 +3,178 @@
 /// So a lane with a million due tasks keeps none of another lane's waiting. Those that are due are kept apart from
 /// those that are not yet: how many of a function wait for a controller says how it gets on, how many wait for their
 /// time says nothing. All of it costs O(log n) for a task.
-struct HeldTasks: Sendable {
+package struct HeldTasks: Sendable {
     private struct Queue: Sendable {
         /// Not yet due when ``HeldTasks/ripen(by:)`` looked.
         var upcoming = TimerHeap<Timestamp, ClaimedTask>()
-        /// When the first of those is due, as ``HeldTasks/ripening`` has it.
+        /// When the first of those is due, as ``Turns/ripening`` has it.
         var ripensAt: Timestamp?
         var due = TimerHeap<Timestamp, ClaimedTask>()
-        /// Its turn; `nil`: nothing of it is due, or it is handed over for the time being.
+        /// Its turn; `nil`: nothing of it is due, or it is not handed over for the time being.
         var turn: UInt64?
 
         var isEmpty: Bool { self.upcoming.isEmpty && self.due.isEmpty }
+        var readyCount: Int { self.turn == nil ? 0 : self.due.count }
+
+        mutating func ripen(by moment: Timestamp) {
+            while let dueAt = self.upcoming.firstMoment, dueAt <= moment,
+                let task = self.upcoming.removeFirst()?.value
+            {
+                self.due.insert(dueAt, task)
+            }
+        }
+
+        /// The first one, if it is due by then. If it is not, the clock was set back, and none of them is.
+        mutating func takeDue(by moment: Timestamp) -> ClaimedTask? {
+            if let dueAt = self.due.firstMoment, dueAt <= moment { return self.due.removeFirst()?.value }
+            for task in self.due.removeAll() { self.upcoming.insert(task.dueAt, task) }
+            return nil
+        }
+    }
+
+    /// Whose turn it is, and what is known of all lanes together.
+    private struct Turns: Sendable {
+        /// When tasks of a lane become due. An entry of another moment than the lane's is left over.
+        var ripening = TimerHeap<Timestamp, Lane>()
+        /// The lanes that wait for their turn. An entry of another turn than the lane's is left over.
+        var ready = TimerHeap<UInt64, Lane>()
+        var next: UInt64 = 0
+        /// Lanes of which nothing is handed over for the time being.
+        var blocked: Set<Lane> = []
+        var upcomingCount = 0
+        var readyCount = 0
+
+        /// Changes a lane where it lies: its copy would be one of each array in it, for every task.
+        mutating func change<Result>(
+            _ lane: Lane, _ queue: inout Queue, _ body: (inout Queue) -> Result
+        ) -> (Result, isEmpty: Bool) {
+            self.upcomingCount -= queue.upcoming.count
+            self.readyCount -= queue.readyCount
+            let result = body(&queue)
+            if queue.due.isEmpty {
+                queue.turn = nil
+            } else if queue.turn == nil, !self.blocked.contains(lane) {
+                queue.turn = self.next
+                self.ready.insert(self.next, lane)
+                self.next += 1
+            }
+            let ripensAt = queue.upcoming.firstMoment
+            if ripensAt != queue.ripensAt {
+                queue.ripensAt = ripensAt
+                if let ripensAt { self.ripening.insert(ripensAt, lane) }
+            }
+            self.upcomingCount += queue.upcoming.count
+            self.readyCount += queue.readyCount
+            return (result, queue.isEmpty)
+        }
     }
 
     /// None of them is empty.
     private var lanes: [Lane: Queue] = [:]
-    /// When tasks of a lane become due. An entry of another moment than the lane's is left over.
-    private var ripening = TimerHeap<Timestamp, Lane>()
-    /// The lanes that wait for their turn. An entry of another turn than the lane's is left over.
-    private var ready = TimerHeap<UInt64, Lane>()
-    private var nextTurn: UInt64 = 0
-    /// Lanes of which nothing is handed over for the time being.
-    private var blocked: Set<Lane> = []
+    private var turns = Turns()
+    /// The turn of the task that was taken last.
+    private var takenTurn: UInt64 = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { self.lanes.isEmpty }
+
     /// Tasks of all lanes that are not yet due.
-    private(set) var upcomingCount = 0
+    package var upcomingCount: Int { self.turns.upcomingCount }
+
     /// Tasks of the lanes that wait for their turn.
-    private(set) var readyCount = 0
+    package var readyCount: Int { self.turns.readyCount }
 
-    var isEmpty: Bool { self.lanes.isEmpty }
+    package func dueCount(_ lane: Lane) -> Int { self.lanes[lane]?.due.count ?? 0 }
 
-    func dueCount(_ lane: Lane) -> Int { self.lanes[lane]?.due.count ?? 0 }
-
-    func upcomingCount(_ lane: Lane) -> Int { self.lanes[lane]?.upcoming.count ?? 0 }
+    package func upcomingCount(_ lane: Lane) -> Int { self.lanes[lane]?.upcoming.count ?? 0 }
 
     /// When the next task may be handed over; long ago if a lane waits for its turn.
-    var firstMoment: Timestamp? {
-        self.ready.isEmpty ? self.ripening.firstMoment : .distantPast
+    package var firstMoment: Timestamp? {
+        self.readyCount > 0 ? .distantPast : self.turns.ripening.firstMoment
     }
 
-    mutating func insert(_ task: ClaimedTask, dueBy moment: Timestamp) {
+    package mutating func insert(_ task: ClaimedTask, dueBy moment: Timestamp) {
         let (lane, dueAt) = (Lane(of: task.definition.function), task.dueAt)
-        if dueAt <= moment {
-            self.lanes[lane, default: Queue()].due.insert(dueAt, task)
-            if self.lanes[lane]?.turn != nil { self.readyCount += 1 } else { self.takeTurn(lane) }
-        } else {
-            self.lanes[lane, default: Queue()].upcoming.insert(dueAt, task)
-            self.upcomingCount += 1
-            self.ripenLater(lane)
+        _ = self.turns.change(lane, &self.lanes[lane, default: Queue()]) { queue in
+            if dueAt <= moment { queue.due.insert(dueAt, task) } else { queue.upcoming.insert(dueAt, task) }
         }
     }
 
     /// What is due by then is no longer upcoming.
-    mutating func ripen(by moment: Timestamp) {
-        while let (dueAt, lane) = self.ripening.first, dueAt <= moment {
-            _ = self.ripening.removeFirst()
-            guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].ripensAt == dueAt else {
-                continue
+    package mutating func ripen(by moment: Timestamp) {
+        while let (dueAt, lane) = self.turns.ripening.first, dueAt <= moment {
+            _ = self.turns.ripening.removeFirst()
+            self.change(lane) { queue in
+                guard queue.ripensAt == dueAt else { return }
+                queue.ripensAt = nil
+                queue.ripen(by: moment)
             }
-            self.lanes.values[place].ripensAt = nil
-            let before = self.lanes.values[place].due.count
-            while let due = self.lanes.values[place].upcoming.firstMoment, due <= moment,
-                let task = self.lanes.values[place].upcoming.removeFirst()?.value
-            {
-                self.lanes.values[place].due.insert(due, task)
-            }
-            let ripened = self.lanes.values[place].due.count - before
-            self.upcomingCount -= ripened
-            if self.lanes.values[place].turn != nil { self.readyCount += ripened } else { self.takeTurn(lane) }
-            self.ripenLater(lane)
         }
     }
 
-    /// The task whose turn it is, among those that are due by then.
-    mutating func first(dueBy moment: Timestamp) -> ClaimedTask? {
+    /// Removes the task whose turn it is, among those that are due by then; the next turn is another lane's.
+    package mutating func takeFirst(dueBy moment: Timestamp) -> ClaimedTask? {
         self.ripen(by: moment)
-        while let (turn, lane) = self.ready.first {
-            if self.lanes[lane]?.turn == turn, let first = self.lanes[lane]?.due.first {
-                if first.moment <= moment { return first.value }
-                self.postpone(lane)
+        while let (turn, lane) = self.turns.ready.removeFirst() {
+            let taken = self.change(lane) { queue -> ClaimedTask? in
+                guard queue.turn == turn else { return nil }
+                queue.turn = nil
+                return queue.takeDue(by: moment)
             }
-            _ = self.ready.removeFirst()
+            guard let task = taken ?? nil else { continue }
+            self.takenTurn = turn
+            return task
         }
         return nil
     }
 
-    /// Removes the task that ``first(dueBy:)`` found; the next turn is another lane's.
-    mutating func removeFirst() {
-        guard let (_, lane) = self.ready.removeFirst() else { preconditionFailure("No lane is ready") }
-        self.loseTurn(lane)
-        _ = self.lanes[lane]?.due.removeFirst()
-        self.tidy(lane)
+    /// The task that was taken last cannot go yet: it is its lane's turn still.
+    package mutating func putBack(_ task: ClaimedTask) {
+        let (lane, turn) = (Lane(of: task.definition.function), self.takenTurn)
+        _ = self.turns.change(lane, &self.lanes[lane, default: Queue()]) { queue in
+            queue.due.insert(task.dueAt, task)
+            queue.turn = turn
+        }
+        self.turns.ready.insert(turn, lane)
     }
 
     /// Nothing of the lane is handed over until ``unblock(_:)``.
-    mutating func block(_ lane: Lane) {
-        self.blocked.insert(lane)
-        self.loseTurn(lane)
+    package mutating func block(_ lane: Lane) {
+        if self.turns.blocked.insert(lane).inserted { self.change(lane) { $0.turn = nil } }
     }
 
-    mutating func unblock(_ lane: Lane) {
-        guard self.blocked.remove(lane) != nil else { return }
-        self.takeTurn(lane)
+    package mutating func unblock(_ lane: Lane) {
+        if self.turns.blocked.remove(lane) != nil { self.change(lane) { _ in } }
     }
 
-    /// Removes the latest tasks of a lane until so many are left, of those that are due or of all.
-    mutating func trim(_ lane: Lane, toDue count: Int, sparingUpcoming isSparing: Bool) -> [ClaimedTask] {
-        guard let place = self.lanes.index(forKey: lane) else { return [] }
-        self.loseTurn(lane)
-        let due = self.lanes.values[place].due.count
-        var removed = self.lanes.values[place].due.keepFirst(count)
-        if !isSparing {
-            let upcoming = self.lanes.values[place].upcoming.keepFirst(max(0, count - due))
-            self.upcomingCount -= upcoming.count
-            removed += upcoming
-        }
-        self.tidy(lane)
-        return removed
+    /// Removes the latest of the lane's tasks that are due until so many are left.
+    package mutating func trim(_ lane: Lane, toDue count: Int) -> [ClaimedTask] {
+        self.change(lane) { $0.due.keepFirst(count) } ?? []
+    }
+
+    /// Removes all tasks of the lane, due or not.
+    package mutating func removeAll(_ lane: Lane) -> [ClaimedTask] {
+        self.change(lane) { $0.due.removeAll() + $0.upcoming.removeAll() } ?? []
     }
 
     /// Removes the tasks whose lease ends before that moment.
-    mutating func removeAll(leaseEndingBefore moment: Timestamp) -> [ClaimedTask] {
-        var removed: [ClaimedTask] = []
-        for lane in self.lanes.keys.sorted() {
-            let ending = { (task: ClaimedTask) in task.leaseUntil < moment }
-            guard
-                self.lanes[lane]!.due.values.contains(where: ending)
-                    || self.lanes[lane]!.upcoming.values.contains(where: ending)
-            else { continue }
-            self.loseTurn(lane)
-            removed += self.lanes[lane]!.due.remove(where: ending)
-            let upcoming = self.lanes[lane]!.upcoming.remove(where: ending)
-            self.upcomingCount -= upcoming.count
-            removed += upcoming
-            self.tidy(lane)
+    package mutating func removeAll(leaseEndingBefore moment: Timestamp) -> [ClaimedTask] {
+        let isEnding = { (task: ClaimedTask) in task.leaseUntil < moment }
+        return self.lanes.keys.sorted().flatMap { lane in
+            self.change(lane) { $0.due.remove(where: isEnding) + $0.upcoming.remove(where: isEnding) } ?? []
         }
-        return removed
     }
 
-    mutating func removeAll() -> [ClaimedTask] {
-        let tasks = self.lanes.keys.sorted().flatMap { lane in
-            Array(self.lanes[lane]!.due.values) + self.lanes[lane]!.upcoming.values
-        }
-        self = HeldTasks()
-        return tasks
+    package mutating func removeAll() -> [ClaimedTask] {
+        self.lanes.keys.sorted().flatMap { self.removeAll($0) }
     }
 
-    // MARK: - Places
-
-    /// The clock was set back: nothing of the lane is due.
-    private mutating func postpone(_ lane: Lane) {
-        self.loseTurn(lane)
-        for task in self.lanes[lane]?.due.removeAll() ?? [] {
-            self.lanes[lane]?.upcoming.insert(task.dueAt, task)
-            self.upcomingCount += 1
-        }
-        self.ripenLater(lane)
-    }
-
-    private mutating func tidy(_ lane: Lane) {
-        if self.lanes[lane]?.isEmpty == true { self.lanes[lane] = nil }
-        self.takeTurn(lane)
-        self.ripenLater(lane)
-    }
-
-    /// Lets a lane of which something is due wait for its turn.
-    private mutating func takeTurn(_ lane: Lane) {
-        guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].turn == nil,
-            !self.lanes.values[place].due.isEmpty, !self.blocked.contains(lane)
-        else { return }
-        self.readyCount += self.lanes.values[place].due.count
-        self.lanes.values[place].turn = self.nextTurn
-        self.ready.insert(self.nextTurn, lane)
-        self.nextTurn += 1
-    }
-
-    private mutating func loseTurn(_ lane: Lane) {
-        guard let place = self.lanes.index(forKey: lane), self.lanes.values[place].turn != nil else { return }
-        self.readyCount -= self.lanes.values[place].due.count
-        self.lanes.values[place].turn = nil
-    }
-
-    private mutating func ripenLater(_ lane: Lane) {
-        guard let place = self.lanes.index(forKey: lane) else { return }
-        let first = self.lanes.values[place].upcoming.firstMoment
-        guard first != self.lanes.values[place].ripensAt else { return }
-        self.lanes.values[place].ripensAt = first
-        if let first { self.ripening.insert(first, lane) }
+    @discardableResult
+    private mutating func change<Result>(_ lane: Lane, _ body: (inout Queue) -> Result) -> Result? {
+        guard let place = self.lanes.index(forKey: lane) else { return nil }
+        let (result, isEmpty) = self.turns.change(lane, &self.lanes.values[place], body)
+        if isEmpty { self.lanes.remove(at: place) }
+        return result
     }
 }

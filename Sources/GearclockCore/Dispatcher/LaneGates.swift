@@ -8,7 +8,8 @@ struct LaneGates: Sendable {
     private struct Gate {
         /// Tasks of the lane in hand at once.
         var share: Int
-        /// How often in a row nothing was accepted.
+        /// How often nothing was accepted, less some for each time that several tasks were. So the pause becomes about
+        /// as long as it takes until a place or two are free, however slow the function is.
         var refusals = 0
         var blockedUntil: MonotonicInstant?
         var changedAt: MonotonicInstant
@@ -85,8 +86,11 @@ struct LaneGates: Sendable {
     /// Twice its share, so that a share that doubles and shrinks again sends nothing back and forth. `nil`: all of
     /// them, where they flow. Giving them back costs a store that cannot keep up more than starting them.
     func kept(_ lane: Lane) -> Int? {
-        guard let gate = self.gates[lane], !self.paused.contains(lane) else { return 0 }
-        return self.isFlowing(lane) ? nil : min(2 * gate.share, self.policy.laneTasks / self.gates.count)
+        guard let gate = self.gates[lane] else { return 0 }
+        if self.isFlowing(lane) { return nil }
+        // One at least, to be offered the next time, unless they would take the room of all others.
+        let least = 4 * self.gates.count > self.policy.heldTasks ? 0 : 1
+        return min(2 * gate.share, max(least, self.policy.laneTasks / self.gates.count))
     }
 
     var nextReopening: MonotonicInstant? { self.reopenings.first?.moment }
@@ -107,19 +111,29 @@ struct LaneGates: Sendable {
         }
         if gate.blockedUntil != nil { return }
         gate.changedAt = now
+        let isFast = self.isFast(lane)
+        if deferred > 0 || accepted > 0 {
+            gate.refusals = self.refusals(gate.refusals, accepted: accepted, deferred: deferred, isFast: isFast)
+        }
         if deferred > 0 {
-            gate.refusals = accepted > 0 ? 0 : gate.refusals + 1
             let flow = gate.refusals < self.policy.flowingRefusals ? self.flows[lane]?.perHandOver : nil
             gate.share = max(self.policy.probeTasks, accepted, flow ?? 0)
-            let until = now.advanced(
-                by: self.pause(after: gate.refusals, isFast: self.isFast(lane), using: &random))
+            let until = now.advanced(by: self.pause(after: gate.refusals, isFast: isFast, using: &random))
             gate.blockedUntil = until
             self.reopenings.insert(until, lane)
         } else if accepted > 0 {
-            gate.refusals = 0
             gate.share = min(2 * gate.share, self.policy.laneTasks)
         }
         self.gates[lane] = deferred == 0 && gate.share >= self.policy.laneTasks ? nil : gate
+    }
+
+    private func refusals(_ before: Int, accepted: Int, deferred: Int, isFast: Bool) -> Int {
+        if accepted == 0 { return before + 1 }
+        if isFast { return 0 }
+        let refusals = min(before, self.policy.slowRefusals)
+        // Much has changed where it has room for all that wait at a controller.
+        if accepted >= self.policy.probeTasks { return refusals / 2 }
+        return deferred == 0 || 4 * accepted >= self.policy.probeTasks ? max(0, refusals - 2) : refusals
     }
 
     /// It grows by half each time, but where a function is fast only after so many times as it flows for. By chance up

@@ -40,7 +40,8 @@ package protocol TaskStore: Sendable {
     /// It costs as much with ten million tasks as with ten, and grows with the number of lanes.
     func dueLanes() async throws(TaskStoreError) -> [LaneDue]
 
-    /// Cancels tasks that are scheduled or running; they are kept until `removeAt`.
+    /// Cancels tasks that are scheduled or running; they are kept until `removeAt`. The attempt that a running one is at
+    /// ends with an entry in its history; a scheduled one is at none.
     func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [CancelOutcome]
 
     /// Completes tasks without a claim, on the word of a custom controller (gearsloth's `delayedJobDone`), and removes
@@ -178,8 +179,8 @@ package struct Settlement: Equatable, Sendable {
         case release(at: Timestamp)
         /// It failed for the last time; one more failure. Keep it as `discarded` until then.
         indirect case discard(keepUntil: Timestamp, AttemptRecord)
-        /// It was not started, because it is too late. Keep it as `expired` until then.
-        case expire(keepUntil: Timestamp)
+        /// It was not started, because it is too late; no failure. Keep it as `expired` until then.
+        indirect case expire(keepUntil: Timestamp, AttemptRecord)
     }
 
     package var claim: Claim

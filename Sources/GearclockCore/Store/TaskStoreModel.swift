@@ -88,7 +88,8 @@ package struct TaskStoreModel: Sendable {
                     $0.append(attempt)
                 }
                 self.finish(id, .discarded, now: now, removeAt: keepUntil)
-            case .expire(let keepUntil):
+            case .expire(let keepUntil, let attempt):
+                self.update(id) { $0.append(attempt) }
                 self.finish(id, .expired, now: now, removeAt: keepUntil)
             }
             return .done
@@ -128,9 +129,15 @@ package struct TaskStoreModel: Sendable {
             switch record.state {
             case .completed, .discarded, .cancelled, .expired:
                 return .alreadyFinal(record.state)
-            case .scheduled, .running:
+            case .scheduled:
                 self.finish(id, .cancelled, now: now, removeAt: removeAt)
-                return record.state == .running ? .cancelledWhileRunning : .cancelled
+                return .cancelled
+            case .running:
+                let attempt = AttemptRecord.cancelled(
+                    attempt: record.attempt, dueAt: record.definition.dueAt, now: now)
+                self.update(id) { $0.append(attempt) }
+                self.finish(id, .cancelled, now: now, removeAt: removeAt)
+                return .cancelledWhileRunning
             }
         }
     }

@@ -69,12 +69,18 @@ package enum AttemptOutcome: UInt8, CaseIterable, Sendable {
     case lost = 5
     /// No job server had a worker for the function, and the task's policy counts that.
     case noWorker = 6
+    /// Its time passed before its job was submitted.
+    case expired = 7
+    /// The task was cancelled while it was claimed. Its job may have ended all the same.
+    case cancelled = 8
 }
 
 /// One entry of a task's history.
 package struct AttemptRecord: Equatable, Sendable {
     package var attempt: UInt32
-    /// When its job was submitted. Of `leaseExpired`, when the lease ended: nobody who could tell is left.
+    /// When its job was submitted; of `noWorker` and `expired`, when its controller took it. Of `leaseExpired`, when
+    /// the lease ended: nobody who could tell is left. Of `cancelled`, when the task was due, the earliest that it can
+    /// have been: only its controller knows more, and a cancellation does not wait for that.
     package var startedAt: Timestamp
     package var endedAt: Timestamp
     package var outcome: AttemptOutcome
@@ -94,5 +100,10 @@ package struct AttemptRecord: Equatable, Sendable {
     /// A task is taken back whose lease ended.
     package static func leaseExpired(attempt: UInt32, leaseUntil: Timestamp, now: Timestamp) -> AttemptRecord {
         AttemptRecord(attempt: attempt, startedAt: leaseUntil, endedAt: now, outcome: .leaseExpired)
+    }
+
+    /// A task is cancelled while somebody holds its lease.
+    package static func cancelled(attempt: UInt32, dueAt: Timestamp, now: Timestamp) -> AttemptRecord {
+        AttemptRecord(attempt: attempt, startedAt: dueAt, endedAt: now, outcome: .cancelled)
     }
 }

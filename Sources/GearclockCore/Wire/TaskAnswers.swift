@@ -209,7 +209,8 @@ extension AttemptRecord {
             writer.member("attempt", self.attempt)
             switch self.outcome {
             case .leaseExpired: writer.member("lease_until", self.startedAt)
-            case .failed, .exception, .timedOut, .handedOut, .lost, .noWorker:
+            case .cancelled: writer.member("due_at", self.startedAt)
+            case .failed, .exception, .timedOut, .handedOut, .lost, .noWorker, .expired:
                 writer.member("started_at", self.startedAt)
             }
             writer.member("ended_at", self.endedAt)
@@ -338,6 +339,8 @@ extension AttemptOutcome {
         case .leaseExpired: "lease_expired"
         case .lost: "lost"
         case .noWorker: "no_worker"
+        case .expired: "expired"
+        case .cancelled: "cancelled"
         }
     }
 }

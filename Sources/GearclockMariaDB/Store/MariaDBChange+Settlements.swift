@@ -26,7 +26,9 @@ extension MariaDBChange {
             case .discard(let keepUntil, let entry):
                 finished.append((claim, .discarded, keepUntil, 1))
                 entries.append((claim.id, Int64(claim.attempt), entry))
-            case .expire(let keepUntil): finished.append((claim, .expired, keepUntil, 0))
+            case .expire(let keepUntil, let entry):
+                finished.append((claim, .expired, keepUntil, 0))
+                entries.append((claim.id, Int64(claim.attempt), entry))
             }
         }
         let affected =

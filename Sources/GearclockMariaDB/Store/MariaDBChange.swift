@@ -92,12 +92,19 @@ package struct MariaDBChange {
     package func cancel(
         _ ids: [TaskID], removeAt: Timestamp, now: Timestamp
     ) throws(MariaDBFailure) -> [CancelOutcome] {
-        var states = try self.lockedWithoutForeign(ids, now: now).mapValues(\.record.state)
-        let open = states.filter { !$0.value.isFinal }.map(\.key)
-        try self.run(SQL.cancel, open, parameters: 2) { statement in
+        let rows = try self.lockedWithoutForeign(ids, now: now)
+        var states = rows.mapValues(\.record.state)
+        let open = rows.values.map(\.record).filter { !$0.state.isFinal }
+        try self.run(SQL.cancel, open.map(\.id), parameters: 2) { statement in
             statement.bind(1, now)
             statement.bind(2, removeAt)
         }
+        try self.append(
+            open.filter { $0.state == .running }.map { record in
+                let entry = AttemptRecord.cancelled(
+                    attempt: record.attempt, dueAt: record.definition.dueAt, now: now)
+                return (record.id, Int64(record.attempt), entry)
+            })
         return ids.map { id in
             guard let state = states[id] else { return .notFound }
             if state.isFinal { return .alreadyFinal(state) }

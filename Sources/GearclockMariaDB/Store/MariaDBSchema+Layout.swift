@@ -14,7 +14,7 @@ extension MariaDBSchema {
         "attempt message varbinary(1024) NOT NULL", "attempt number bigint(20) NOT NULL",
         "attempt outcome tinyint(3) unsigned NOT NULL", "attempt started_at bigint(20) NOT NULL",
         "attempt task_id binary(16) NOT NULL", "attempt index PRIMARY (task_id, number) unique",
-        "attempt rule attempt_outcome", "attempt engine InnoDB",
+        "attempt rule outcome", "attempt engine InnoDB",
         "function_setting function varbinary(512) NOT NULL", "function_setting in_flight int(10) unsigned",
         "function_setting is_paused tinyint(3) unsigned NOT NULL",
         "function_setting per_thousand_seconds int(10) unsigned",

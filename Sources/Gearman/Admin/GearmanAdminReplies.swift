@@ -102,25 +102,25 @@ extension GearmanJobEntry {
 }
 
 extension GearmanWorkerStatus {
-    /// `38 127.0.0.1 my id : f g`. The client's name may contain anything but a line end.
+    /// `38 127.0.0.1 my id : f g`. The client's name may contain anything but a line end, and be empty.
     package init?(line: String) {
-        let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: true)
+        let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count == 3, let number = Int(parts[0]) else { return nil }
         let rest = parts[2]
         let name: Substring
-        let functions: Substring
+        var functions: [String] = []
         if let separator = rest.firstRange(of: " : ") {
             name = rest[..<separator.lowerBound]
-            functions = rest[separator.upperBound...]
+            functions = rest[separator.upperBound...].split(separator: " ", omittingEmptySubsequences: false)
+                .map(String.init)
         } else if rest.hasSuffix(" :") {
             name = rest.dropLast(2)
-            functions = ""
         } else {
             return nil
         }
         self.init(
             fileDescriptor: number, address: String(parts[1]), clientID: name == "-" ? nil : String(name),
-            functions: functions.split(separator: " ").map(String.init))
+            functions: functions)
     }
 }
 

@@ -30,7 +30,9 @@ extension JobServerStateMachine {
             if let function = self.functions.index(of: packet.argumentBytes(0)) { self.unregister(function, of: slot) }
         case .resetAbilities: self.unregisterAll(of: slot)
         case .setClientID:
-            self.connections[slot].clientID = Array(packet.argument(0).prefix(ProtocolLimits.clientIDSizeBytes))
+            // gearmand keeps it, and prints it, as a text of C.
+            let clientID = packet.argument(0).prefix(ProtocolLimits.clientIDSizeBytes)
+            self.connections[slot].clientID = Array(clientID.prefix { $0 != 0 })
         case .preSleep: self.fellAsleep(slot)
         case .grabJob, .grabJobUnique, .grabJobAll: self.grab(packet.type, from: slot, now: now)
         case .workData, .workWarning: self.passOn(packet, else: .noJobForData, from: slot)

@@ -59,10 +59,10 @@ extension JobServerStateMachine {
             switch connection.state {
             case .open:
                 text += Array("\(connection.descriptor) \(connection.host) ".utf8)
-                text += connection.clientID.isEmpty ? [UInt8(ascii: "-")] : connection.clientID
+                text += connection.clientID
                 text += Array(" :".utf8)
                 for registration in connection.registrations.reversed() {
-                    text += [0x20] + self.functions[registration.function].name
+                    text += [0x20] + self.functions[registration.function].shownName
                 }
                 text.append(0x0a)
             case .closing, .closed: break
@@ -73,7 +73,7 @@ extension JobServerStateMachine {
 
     private func list(_ columns: (ServedFunction) -> String) -> [UInt8] {
         self.functions.all.reduce(into: []) { text, index in
-            text += self.functions[index].name + Array(columns(self.functions[index]).utf8) + [0x0a]
+            text += self.functions[index].shownName + Array(columns(self.functions[index]).utf8) + [0x0a]
         } + Self.listEnd
     }
 

@@ -28,7 +28,7 @@ struct ServedConnection: Equatable, Sendable {
     /// What the text command `workers` shows.
     let descriptor: Int32
     let host: String
-    var clientID: [UInt8] = []
+    var clientID: [UInt8] = [UInt8(ascii: "-")]
     var decoder: GearmanPacketDecoder
     /// What it is sent at the end of this event.
     var output: [UInt8] = []

@@ -48,6 +48,9 @@ struct ServedFunction: Equatable, Sendable {
         self.name = name
     }
 
+    /// As gearmand's C prints it: CAN_DO and CANT_DO take a name with a NUL, and nobody else can have meant it.
+    var shownName: ArraySlice<UInt8> { self.name.prefix { $0 != 0 } }
+
     func queued(_ priority: JobPriority) -> Int {
         self.queues[priority].count + self.scheduled[priority]
     }

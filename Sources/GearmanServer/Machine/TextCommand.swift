@@ -38,7 +38,8 @@ enum TextCommand: Equatable {
         case ("create", 3) where rest[0] == "function": self = .createFunction(words[2])
         case ("drop", 3) where rest[0] == "function": self = .dropFunction(words[2])
         case ("maxqueue", 2...):
-            let numbers = words.dropFirst(2).map { UInt32(clamping: LeadingNumber($0).value) }
+            // What 32 bits leave of it, as C's `atoi` does; a negative number is no limit.
+            let numbers = words.dropFirst(2).map { UInt32(max(0, Int32(truncatingIfNeeded: LeadingNumber($0).value))) }
             self = .limitQueue(function: words[1], numbers)
         case ("create", _), ("drop", _), ("maxqueue", _): self = .incomplete(words[0])
         case ("getpid", _): self = .processID

@@ -60,7 +60,9 @@ public actor GearmanJobServer {
     private var timers: EventLoopTimers<TimerID>
     /// What is not written by now never will be.
     private var isJournalOver = false
-    private var whenStopped: [CheckedContinuation<Void, Never>] = []
+    /// Who waits for the end, by number.
+    private var whenStopped: [Int: CheckedContinuation<Void, Never>] = [:]
+    private var nextWait = 0
 
     /// How long connections have, at the end, to read what they were sent, and the journal to be written.
     private static let farewell: Duration = .seconds(2)
@@ -180,7 +182,7 @@ public actor GearmanJobServer {
                     self.perform(self.machine.changeFailed(now: self.now))
                 case .superseded(let reason):
                     self.perform(self.machine.journalSuperseded(now: self.now))
-                    await self.waitUntilStopped()
+                    await self.stopped(self.makeWaitNumber())
                     throw GearmanError(.closed, reason)
                 }
             }
@@ -191,7 +193,8 @@ public actor GearmanJobServer {
     /// Ends the server, and returns when all its connections are closed. Its jobs are lost, but for kept ones.
     public func stop() async {
         self.perform(self.machine.shutdownRequested(isGraceful: false, now: self.now))
-        await self.waitUntilStopped()
+        // Who is cancelled waits too: it is not for long.
+        await self.stopped(self.makeWaitNumber())
     }
 
     /// Accepts no more connections, and ends when the last job has: it still gives out what is queued. ``stop()`` ends
@@ -200,11 +203,26 @@ public actor GearmanJobServer {
         self.perform(self.machine.shutdownRequested(isGraceful: true, now: self.now))
     }
 
-    /// Returns when the server has stopped, whoever wanted it.
+    /// Returns when the server has stopped, whoever wanted it, or when the calling task is cancelled. That does not
+    /// stop the server.
     public func waitUntilStopped() async {
+        let number = self.makeWaitNumber()
+        await withTaskCancellationHandler {
+            if !Task.isCancelled { await self.stopped(number) }
+        } onCancel: {
+            self.executor.execute { self.enter { $0.whenStopped.removeValue(forKey: number)?.resume() } }
+        }
+    }
+
+    private func makeWaitNumber() -> Int {
+        self.nextWait += 1
+        return self.nextWait
+    }
+
+    private func stopped(_ number: Int) async {
         switch self.state {
         case .idle, .starting, .running, .stopping:
-            await withCheckedContinuation { self.whenStopped.append($0) }
+            await withCheckedContinuation { self.whenStopped[number] = $0 }
         case .stopped: break
         }
     }
@@ -236,8 +254,8 @@ public actor GearmanJobServer {
         self.state = .stopped
         self.changesToMake.finish()
         self.timers.cancelAll()
-        for continuation in self.whenStopped { continuation.resume() }
-        self.whenStopped = []
+        for continuation in self.whenStopped.values { continuation.resume() }
+        self.whenStopped = [:]
         self.logger.debug("Stopped")
     }
 

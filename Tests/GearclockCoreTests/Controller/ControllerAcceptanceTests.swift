@@ -202,7 +202,7 @@ import Testing
         var controller = ControllerFixture()
         let actions = controller.accept(Sample.claimed(Sample.definition(expiresIn: -1))).actions
         #expect(actions.submitted.isEmpty)
-        #expect(actions.changes == [.expire(keepUntil: Sample.time(7 * 86_400))])
+        #expect(actions.changes == [Sample.expiry()])
     }
 
     // MARK: - Taking a run over
@@ -296,7 +296,7 @@ import Testing
         #expect(controller.status(.running).submitted == [self.unique])
         var other = ControllerFixture()
         _ = other.accept(Sample.claimed(Sample.definition(expiresIn: -1), attempt: 2))
-        #expect(other.status(.absent).changes == [.expire(keepUntil: Sample.time(7 * 86_400))])
+        #expect(other.status(.absent).changes == [Sample.expiry(attempt: 2)])
     }
 
     @Test func `an answer to a question of a run that is gone means nothing`() {

@@ -157,22 +157,15 @@ import Testing
         #expect(controller.ended(.lost, run: 0).submitted == ["\(Sample.definition(2).id)-0"])
     }
 
-    @Test(arguments: ["timeout", "cancelled", "replaced"])
+    @Test(arguments: ["timeout", "replaced"])
     func `however a job leaves, its slot is free`(way: String) {
         var controller = ControllerFixture(Self.settings(inFlight: 1))
         _ = controller.accept(Sample.claimed(Sample.definition(1, timeout: .seconds(6))))
         _ = controller.accept(Sample.claimed(Sample.definition(2)))
-        let actions: [ControllerStateMachine.Action]
-        switch way {
-        case "timeout":
-            actions = controller.timer(at: 6)
-        case "cancelled":
-            #expect(controller.timer(at: 5).extended.count == 2)
-            actions = controller.extended(.success([.stale, .done]))
-            #expect(controller.machine.counters[.cancelled] == 1)
-        default:
-            actions = controller.accept(Sample.claimed(Sample.definition(1), attempt: 2, failures: 1)).actions
-        }
+        let actions =
+            way == "timeout"
+            ? controller.timer(at: 6)
+            : controller.accept(Sample.claimed(Sample.definition(1), attempt: 2, failures: 1)).actions
         #expect(actions.submitted == ["\(Sample.definition(2).id)-0"])
     }
 
@@ -260,7 +253,7 @@ import Testing
         #expect(controller.timer(at: 5).extended.count == 3)
         _ = controller.extended(.success([.done, .done, .done]), at: 5)
         let actions = controller.timer(at: 10)
-        #expect(actions.changes == [.expire(keepUntil: Sample.time(10 + 7 * 86_400))])
+        #expect(actions.changes == [Sample.expiry(at: 10)])
         #expect(actions.extended.count == 2)
         #expect(controller.machine.counters[.expired] == 1)
     }
@@ -273,7 +266,7 @@ import Testing
         _ = controller.accept(Sample.claimed(Sample.definition(3)))
         let actions = controller.ended(.completed, at: 3)
         #expect(actions.submitted == ["\(Sample.definition(3).id)-0"])
-        #expect(actions.changes.contains(.expire(keepUntil: Sample.time(3 + 7 * 86_400))))
+        #expect(actions.changes.contains(Sample.expiry(at: 3)))
     }
 
     @Test func `a task that waits for a slot is given back when the clock was set back before its time`() {

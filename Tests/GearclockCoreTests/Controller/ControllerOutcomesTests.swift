@@ -94,9 +94,26 @@ import Testing
             _ = controller.accept(Sample.claimed(leaseUntil: lease))
             _ = controller.timer(at: 10)
             let actions = controller.extended(.success([.stale]), at: 15)
-            #expect(actions.abandoned == [0] && actions.settlements.isEmpty)
+            #expect(actions.abandoned.isEmpty && actions.settlements.isEmpty)
             #expect(controller.machine.counters[event] == 1)
             #expect(controller.machine.counters[.failed] == 0)
+        }
+    }
+
+    @Test func `a job that was too short to hear of it, was cancelled as well, unless its result stands already`() {
+        for (error, event) in [
+            (nil, .cancelled), (.unavailable("away"), .cancelled), (.outcomeUnknown("lost"), .staleClaims),
+        ] as [(TaskStoreError?, ControllerCounters.Event)] {
+            var controller = ControllerFixture()
+            _ = controller.accept(Sample.claimed(leaseUntil: 100))
+            _ = controller.ended(.completed)
+            if let error {
+                _ = controller.settled(.failure(error), at: 1)
+                #expect(controller.timer(at: 9).settlements.count == 1)
+            }
+            _ = controller.settled(.success([.stale]), at: 10)
+            #expect(controller.machine.counters[event] == 1)
+            #expect(controller.machine.counters[.completed] == 1)
         }
     }
 
@@ -147,7 +164,7 @@ import Testing
         _ = controller.timer(at: 12.5)
         let late = controller.servers(["f": .init(queued: 0, workers: 1)], at: 12.5)
         #expect(late.submissions.isEmpty)
-        #expect(late.changes == [.expire(keepUntil: Sample.time(12.5 + 7 * 86_400))])
+        #expect(late.changes == [Sample.expiry(at: 12.5)])
     }
 
     @Test func `a task that may expire is submitted when a worker comes in time, or is there`() {

@@ -123,14 +123,6 @@ import Testing
         #expect(controller.timer(at: timer.seconds).extended == claims)
     }
 
-    @Test func `a run whose claim is lost is abandoned and settles nothing`() {
-        var controller = self.running()
-        _ = controller.timer(at: 5)
-        #expect(controller.extended(.success([.stale])).abandoned == [0])
-        #expect(controller.machine.inHand == 0)
-        #expect(controller.ended(.completed, at: 6).settlements.isEmpty)
-    }
-
     @Test func `an answer for an older claim leaves a continued run alone`() {
         var controller = self.running()
         _ = controller.timer(at: 5)

@@ -82,4 +82,50 @@ import Testing
         let actions = self.dispatcher.handedOver(.success(first[0].functions.map { _ in .accepted }))
         #expect(actions.handOvers.count == 1)
     }
+
+    // MARK: - Many destinations
+
+    /// One task of each of so many functions of which one job may be in flight.
+    private mutating func crowd(_ count: Int) -> [(lane: Lane?, functions: [String])] {
+        let functions = (0..<count).map { "f\($0)" }
+        self.begin(Dictionary(uniqueKeysWithValues: functions.map { ($0, 1) }))
+        return self.handOvers(
+            functions.enumerated().flatMap { DispatcherFixture.tasks(1, $1, first: UInt64($0 + 1)) })
+    }
+
+    /// - Returns: how many tasks without a limit are under way then.
+    private mutating func others(_ count: Int, first: UInt64, at seconds: Double) -> Int {
+        _ = self.dispatcher.timer(at: seconds)
+        _ = self.dispatcher.dueLanes(["h"], at: seconds)
+        let tasks = DispatcherFixture.tasks(count, "h", first: first)
+        return self.dispatcher.claimed(.success(tasks), at: seconds).handOvers.map(\.count).reduce(0, +)
+    }
+
+    @Test mutating func `however many destinations there are, half of the hand-overs are for everybody`() {
+        #expect(self.crowd(50).count == 2)
+        #expect(self.others(1, first: 100, at: 0.1) == 1)
+        // One after the other they have their turn.
+        var waiting = Set((2..<50).map { "f\($0)" })
+        for id in 0..<2 as Range<UInt64> {
+            waiting.subtract(self.dispatcher.handedOver(.success([.accepted]), id: id, at: 0.1).functions)
+        }
+        for id in 3..<51 as Range<UInt64> {
+            waiting.subtract(self.dispatcher.handedOver(.success([.accepted]), id: id, at: 0.1).functions)
+        }
+        #expect(waiting.isEmpty)
+        #expect(self.dispatcher.machine.inHand == 1)
+    }
+
+    @Test mutating func `destinations that do not answer leave room for those that do`() {
+        self.dispatcher = DispatcherFixture { $0.handOversUnanswered = 4 }
+        _ = self.crowd(50)
+        for second in [1.0, 2, 3, 4, 5, 6] { _ = self.dispatcher.timer(at: second) }
+        #expect(self.others(1, first: 100, at: 6.1) == 1)
+    }
+}
+
+extension [DispatcherStateMachine.Action] {
+    fileprivate var functions: Set<String> {
+        Set(self.handOvers.joined().map(\.definition.function.description))
+    }
 }

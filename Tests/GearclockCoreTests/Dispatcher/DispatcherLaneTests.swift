@@ -167,13 +167,19 @@ import Testing
         #expect(self.dispatcher.timer(at: 0.008).handOvers.count == 1)
     }
 
-    @Test mutating func `all functions that are deferred together hold a bounded number of tasks`() {
-        self.dispatcher = DispatcherFixture { $0.laneTasks = 32 }
+    @Test(arguments: [(heldTasks: 65_536, kept: 100), (heldTasks: 399, kept: 0)])
+    mutating func `many functions that are deferred keep a task each, if that leaves room for others`(
+        heldTasks: Int, kept: Int
+    ) {
+        self.dispatcher = DispatcherFixture {
+            $0.laneTasks = 32
+            $0.heldTasks = heldTasks
+        }
         let tasks = (0..<100 as Range<UInt64>).flatMap { DispatcherFixture.tasks(2, "f\($0)", first: $0 * 10) }
         self.dispatcher.handOver(tasks)
         let actions = self.dispatcher.handedOver(.success(tasks.map { _ in .deferredFunction }))
-        #expect(actions.settlements.count == 200 - self.dispatcher.machine.inHand)
-        #expect(self.dispatcher.machine.inHand <= 32)
+        #expect(self.dispatcher.machine.inHand == kept)
+        #expect(actions.settlements.count == 200 - kept)
     }
 
     // MARK: - Functions that are paused

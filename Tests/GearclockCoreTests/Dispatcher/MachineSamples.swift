@@ -36,6 +36,13 @@ enum Sample {
             definition: definition, claim: Claim(id: definition.id, owner: self.owner, attempt: attempt),
             failures: failures, leaseUntil: self.time(leaseUntil))
     }
+
+    /// What becomes of a task that was accepted at the start and is too late then.
+    static func expiry(at seconds: Double = 0, attempt: UInt32 = 1) -> Settlement.Change {
+        let record = AttemptRecord(
+            attempt: attempt, startedAt: self.time(0), endedAt: self.time(seconds), outcome: .expired)
+        return .expire(keepUntil: self.time(seconds + 7 * 86_400), record)
+    }
 }
 
 extension MonotonicInstant {

@@ -26,7 +26,7 @@ import Testing
         ("complete", { _ = $0.settle([Settlement(claim, .complete(keepUntil: nil))], now: now) }),
         ("complete, kept", { _ = $0.settle([Settlement(claim, .complete(keepUntil: later))], now: now) }),
         ("discard", { _ = $0.settle([Settlement(claim, .discard(keepUntil: later, failure))], now: now) }),
-        ("expire", { _ = $0.settle([Settlement(claim, .expire(keepUntil: later))], now: now) }),
+        ("expire", { _ = $0.settle([Settlement(claim, .expire(keepUntil: later, failure))], now: now) }),
         ("rescueExpired", { _ = $0.rescueExpired(endedBefore: .distantFuture, limit: 1, now: now) }),
         ("cancel", { _ = $0.cancel([id], removeAt: later, now: now) }),
         ("eject", { $0.eject([id]) }),

@@ -88,6 +88,22 @@ import Testing
         #expect(TaskAnswers.record(.init(record, store: "main")).text.hasSuffix(history))
     }
 
+    @Test func `an attempt that was cancelled is shown with its due time, because who cancels knows no more`() {
+        var record = TaskRecord(
+            TaskDefinition(id: Self.id, function: FunctionName("f")!, payload: [], dueAt: .epoch, createdAt: .epoch))
+        let now = TaskFixtures.now.advanced(by: .seconds(2))
+        record.append(
+            AttemptRecord(attempt: 1, startedAt: .epoch, endedAt: TaskFixtures.now, outcome: .expired))
+        record.append(.cancelled(attempt: 2, dueAt: TaskFixtures.now, now: now))
+        let history = """
+            "history":[{"attempt":1,"started_at":"1970-01-01T00:00:00.000000Z",\
+            "ended_at":"2026-08-21T10:00:00.000000Z","outcome":"expired"},\
+            {"attempt":2,"due_at":"2026-08-21T10:00:00.000000Z","ended_at":"2026-08-21T10:00:02.000000Z",\
+            "outcome":"cancelled"}]}
+            """
+        #expect(TaskAnswers.record(.init(record, store: "main")).text.hasSuffix(history))
+    }
+
     @Test func `a task that is not there is an error, alone or among others`() throws {
         let records = TaskAnswers.records([.failure(TaskAnswers.notFound)], of: [Self.id]).text
         let cancelled = TaskAnswers.cancelled([.failure(TaskAnswers.notFound)], of: [Self.id]).text

@@ -201,4 +201,27 @@ struct GearmanJobServerTests {
         #expect(await connection.isClosed)
         await server.waitUntilStopped()
     }
+
+    @Test func `who is cancelled waits for the end no longer, and the server goes on`() async throws {
+        let server = GearmanJobServer(logger: silentLogger)
+        let address = try await server.start(port: 0)
+        let (returned, returning) = AsyncStream<Void>.makeStream()
+        var returns = returned.makeAsyncIterator()
+        // The later a cancellation, the further the wait that it ends has come.
+        for turns in 0..<20 {
+            await withDiscardingTaskGroup { group in
+                group.addTask {
+                    await server.waitUntilStopped()
+                    returning.yield()
+                }
+                for _ in 0..<turns { await Task.yield() }
+                group.cancelAll()
+                // Nil: the time limit is over. The group waits for its child, so that it must end all the same.
+                if await returns.next() == nil { await server.stop() }
+            }
+        }
+        let connection = try BlockingConnection(port: address.port)
+        #expect(try await connection.ask("version", end: "\n").hasPrefix("OK "))
+        await server.stop()
+    }
 }

@@ -4,6 +4,32 @@ import Testing
 
 /// What the recorded sessions do not show, and where the machine is meant to be better than gearmand.
 @Suite struct JobServerStateMachineTests {
+    // MARK: Text
+
+    @Test func `lists show names as C does`() throws {
+        var server = InMemoryJobServer()
+        server.open("w")
+        server.send("w", RawRequest.frame(1, "f\0g"))
+        server.send("w", RawRequest.frame(22, "me\0you"))
+        #expect(server.ask("w", "status") == "f\t0\t0\t1\n.\n")
+        #expect(server.ask("w", "prioritystatus") == "f\t0\t0\t0\t1\n.\n")
+        #expect(server.ask("w", "workers") == "19 127.0.0.1 me : f\n.\n")
+        try server.send("w", .cantDo, "f")
+        #expect(server.ask("w", "status") == "f\t0\t0\t1\n.\n")
+        try server.send("w", .setClientID, "")
+        #expect(server.ask("w", "workers") == "19 127.0.0.1  : f\n.\n")
+    }
+
+    @Test(arguments: [("4294967297", 1), ("2147483648", 3), ("99999999999999999999", 3), ("-1", 3), ("+2x", 2)])
+    func `the limit of a queue is read as C does`(number: String, accepted: Int) throws {
+        var server = InMemoryJobServer()
+        server.open("c")
+        #expect(server.ask("c", "create function f") == "OK\r\n")
+        #expect(server.ask("c", "maxqueue f \(number)") == "OK\r\n")
+        for _ in 1...3 { try server.send("c", .submitJobBackground, "f", "", data: "") }
+        #expect(try server.packets("c").count { $0.hasPrefix("JOB_CREATED") } == accepted)
+    }
+
     // MARK: Jobs that gearmand loses
 
     @Test func `a client that joins an abandoned job has it run`() throws {
@@ -56,6 +82,19 @@ import Testing
         try server.send("w", .grabJob)
         #expect(try server.packets("w") == ["JOB_ASSIGN H:lab:2|f|right", "NO_JOB"])
         #expect(try server.packets("c1").isEmpty)
+    }
+
+    @Test func `uniques of 64 bytes and dashes are joined by their like alone`() throws {
+        var server = InMemoryJobServer()
+        server.open("c", "w")
+        let unique = "u".padded(to: 64)
+        for unique in [unique, unique, "x", "-", "-"] {
+            try server.send("c", .submitJobBackground, "f", unique, data: "x")
+        }
+        #expect(try server.packets("c") == [1, 1, 2, 3, 3].map { "JOB_CREATED H:lab:\($0)" })
+        try server.send("w", .canDo, "f")
+        try server.send("w", .grabJobUnique)
+        #expect(try server.packets("w") == ["JOB_ASSIGN_UNIQ H:lab:1|f|\(unique)|x"])
     }
 
     @Test func `an abandoned job that was running is dropped with its worker`() throws {

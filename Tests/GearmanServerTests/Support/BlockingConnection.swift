@@ -1,10 +1,13 @@
 import DispatchExecutor
 import Foundation
-import Testing
 
 /// A connection to a job server on loopback that waits for its answers: for tests that go step by step. It blocks a
 /// queue of its own, and nobody else's.
 actor BlockingConnection {
+    struct Failure: Error, CustomStringConvertible {
+        let description: String
+    }
+
     private nonisolated let executor = DispatchQueueExecutor(label: "test.connection")
     nonisolated var unownedExecutor: UnownedSerialExecutor { self.executor.asUnownedSerialExecutor() }
 
@@ -22,7 +25,7 @@ actor BlockingConnection {
                 connect(self.number, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        try #require(result == 0, "connect: \(String(cString: strerror(errno)))")
+        guard result == 0 else { throw Failure(description: "connect: \(String(cString: strerror(errno)))") }
         var on: Int32 = 1
         setsockopt(self.number, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
     }
@@ -56,7 +59,7 @@ actor BlockingConnection {
     /// What is there, once something is; empty if the server has closed the connection.
     func receive(upTo limit: Int) throws -> [UInt8] {
         var descriptor = pollfd(fd: self.number, events: Int16(POLLIN), revents: 0)
-        try #require(poll(&descriptor, 1, 10_000) == 1, "the server is silent")
+        guard poll(&descriptor, 1, 10_000) == 1 else { throw Failure(description: "the server is silent") }
         let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             count = max(recv(self.number, buffer.baseAddress, limit, 0), 0)
         }
@@ -66,6 +69,8 @@ actor BlockingConnection {
 
     func ask(_ line: String, end: String) throws -> String {
         self.send(Array("\(line)\r\n".utf8))
-        return String(decoding: try self.receive(until: Array(end.utf8)), as: UTF8.self)
+        let answer = String(decoding: try self.receive(until: Array(end.utf8)), as: UTF8.self)
+        guard !self.isClosed else { throw Failure(description: "the server closed the connection after \(answer)") }
+        return answer
     }
 }

@@ -45,6 +45,10 @@ import Testing
         #expect(
             GearmanWorkerStatus(line: "37 ::1 - :")
                 == GearmanWorkerStatus(fileDescriptor: 37, address: "::1", clientID: nil, functions: []))
+        #expect(
+            GearmanWorkerStatus(line: "39 127.0.0.1  :")
+                == GearmanWorkerStatus(fileDescriptor: 39, address: "127.0.0.1", clientID: "", functions: []))
+        #expect(GearmanWorkerStatus(line: "39 127.0.0.1  :  f")?.functions == ["", "f"])
         #expect(GearmanWorkerStatus(line: "nonsense") == nil)
         #expect(GearmanWorkerStatus(line: "") == nil)
     }

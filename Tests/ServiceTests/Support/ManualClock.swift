@@ -57,14 +57,23 @@ final class ManualClock: GearclockClock {
         if !woken.isEmpty { await self.nextSleeper() }
     }
 
-    /// Returns as soon as somebody sleeps.
+    /// Returns as soon as somebody sleeps, or when the test is cancelled: by its time limit, for instance.
     func nextSleeper() async {
-        await withCheckedContinuation { continuation in
-            let isAsleep = self.state.withLock { state in
-                if state.sleepers.isEmpty { state.watchers.append(continuation) }
-                return !state.sleepers.isEmpty
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let isOver = self.state.withLock { state in
+                    let isOver = !state.sleepers.isEmpty || Task.isCancelled
+                    if !isOver { state.watchers.append(continuation) }
+                    return isOver
+                }
+                if isOver { continuation.resume() }
             }
-            if isAsleep { continuation.resume() }
+        } onCancel: {
+            let watchers = self.state.withLock { state in
+                defer { state.watchers = [] }
+                return state.watchers
+            }
+            for watcher in watchers { watcher.resume() }
         }
     }
 }

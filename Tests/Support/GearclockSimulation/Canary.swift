@@ -9,6 +9,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case storeRevives = "store-revives"
     /// The store writes another outcome into the history than the one that it is told.
     case storeMixesHistory = "store-mixes-history"
+    /// The store writes nothing into the history of a task that expires.
+    case expiresInSilence = "expires-in-silence"
+    /// The store writes nothing into the history of a task that is cancelled while it runs.
+    case cancelsInSilence = "cancels-in-silence"
     /// The worker daemon answers before its insert was answered.
     case earlyReceipt = "early-receipt"
     /// Dispatchers and controllers believe that it is a second later than it is.
@@ -31,6 +35,10 @@ package enum Canary: String, CaseIterable, Sendable {
     case noRescue = "no-rescue"
     /// Controllers do not know of limits.
     case noLimits = "no-limits"
+    /// Controllers do not know how many jobs may start in a second.
+    case noRate = "no-rate"
+    /// A controller takes the job of a task that was cancelled for one that has ended.
+    case forgetsCancelled = "forgets-cancelled"
     /// Leases that ran out are taken back half a minute too late.
     case lateRescue = "late-rescue"
     /// Dispatchers ask the store twenty times as rarely as they should.
@@ -54,14 +62,14 @@ package enum Canary: String, CaseIterable, Sendable {
         case .storeIgnoresClaims: .fenced
         case .storeForgets, .earlyReceipt, .earlyExpress: .stored
         case .storeRevives: .final
-        case .storeMixesHistory: .books
+        case .storeMixesHistory, .expiresInSilence, .cancelsInSilence: .books
         case .earlyStart, .ignoresNodeClocks: .neverEarly
         case .shortLease: .notTwice
         case .lostIsSuccess, .discardsEarly, .hastyRetry: .atLeastOnce
         case .noRescue: .heals
         case .claimsEverything: .alone
         case .ignoresPause: .paused
-        case .noLimits: .limited
+        case .noLimits, .noRate, .forgetsCancelled: .limited
         case .lateRescue, .lazyPoll, .unmeasured: .punctual
         case .unfair: .fair
         case .hoards: .bounded

@@ -10,7 +10,7 @@ struct Dice: RandomNumberGenerator, Sendable {
 
     /// What has dice of its own.
     enum Stream: UInt64 {
-        case request, strike, call, job, forgotten, order, clocks, wires, services, question
+        case request, strike, call, job, forgotten, order, clocks, wires, services, question, mix
     }
 
     /// Dice for one thing only: what else happens in the run does not change how they fall.

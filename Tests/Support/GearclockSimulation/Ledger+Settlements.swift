@@ -23,12 +23,16 @@ extension Ledger {
             self.addFailure(index, record)
             self.checkDiscard(index, record)
             self.end(index, .discarded, isKept: true)
-        case .expire:
+        case .expire(_, let record):
             // Decided a moment before it was asked for, and the clock may have been set back in between.
             if (self[index].expiresAt ?? .distantFuture) > now.advanced(by: self.clockPlay) {
                 self.fail("\(self.name(index)) expired before its time", breaks: .atLeastOnce)
             }
             self.end(index, .expired, isKept: true)
+            if record.outcome != .expired {
+                self.fail("\(self.name(index)) expired, and is written down as \(record.outcome)")
+            }
+            self.addEntry(index, record, model)
         }
         self.compare(index, model)
     }
@@ -38,15 +42,25 @@ extension Ledger {
         self[index].shadow!.history.append(record.outcome)
     }
 
+    /// The last attempt of a task is written down, and is no failure of it.
+    func addEntry(_ index: Int, _ entry: AttemptRecord, _ model: TaskStoreModel) {
+        self[index].shadow!.history.append(entry.outcome)
+        let last = model.records[self[index].id]?.history.last
+        if last != entry {
+            let text = last.map { "\($0.outcome)" } ?? "nothing"
+            self.fail("\(self.name(index)) is \(entry.outcome), and its history ends with \(text)")
+        }
+    }
+
     /// What is written down of an attempt is of this claim, or of an earlier one that it continued.
     private func checkRecord(_ index: Int, _ settlement: Settlement) {
         switch settlement.change {
-        case .retry(_, let record), .discard(_, let record):
+        case .retry(_, let record), .discard(_, let record), .expire(_, let record):
             if !(1...settlement.claim.attempt).contains(record.attempt) {
                 self.fail(
                     "\(self.name(index)): attempt \(settlement.claim.attempt) is written down as \(record.attempt)")
             }
-        case .complete, .release, .expire:
+        case .complete, .release:
             break
         }
     }
@@ -64,8 +78,8 @@ extension Ledger {
             break
         case .lost, .noWorker:
             self[index].losses += 1
-        case .leaseExpired:
-            self.fail("\(self.name(index)): a lost lease is counted as a failure")
+        case .leaseExpired, .expired, .cancelled:
+            self.fail("\(self.name(index)): \(record.outcome) is counted as a failure")
         }
         let entry = self[index]
         if entry.retry.treatment(of: record.outcome) == .release {
@@ -113,7 +127,7 @@ extension RetryPolicy {
         case .lost: self.outcomes[.lost]!
         case .noWorker: self.outcomes[.noWorker] ?? .release
         case .handedOut: .retry
-        case .leaseExpired: .release
+        case .leaseExpired, .expired, .cancelled: .release
         }
     }
 

@@ -22,7 +22,7 @@ extension Ledger {
         case (.rescueExpired(let endedBefore, let limit), .rescued(let count)):
             self.rescued(endedBefore: endedBefore, limit: limit, count: count, model)
         case (.cancel(let ids, _), .cancelled(let outcomes)):
-            for (id, outcome) in zip(ids, outcomes) { self.cancelled(id, outcome, model) }
+            for (id, outcome) in zip(ids, outcomes) { self.cancelled(id, outcome, now: now, model) }
         case (.eject(let ids), .ejected):
             for id in ids {
                 guard let index = self.index(of: id), let shadow = self[index].shadow, !shadow.state.isFinal else {
@@ -166,9 +166,10 @@ extension Ledger {
         if count != min(limit, expired) { self.fail("\(count) of \(expired) leases were taken back") }
     }
 
-    private func cancelled(_ id: TaskID, _ outcome: CancelOutcome, _ model: TaskStoreModel) {
+    private func cancelled(_ id: TaskID, _ outcome: CancelOutcome, now: Timestamp, _ model: TaskStoreModel) {
         guard let index = self.index(of: id) else { return self.fail("A task nobody submitted is cancelled") }
-        let state = self[index].shadow?.state
+        let shadow = self[index].shadow
+        let state = shadow?.state
         let expected: CancelOutcome
         switch state {
         case nil: expected = .notFound
@@ -178,6 +179,9 @@ extension Ledger {
         }
         if outcome != expected { self.fail("\(self.name(index)) was cancelled with \(outcome), not \(expected)") }
         if expected == .cancelled || expected == .cancelledWhileRunning { self.end(index, .cancelled, isKept: true) }
+        if expected == .cancelledWhileRunning, let shadow {
+            self.addEntry(index, .cancelled(attempt: shadow.attempt, dueAt: shadow.dueAt, now: now), model)
+        }
         self.compare(index, model)
     }
 
@@ -236,9 +240,19 @@ extension Ledger {
             if !record.history.lazy.map(\.outcome).elementsEqual(shadow.history.suffix(Limits.historyEntries)) {
                 self.fail("T\(entry.number) has the history \(record.history.map(\.outcome)), not \(shadow.history)")
             }
-            if shadow.history.count(where: { $0 != .leaseExpired }) != shadow.failures {
+            if shadow.history.count(where: \.isFailure) != shadow.failures {
                 self.fail("T\(entry.number) has \(shadow.failures) failures, and its history \(shadow.history)")
             }
+        }
+    }
+}
+
+extension AttemptOutcome {
+    /// Whether an attempt that ended so is counted as a failure.
+    fileprivate var isFailure: Bool {
+        switch self {
+        case .failed, .exception, .timedOut, .handedOut, .lost, .noWorker: true
+        case .leaseExpired, .expired, .cancelled: false
         }
     }
 }

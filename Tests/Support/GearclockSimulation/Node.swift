@@ -64,6 +64,8 @@ final class Node {
     struct RunningJob {
         var connection: ConnectionID
         var handle: Handle?
+        /// The task's number in the ledger.
+        let task: Int
         let function: FunctionName
         let startedAt: Int64
         /// It was not joined where an earlier claim had submitted it, and is no custom controller's.

@@ -143,6 +143,14 @@ struct SimulatedStore {
         self.model.replicate(record.id, record)
     }
 
+    /// The planted bug: how a task ended is not written down.
+    mutating func forget(_ outcome: AttemptOutcome) {
+        for var record in self.model.records.values where record.history.last?.outcome == outcome {
+            record.history.removeLast()
+            self.model.replicate(record.id, record)
+        }
+    }
+
     private mutating func eject(_ ids: [TaskID]) -> StoreReply {
         self.model.eject(ids)
         return .ejected

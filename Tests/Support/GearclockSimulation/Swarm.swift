@@ -133,6 +133,18 @@ extension Swarm {
         self.isWired = dice.chance(0.3)
     }
 
+    /// In some worlds all-in-one processes and single daemons stand side by side, and share limits.
+    mutating func drawMix(seed: UInt64) {
+        var dice = Dice(seed: seed, .mix, 0)
+        guard dice.chance(0.2) else { return }
+        let all: Roles = [.intake, .dispatcher, .controller]
+        let isOfAll = self.nodes.contains(all)
+        for _ in 0...dice.below(2) {
+            self.nodes.append(isOfAll ? dice.pick([.intake, .dispatcher, .controller]) : all)
+        }
+        if !isOfAll { self.handsOverDirectly = dice.chance(0.7) }
+    }
+
     private mutating func drawPolicies(_ dice: inout Dice) {
         var lease = LeasePolicy()
         switch dice.below(3) {

@@ -91,8 +91,8 @@ extension World {
             function: function, unique: unique, priority: submission.priority,
             isBackground: submission.customController != nil, workload: .task(index))
         self.nodes[node].runs[submission.run] = .init(
-            connection: connection, handle: nil, function: self.ledger[index].function, startedAt: self.time,
-            isNew: found?.unique != unique && !job.isBackground)
+            connection: connection, handle: nil, task: index, function: self.ledger[index].function,
+            startedAt: self.time, isNew: found?.unique != unique && !job.isBackground)
         self.auditStart(submission.run, node)
         self.send(.submit(job, .run(submission.run)), on: connection)
     }
@@ -165,6 +165,20 @@ extension World {
             guard self.nodes[node].controller != nil else { return }
         }
         for run in self.nodes[node].questions.keys.sorted() { self.statusReplied(run, nil, on: connection, node) }
+    }
+
+    mutating func extendReplied(_ reply: Result<[FencedOutcome], TaskStoreError>, _ node: Int) {
+        let now = self.dueNow(node)
+        self.perform(self.nodes[node].controller!.extendReplied(reply, now: now, using: &self.dice), node)
+        guard self.canary == .forgetsCancelled, case .success(let outcomes) = reply, outcomes.contains(.stale) else {
+            return
+        }
+        for run in self.nodes[node].runs.keys.sorted() {
+            guard let task = self.nodes[node].runs[run]?.task, self.ledger[task].shadow?.state == .cancelled else {
+                continue
+            }
+            self.jobEnded(run, .lost, node)
+        }
     }
 
     mutating func runRefused(_ run: ControllerStateMachine.RunID, _ node: Int) {

@@ -10,7 +10,9 @@ extension World {
 
     mutating func settingsReplied(_ reply: Result<[FunctionSettings], TaskStoreError>, _ node: Int) {
         if case .success = reply { self.nodes[node].hearsSettings.heard(at: self.time) }
-        let reply = self.canary == .noLimits ? reply.map { _ in [] } : reply
+        var reply = reply
+        if self.canary == .noLimits { reply = reply.map { _ in [] } }
+        if self.canary == .noRate { reply = reply.map { $0.map(\.withoutRate) } }
         self.perform(self.nodes[node].controller!.settingsReplied(reply, now: self.dueNow(node)), node)
     }
 
@@ -67,63 +69,45 @@ extension World {
                 self.ledger.fail("\(job.function) is paused, and process \(node) starts a job of it", breaks: .paused)
             }
         }
+        let index = job.task
+        self.limits.jobs[index] = LimitAudit.Job(
+            function: job.function, attempt: self.nodes[node].claims[index]?.claim.attempt, startedAt: self.time,
+            node: node, incarnation: self.nodes[node].incarnation, connection: job.connection)
         let controllers = self.nodes.filter { $0.controller != nil && $0.isRunning }
             .map { (beats: $0.hearsBeats, settings: $0.hearsSettings) }
-        guard let limit = settings.inFlight,
-            let since = self.limits.knownSince(job.function, by: controllers, at: self.time), since < self.time
+        guard let since = self.limits.knownSince(job.function, by: controllers, at: self.time), since < self.time
         else { return }
         self.limits.checks += 1
-        let count = self.nodes.reduce(0) { count, node in
-            count + node.runs.values.count { $0.function == job.function && $0.isNew && $0.startedAt >= since }
+        if let limit = settings.inFlight { self.checkInFlight(job.function, limit, since: since) }
+        if let excess = self.limits.started(settings, controllers: controllers.count, since: since, at: self.time) {
+            self.ledger.fail(excess, breaks: .limited)
         }
-        if count > limit {
+    }
+
+    /// What controllers have at job servers, and what workers run although its task was cancelled.
+    private mutating func checkInFlight(_ function: FunctionName, _ limit: UInt32, since: Int64) {
+        var tasks = Set(
+            self.nodes.flatMap { $0.runs.values }
+                .filter { $0.function == function && $0.isNew && $0.startedAt >= since }.map(\.task))
+        for (task, job) in self.limits.jobs where job.function == function && job.startedAt >= since {
+            if self.isCancelledWhileRunning(task, job) { tasks.insert(task) }
+        }
+        if tasks.count > limit {
             self.ledger.fail(
-                "\(count) jobs of \(job.function) are in flight, and \(limit) may be", breaks: .limited)
+                "\(tasks.count) jobs of \(function) are in flight, and \(limit) may be", breaks: .limited)
         }
     }
-}
 
-/// What the audit of limits has to remember.
-struct LimitAudit {
-    /// A controller reads once a second, give or take a tenth, and the store takes a while.
-    static let pauseMargin: Int64 = 2_200_000
-    /// Who is dead is known after three seconds, and looked for once a second.
-    static let shareMargin: Int64 = 6_000_000
-
-    var settingsChangedAt: [FunctionName: Int64] = [:]
-    /// A controller started or died, or a worker of tasks' functions was lost.
-    var controllersChangedAt: Int64 = 0
-    /// How often it was possible to tell whether a limit is kept.
-    var checks = 0
-
-    /// Since when all controllers know what is wanted of a function, and each other; `nil` if one of them may not, or
-    /// if nothing is wanted.
-    func knownSince(
-        _ function: FunctionName, by controllers: [(beats: Regularity, settings: Regularity)], at time: Int64
-    ) -> Int64? {
-        guard let changedAt = self.settingsChangedAt[function] else { return nil }
-        var since = max(changedAt, self.controllersChangedAt)
-        for controller in controllers {
-            guard controller.beats.isFresh(at: time), controller.settings.isFresh(at: time) else { return nil }
-            since = max(since, controller.beats.since, controller.settings.since)
-        }
-        return since + Self.shareMargin
+    /// Whether a worker has the job of a task that was cancelled, and its controller can know that.
+    private func isCancelledWhileRunning(_ task: Int, _ job: LimitAudit.Job) -> Bool {
+        let (entry, node, connection) = (self.ledger[task], self.nodes[job.node], self.connections[job.connection])
+        // Who claimed it later may have had the job, too.
+        guard entry.shadow?.state == .cancelled, entry.shadow?.attempt == job.attempt, !entry.hasTimeout,
+            !entry.running.isEmpty
+        else { return false }
+        return node.status == .up && node.incarnation == job.incarnation && connection.isOpenAtServer
+            && connection.isOpenAtEndpoint && !connection.isCut
     }
-}
-
-/// Whether something is heard without long gaps.
-struct Regularity {
-    private static let longestGap: Int64 = 1_500_000
-
-    private(set) var since = Int64.max
-    private var latest = Int64.min
-
-    mutating func heard(at time: Int64) {
-        if self.latest < time - Self.longestGap { self.since = time }
-        self.latest = time
-    }
-
-    func isFresh(at time: Int64) -> Bool { self.latest >= time - Self.longestGap }
 }
 
 extension Function {
@@ -138,6 +122,12 @@ extension Function {
 }
 
 extension FunctionSettings {
+    fileprivate var withoutRate: FunctionSettings {
+        FunctionSettings(
+            function: self.function, isPaused: self.isPaused, inFlight: self.inFlight,
+            queueWatermark: self.queueWatermark)
+    }
+
     /// What remains of it when everything heals: it may be slow, but it gets on.
     var resumed: FunctionSettings {
         FunctionSettings(function: self.function, inFlight: self.inFlight, queueWatermark: self.queueWatermark)
@@ -145,6 +135,26 @@ extension FunctionSettings {
 }
 
 extension Swarm {
+    mutating func drawQuiet(seed: UInt64) {
+        var dice = Dice(seed: seed, .mix, 1)
+        guard !self.operations.isEmpty, dice.chance(0.3) else { return }
+        self.quieten()
+        self.cancelLongJobs()
+    }
+
+    /// Nothing goes wrong where operators set limits, so that it can be told whether they are kept.
+    mutating func quieten() {
+        self.faults = self.faults.map { _ in 0 }
+        self.storeFates = StoreFate.Weights()
+    }
+
+    /// Many tasks are cancelled, and their jobs run on for a while.
+    mutating func cancelLongJobs() {
+        self.cancels = 0.5
+        self.jobs = 1_000_000...20_000_000
+        self.horizon = max(self.horizon, 20_000_000)
+    }
+
     mutating func drawOperations(_ dice: inout Dice) {
         for function in 0..<self.functions where dice.chance(0.7) {
             for _ in 0...dice.below(3) {

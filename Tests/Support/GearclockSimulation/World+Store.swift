@@ -84,6 +84,8 @@ extension World {
         }
         if self.canary == .storeRevives, case .rescueExpired = request { self.store.revive() }
         let reply = self.store.perform(request, now: call.now, trueNow: self.trueNow)
+        if self.canary == .expiresInSilence { self.store.forget(.expired) }
+        if self.canary == .cancelsInSilence { self.store.forget(.cancelled) }
         if case .claimDue(let request) = request { self.checkBuckets(request) }
         self.checkPause(request, reply)
         if case .setFunctionSettings(let settings) = request {
@@ -109,9 +111,7 @@ extension World {
             self.perform(
                 self.nodes[node].controller!.settleReplied(reply, now: self.dueNow(node), using: &self.dice), node)
         case .extend:
-            let reply = reply.map(\.fenced)
-            self.perform(
-                self.nodes[node].controller!.extendReplied(reply, now: self.dueNow(node), using: &self.dice), node)
+            self.extendReplied(reply.map(\.fenced), node)
         case .controllerBeat:
             self.beatReplied(reply.map(\.members), node)
         case .controllerLeave:

@@ -57,6 +57,8 @@ struct World {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
         swarm.drawWires(seed: seed)
+        swarm.drawMix(seed: seed)
+        swarm.drawQuiet(seed: seed)
         for part in Plainness.allCases where course.plain.contains(part) { swarm.simplify(part) }
         if canary == .shortLease {
             let lease = LeasePolicy(

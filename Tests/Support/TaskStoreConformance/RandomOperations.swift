@@ -105,7 +105,7 @@ struct RandomOperations {
             case 2...4: .retry(at: self.moment(from: -5, to: 10), attempt)
             case 5: .release(at: self.moment(from: -5, to: 10))
             case 6: .discard(keepUntil: self.moment(from: -5, to: 15), attempt)
-            default: .expire(keepUntil: self.moment(from: -5, to: 15))
+            default: .expire(keepUntil: self.moment(from: -5, to: 15), attempt)
             }
         return Settlement(claim, change)
     }

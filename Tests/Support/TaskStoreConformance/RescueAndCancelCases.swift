@@ -95,12 +95,13 @@ extension TaskStoreConformance {
             try expect(try await store.claim(), is: [], "what can be claimed")
             try expect(try await store.nextDue(), is: nil, "what is due next")
         },
-        TaskStoreConformanceCase("cancelling a running task makes its claim stale") { store in
-            let claim = try await store.claimed(Sample.task(1))
-            let outcomes = try await store.cancel(
-                [Sample.id(1)], removeAt: Sample.now + .seconds(600), now: Sample.now)
+        TaskStoreConformanceCase("cancelling a running task makes its claim stale and tells of the attempt") { store in
+            let claim = try await store.claimed(Sample.task(1, due: .seconds(-7)))
+            let now = Sample.now + .seconds(3)
+            let outcomes = try await store.cancel([Sample.id(1)], removeAt: Sample.now + .seconds(600), now: now)
             try expect(outcomes, is: [.cancelledWhileRunning], "the outcome")
-            let expected = Self.final(Sample.task(1), .cancelled, at: Sample.now)
+            var expected = Self.final(Sample.task(1, due: .seconds(-7)), .cancelled, at: now)
+            expected.history = [.cancelled(attempt: 1, dueAt: Sample.now + .seconds(-7), now: now)]
             try expect(try await store.existing(1), is: expected, "the task")
             for change in Self.changes {
                 try expect(try await store.settle(Settlement(claim, change)), is: [.stale], "\(change) after that")
@@ -110,11 +111,33 @@ extension TaskStoreConformance {
                 "what is rescued")
             try expect(try await store.existing(1), is: expected, "the task after all that")
         },
-        TaskStoreConformanceCase("cancelling keeps the history") { store in
+        TaskStoreConformanceCase("cancelling keeps the history, and adds nothing if the task only waits") { store in
             let claim = try await store.claimed(Sample.task(1))
             _ = try await store.settle(Settlement(claim, .retry(at: Sample.now, Sample.attempt(1))))
             _ = try await store.cancel([Sample.id(1)], removeAt: Sample.now, now: Sample.now)
             try expect(try await store.existing(1).history, is: [Sample.attempt(1)], "the history")
+        },
+        TaskStoreConformanceCase("of several that are cancelled at once, each that runs has one entry more") { store in
+            for (number, state) in zip(UInt64(1)..., TaskState.allCases) { try await store.make(number, state) }
+            try await store.insert(Sample.task(9, due: .seconds(5)))
+            _ = try await store.claim(due: .seconds(5), limit: 1)
+            _ = try await store.rescueExpired(endedBefore: .distantFuture, limit: 10, now: Sample.now)
+            let attempts = try await store.claim(due: .seconds(5)).map(\.claim.attempt)
+            try expect(attempts, is: [2, 2, 1], "the attempts under way")
+            let ids = Sample.ids(1...9)
+            var expected = try await store.records(of: ids)
+            let (removeAt, now) = (Sample.now + .seconds(600), Sample.now + .seconds(1))
+            _ = try await store.cancel(ids + ids, removeAt: removeAt, now: now)
+            for (place, record) in expected.enumerated() where record?.state == .running {
+                expected[place]!.state = .cancelled
+                expected[place]!.owner = nil
+                expected[place]!.leaseUntil = nil
+                expected[place]!.finishedAt = now
+                expected[place]!.removeAt = removeAt
+                expected[place]!.append(
+                    .cancelled(attempt: record!.attempt, dueAt: record!.definition.dueAt, now: now))
+            }
+            try expect(try await store.records(of: ids), is: expected, "the tasks")
         },
     ]
 

@@ -45,6 +45,10 @@ enum Sample {
             attempt: number, startedAt: Self.now, endedAt: Self.now + .seconds(1), outcome: .exception,
             message: Array(message.utf8))
     }
+
+    static func expired(_ number: UInt32) -> AttemptRecord {
+        AttemptRecord(attempt: number, startedAt: Self.now, endedAt: Self.now + .seconds(2), outcome: .expired)
+    }
 }
 
 extension Timestamp {
@@ -110,7 +114,8 @@ extension TaskStore {
         case .completed: _ = try await self.settle(Settlement(claims[0], .complete(keepUntil: keptUntil)))
         case .discarded:
             _ = try await self.settle(Settlement(claims[0], .discard(keepUntil: keptUntil, Sample.attempt(1))))
-        case .expired: _ = try await self.settle(Settlement(claims[0], .expire(keepUntil: keptUntil)))
+        case .expired:
+            _ = try await self.settle(Settlement(claims[0], .expire(keepUntil: keptUntil, Sample.expired(1))))
         }
         try expect(try await self.existing(number).state, is: state, "the state of task \(number)")
     }

@@ -6,7 +6,8 @@ extension TaskStoreConformance {
     /// One settlement of each kind.
     static let changes: [Settlement.Change] = [
         .complete(keepUntil: nil), .complete(keepUntil: keptUntil), .retry(at: Sample.now, Sample.attempt(1)),
-        .release(at: Sample.now), .discard(keepUntil: keptUntil, Sample.attempt(1)), .expire(keepUntil: keptUntil),
+        .release(at: Sample.now), .discard(keepUntil: keptUntil, Sample.attempt(1)),
+        .expire(keepUntil: keptUntil, Sample.expired(1)),
     ]
 
     static let settleCases = [
@@ -56,11 +57,13 @@ extension TaskStoreConformance {
             expected.history = [Sample.attempt(1)]
             try expect(try await store.existing(1), is: expected, "the task")
         },
-        TaskStoreConformanceCase("an expired task is kept without a failure") { store in
+        TaskStoreConformanceCase("an expired task is kept without a failure, and its last attempt says why") { store in
             let claim = try await store.claimed(Sample.task(1))
-            let outcomes = try await store.settle(Settlement(claim, .expire(keepUntil: Self.keptUntil)))
+            let outcomes = try await store.settle(
+                Settlement(claim, .expire(keepUntil: Self.keptUntil, Sample.expired(1))))
             try expect(outcomes, is: [.done], "the outcome")
-            let expected = Self.final(Sample.task(1), .expired, at: Sample.now)
+            var expected = Self.final(Sample.task(1), .expired, at: Sample.now)
+            expected.history = [Sample.expired(1)]
             try expect(try await store.existing(1), is: expected, "the task")
         },
         TaskStoreConformanceCase("no settlement is made unless id, owner and attempt are right") { store in

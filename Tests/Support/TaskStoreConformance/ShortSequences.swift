@@ -37,7 +37,8 @@ struct ShortSequences {
         case .retry: return .settle([Settlement(latest, .retry(at: Sample.now, attempt))])
         case .release: return .settle([Settlement(latest, .release(at: Sample.now))])
         case .discard: return .settle([Settlement(latest, .discard(keepUntil: soon, attempt))])
-        case .expire: return .settle([Settlement(latest, .expire(keepUntil: Sample.now))])
+        case .expire:
+            return .settle([Settlement(latest, .expire(keepUntil: Sample.now, Sample.expired(latest.attempt)))])
         case .settleWithFirstClaim:
             return .settle([Settlement(self.claims.first ?? nobody, .complete(keepUntil: Sample.now))])
         case .rescue: return .rescueExpired(endedBefore: Sample.now + .seconds(10), limit: 5)

@@ -15,7 +15,8 @@ public struct GearmanJobRequest: Hashable, Sendable {
     public var function: [UInt8]
 
     /// Jobs of one function with the same unique ID are merged by the server while the first is queued or running.
-    /// Empty: never merged. Without NUL, at most ``GearmanLimits/uniqueSizeBytes``.
+    /// Empty: never merged. `-`: merged by its workload, unless that is empty; all of these go to one server, and no
+    /// question for a status by unique ID finds them. Without NUL, at most ``GearmanLimits/uniqueSizeBytes``.
     public var unique: [UInt8]
 
     /// What the worker gets, at most ``GearmanLimits/payloadSizeBytes``.

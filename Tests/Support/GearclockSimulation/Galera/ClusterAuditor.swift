@@ -70,6 +70,14 @@ struct ClusterAuditor {
                 if !truth.isHeld(settlement.claim) { self.fail("A stale claim settles \(settlement.claim.id.short)") }
                 self.settled.insert(Place(call: writeSet.call, claim: settlement.claim))
             }
+        case (.cancel(let ids, _), .cancelled(let outcomes)):
+            for (id, outcome) in zip(ids, outcomes) where outcome == .cancelledWhileRunning {
+                // What its node read may be old: the entry must be of the attempt that stands.
+                let entry = writeSet.changes.last { $0.id == id }?.record?.history.last
+                if entry?.outcome != .cancelled || entry?.attempt != truth.records[id]?.attempt {
+                    self.fail("Task \(id.short) is cancelled while it runs, and its history does not say so")
+                }
+            }
         case (.extend(let claims, _), .fenced(let outcomes)):
             // A lease that is longer already is left as it is, and collides with nobody.
             let changed = Set(writeSet.changes.map(\.id))

@@ -82,12 +82,14 @@ extension ClusterWorld {
 
     private mutating func drawnChange(_ claim: Claim) -> Settlement.Change {
         let later = self.wall.advanced(by: .microseconds(self.dice.below(5_000_000)))
-        let attempt = AttemptRecord(attempt: claim.attempt, startedAt: self.wall, endedAt: self.wall, outcome: .failed)
+        var attempt = AttemptRecord(attempt: claim.attempt, startedAt: self.wall, endedAt: self.wall, outcome: .failed)
         switch self.dice.below(6) {
         case 0: return .retry(at: later, attempt)
         case 1: return .release(at: later)
         case 2: return .discard(keepUntil: later.advanced(by: .seconds(1000)), attempt)
-        case 3: return .expire(keepUntil: later.advanced(by: .seconds(1000)))
+        case 3:
+            attempt.outcome = .expired
+            return .expire(keepUntil: later.advanced(by: .seconds(1000)), attempt)
         case 4: return .complete(keepUntil: later.advanced(by: .seconds(1000)))
         default: return .complete(keepUntil: nil)
         }

@@ -8,6 +8,8 @@ struct ServiceSwarm {
     var longestJam: Int64 = 0
     /// Where operators set limits nothing fails, so that it can be told whether they are kept.
     var limitsAreQuiet = false
+    /// In half of those worlds jobs are long, and many tasks are cancelled.
+    var cancelsLongJobs = false
 
     init() {}
 
@@ -17,5 +19,6 @@ struct ServiceSwarm {
         if dice.chance(0.4) { self.jams = dice.pick([0.01, 0.1]) }
         self.longestJam = dice.pick([10_000, 1_000_000])
         self.limitsAreQuiet = dice.chance(0.5)
+        self.cancelsLongJobs = dice.chance(0.5)
     }
 }

@@ -99,25 +99,33 @@ extension ServiceWorld {
     private func checkLimit(_ settings: FunctionSettings) {
         let controllers = self.nodes.filter { $0.roles.contains(.controller) && $0.life != nil }
             .map { (beats: $0.hearsBeats, settings: $0.hearsSettings) }
-        guard let limit = settings.inFlight,
-            let since = self.limits.knownSince(settings.function, by: controllers, at: self.time), since < self.time
+        guard let since = self.limits.knownSince(settings.function, by: controllers, at: self.time), since < self.time
         else { return }
         self.limits.checks += 1
-        let count = self.submissions.values.count {
-            $0.function == settings.function && $0.time >= since && self.isInFlight($0)
-        }
-        if count > limit {
-            self.ledger.fail(
-                "\(count) jobs of \(settings.function) are in flight, and \(limit) may be", breaks: .limited)
+        if let limit = settings.inFlight { self.checkInFlight(settings.function, limit, since: since) }
+        // What waits for a stream, or for a connection, leaves later than it was started.
+        guard self.swarm.services.jams == 0, self.swarm.faults.allSatisfy({ $0 == 0 }) else { return }
+        if let excess = self.limits.started(settings, controllers: controllers.count, since: since, at: self.time) {
+            self.ledger.fail(excess, breaks: .limited)
         }
     }
 
-    /// Whether a job counts for its controller: not if it gave the job up, lost its way to it, or its
-    /// claim was taken away.
+    private func checkInFlight(_ function: FunctionName, _ limit: UInt32, since: Int64) {
+        let count = self.submissions.values.count {
+            $0.function == function && $0.time >= since && self.isInFlight($0)
+        }
+        if count > limit {
+            self.ledger.fail(
+                "\(count) jobs of \(function) are in flight, and \(limit) may be", breaks: .limited)
+        }
+    }
+
+    /// Whether a job counts for its controller: not if it gave the job up, lost its way to it, or somebody else has a
+    /// claim of its task. A task that was cancelled is nobody else's.
     private func isInFlight(_ job: JobSubmission) -> Bool {
         let entry = self.ledger[job.index]
-        guard !job.isOver, !entry.hasTimeout, !entry.isCustom, entry.shadow?.state == .running,
-            entry.shadow?.attempt == job.attempt
+        guard !job.isOver, !entry.hasTimeout, !entry.isCustom, let shadow = entry.shadow,
+            shadow.state == .running || shadow.state == .cancelled, shadow.attempt == job.attempt
         else { return false }
         let stream = self.streams[job.stream]
         let node = self.nodes[stream.machine]

@@ -75,12 +75,13 @@ actor ServiceWorld {
         var dice = Dice(seed: seed)
         var swarm = Swarm(&dice)
         swarm.services = ServiceSwarm(seed: seed)
+        swarm.drawMix(seed: seed)
         // Who is late because of a jam is late for a reason.
         if swarm.isCalm { swarm.services.jams = 0 }
         if !swarm.operations.isEmpty, swarm.services.limitsAreQuiet {
-            swarm.faults = swarm.faults.map { _ in 0 }
-            swarm.storeFates = StoreFate.Weights()
+            swarm.quieten()
             swarm.horizon = max(swarm.horizon, 15_000_000)
+            if swarm.services.cancelsLongJobs { swarm.cancelLongJobs() }
         }
         for part in Plainness.allCases where course.plain.contains(part) { swarm.simplify(part) }
         self.seed = seed
