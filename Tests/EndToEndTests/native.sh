@@ -159,8 +159,8 @@ a_running_task_can_be_cancelled() {
     equal "$(answer gearclock_cancel "{\"id\":\"$id\"}" | field result)" cancelled_while_running
     touch "$WORK/release"
     within 10 in_state $id cancelled
-    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '(.due_at as $due | .finished_at as $end | .history[] |
-        [.attempt, .outcome, .due_at == $due, .ended_at == $end])')" '[1,"cancelled",true,true]'
+    equal "$(answer gearclock_get "{\"id\":\"$id\"}" | jq -c '(.due_at as $due | .finished_at as $finished | .history[] |
+        [.attempt, .outcome, .due_at == $due, .ended_at == $finished])')" '[1,"cancelled",true,true]'
     equal "$(answer gearclock_cancel "{\"id\":\"$id\"}" | field result)" already_final
 }
 it "a running task can be cancelled: it does not run again" a_running_task_can_be_cancelled

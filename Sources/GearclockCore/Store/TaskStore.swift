@@ -40,8 +40,8 @@ package protocol TaskStore: Sendable {
     /// It costs as much with ten million tasks as with ten, and grows with the number of lanes.
     func dueLanes() async throws(TaskStoreError) -> [LaneDue]
 
-    /// Cancels tasks that are scheduled or running; they are kept until `removeAt`. The attempt that a running one is at
-    /// ends with an entry in its history; a scheduled one is at none.
+    /// Cancels tasks that are scheduled or running; they are kept until `removeAt`. The attempt of a running one ends
+    /// with an entry in its history; a scheduled one is at none.
     func cancel(_ ids: [TaskID], removeAt: Timestamp, now: Timestamp) async throws(TaskStoreError) -> [CancelOutcome]
 
     /// Completes tasks without a claim, on the word of a custom controller (gearsloth's `delayedJobDone`), and removes

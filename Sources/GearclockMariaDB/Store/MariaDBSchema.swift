@@ -174,7 +174,7 @@ package enum MariaDBSchema {
     /// program that knows no more than the second schema takes such an entry for a failure, and makes none.
     ///
     /// The rule becomes the column's: for one that is added to a table, MariaDB 10.11 copies all of it, which takes 3 s
-    /// with 400,000 entries; a column's it changes in 20 ms, however many there are. It does not look at the rows, which
+    /// with 400,000 entries; a column's it changes in 20 ms, however many there are. It does not look at the rows: they
     /// kept to a stricter rule. A server that could only copy refuses this, and the programs before this one go on.
     private static let outcomes = """
         ALTER TABLE attempt

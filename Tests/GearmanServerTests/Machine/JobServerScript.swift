@@ -206,11 +206,12 @@ struct JobServerScript {
         }
     }
 
-    /// All read, and the journal writes: nobody waits any more, and what is left adds up.
+    /// All read, the journal writes, and the patience of those whom a stop has left without it is over: nobody waits,
+    /// and what is left adds up.
     private mutating func end() throws {
         for peer in self.peers.compactMap(\.self) { self.server.caughtUp(peer.name) }
         while self.server.change != nil { self.server.written() }
-        self.server.pass(.seconds(1))
+        self.server.pass(.seconds(11))
         while self.server.change != nil { self.server.written() }
         try self.checkAnswers()
         for peer in self.peers.compactMap(\.self) where !self.server.closedByServer.contains(peer.name) {

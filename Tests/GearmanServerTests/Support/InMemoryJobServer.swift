@@ -12,7 +12,7 @@ struct InMemoryJobServer {
     /// Those that the server wanted closed.
     private(set) var closedByServer: Set<String> = []
     private(set) var closedAtOnce: Set<String> = []
-    /// Whether whoever is to be closed is gone at once; else when somebody calls `close`, as a socket may be slow to end.
+    /// Whether who is to be closed is gone at once; else when somebody calls `close`, as a socket may be slow to end.
     var reportsClosesAtOnce = true
     private(set) var isFinished = false
     private(set) var stopsListening = false
