@@ -8,8 +8,8 @@ struct LaneGates: Sendable {
     private struct Gate {
         /// Tasks of the lane in hand at once.
         var share: Int
-        /// How often nothing was accepted, less two for each time that something was. So the pause becomes about as long
-        /// as it takes until a place is free, however slow the function is.
+        /// How often nothing was accepted, less two for each time that something was. So the pause becomes about as
+        /// long as it takes until a place is free, however slow the function is.
         var refusals = 0
         var blockedUntil: MonotonicInstant?
         var changedAt: MonotonicInstant
