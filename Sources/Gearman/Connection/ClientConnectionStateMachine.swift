@@ -234,9 +234,9 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             guard let handle = self.jobs.handle(of: id) else {
                 return GearmanError(.invalidRequest, "The job has no handle here")
             }
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
         case .handle(let handle):
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
         case .unique(let unique): (type, name, kind) = (.getStatusUnique, unique, .statusUnique(id: question.id))
         case .echo(let payload):
             (type, name, kind) = (.echoRequest, payload, .echo(id: question.id, payload: payload))
@@ -386,7 +386,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             }
             return true
         case .status(let id, let handle):
-            let isAnswer = packet.type == .statusResponse && packet.handle == handle
+            let isAnswer = packet.type == .statusResponse && packet.handle.bytes == handle
             guard isAnswer || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
             return true
