@@ -71,10 +71,20 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
     package mutating func removeValue(of key: Key) -> Value? {
         guard let index = self.index(of: key) else { return nil }
         let value = self.entries[index].value
+        self.remove(at: index)
+        return value
+    }
+
+    /// Forgets a key, without a copy of its value. It need not be there.
+    package mutating func remove(_ key: Key) {
+        guard let index = self.index(of: key) else { return }
+        self.remove(at: index)
+    }
+
+    private mutating func remove(at index: Int) {
         self.marks[index] = 0
         self.count -= 1
         self.close(gap: index)
-        return value
     }
 
     // MARK: Slots
@@ -93,10 +103,15 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
     /// Where the key is, or else the free slot for it.
     private func slot(of key: Key, mark: UInt64) -> Int {
         var index = self.home(of: mark)
-        while self.marks[index] != 0, self.marks[index] != mark || self.entries[index].key != key {
+        while self.marks[index] != 0, self.marks[index] != mark || !self.isKey(key, at: index) {
             index = self.after(index)
         }
         return index
+    }
+
+    /// Compares where the entry lies: taken out of the array, its key would be copied.
+    private func isKey(_ key: Key, at index: Int) -> Bool {
+        self.entries.withUnsafeBufferPointer { $0[index].key == key }
     }
 
     /// Where the search for a key begins.

@@ -229,8 +229,8 @@ package actor StreamConnection: StreamChannel {
         }
     }
 
-    /// A server gets the answer to what it sent at once: it works on that while the turn goes on. A client of ours waits
-    /// for the end of the turn, because others may have something for it too.
+    /// A server gets the answer to what it sent at once: it works on that while the turn goes on. Whoever connected to
+    /// us gets it at the end of the turn, because others may have something for it too.
     private func deliver(_ bytes: [UInt8]) {
         self.isAnswering = self.peer != nil
         self.onEvent(.received(bytes))

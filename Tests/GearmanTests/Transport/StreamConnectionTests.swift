@@ -103,7 +103,9 @@ struct StreamConnectionTests {
         nonisolated let pendingBytes = Signals<Int>()
 
         func open(to server: GearmanServerAddress) {
-            let channel = SocketTransport().makeChannel(to: server, timeout: .seconds(10), eventLoop: .shared) { event in
+            let channel = SocketTransport().makeChannel(
+                to: server, timeout: .seconds(10), eventLoop: .shared
+            ) { event in
                 guard case .received(let bytes) = event else { return }
                 self.assumeIsolated { $0.received(bytes) }
             }
