@@ -104,9 +104,13 @@ struct BenchCommand: AsyncParsableCommand {
         static func print(_ sorted: [Duration]) {
             for share in [0.5, 0.9, 0.99, 0.999, 1] {
                 let index = min(sorted.count - 1, Int(Double(sorted.count) * share))
-                Swift.print("lateness p\(share * 100): \(sorted[index].inSeconds * 1000) ms")
+                Swift.print("lateness p\(share * 100): \(Self.milliseconds(sorted[index])) ms")
             }
-            Swift.print("earliest: \(sorted[0].inSeconds * 1000) ms")
+            Swift.print("earliest: \(Self.milliseconds(sorted[0])) ms")
+        }
+
+        private static func milliseconds(_ duration: Duration) -> String {
+            String(format: "%.3f", duration.inSeconds * 1_000)
         }
     }
 
