@@ -1,3 +1,5 @@
+internal import DispatchExecutor
+
 // Questions to the servers: status and echo.
 extension GearmanClient {
     /// What the server that holds the job knows about it.
@@ -17,8 +19,8 @@ extension GearmanClient {
     /// The answer of the server that the unique hashes to is needed; a job that was submitted while that server was
     /// away is found on the others.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `closed`, `invalidRequest`;
-    ///   or `CancellationError`.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `closed`,
+    ///   `invalidRequest`; or `CancellationError`.
     public func status(ofUnique unique: [UInt8]) async throws -> GearmanJobStatus {
         try await self.decidedUnlessCancelled()
         let order = self.router.order(of: unique)

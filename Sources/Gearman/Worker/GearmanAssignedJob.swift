@@ -35,8 +35,8 @@ public struct GearmanAssignedJob: Sendable {
 extension GearmanAssignedJob {
     /// Sends a part of the result to the clients that wait. (WORK_DATA)
     ///
-    /// What is larger than ``GearmanLimits/payloadSizeBytes`` goes out in several parts. Returns when the worker has room
-    /// for more. Of a job whose connection was lost, everything is dropped.
+    /// What is larger than ``GearmanLimits/payloadSizeBytes`` goes out in several parts. Returns when the worker has
+    /// room for more. Of a job whose connection was lost, everything is dropped.
     public func sendData(_ bytes: [UInt8]) async {
         let size = max(1, self.worker.configuration.limits.payloadSizeBytes)
         var rest = bytes[...]

@@ -153,7 +153,9 @@ struct GearmanWorkerTests {
         weak let worker: GearmanWorker?
         weak let held: Holding?
         (worker, held) = try await usedWorker()
-        while worker != nil || held != nil { await Task.yield() }
+        for _ in 0..<10_000 where worker != nil || held != nil { await GearmanEventLoop.shared.turn() }
+        #expect(worker == nil)
+        #expect(held == nil)
     }
 
     @Test func `several jobs run at once on one connection and end in any order`() async throws {
