@@ -19,5 +19,8 @@ static inline void gearman_tls_configure(SSL_CTX *context) {
 /// Names the server in the handshake, so that it knows which certificate is wanted.
 static inline int gearman_tls_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, name); }
 
+/// The `errno` that an error of OpenSSL stands for, a file that is missing for instance; 0 if it is one of its own.
+static inline int gearman_tls_system_error(unsigned long code) { return ERR_SYSTEM_ERROR(code) ? ERR_GET_REASON(code) : 0; }
+
 /// How many bytes wait in a memory BIO.
 static inline long gearman_tls_pending(BIO *bio) { return (long)BIO_pending(bio); }

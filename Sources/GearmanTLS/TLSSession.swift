@@ -140,6 +140,8 @@ struct TLSSession: ~Copyable {
     static func error(_ operation: String = "TLS") -> TransportError {
         let code = ERR_get_error()
         ERR_clear_error()
+        let systemError = gearman_tls_system_error(code)
+        if systemError != 0 { return TransportError(operation: operation, errorNumber: systemError) }
         guard code != 0, let text = ERR_reason_error_string(code) else {
             return TransportError(operation: operation, reason: "unknown error \(code)")
         }

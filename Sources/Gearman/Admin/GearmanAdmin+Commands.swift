@@ -1,6 +1,6 @@
 // The commands, each in the words of the protocol. All of them throw `GearmanError`: `notConnected`, `connectionLost`,
 // `timedOut`, `serverError` with the server's own text, `unsupportedReply`, and `invalidRequest` for a name that cannot
-// stand in a text command.
+// stand in a text command; or `CancellationError`: then nobody knows whether the server acts on it.
 extension GearmanAdmin {
     /// The functions of the server, in no particular order.
     public func status() async throws -> [GearmanFunctionStatus] {

@@ -1,12 +1,15 @@
+internal import DispatchExecutor
 public import Logging
 
 /// Asks one job server about itself, and gives it orders, by its text protocol.
 ///
-/// It connects at the first command and keeps the connection until ``close()``; a lost one is opened again at the next
-/// command.
+/// It connects at the first command and keeps the connection until ``close()``; one that was lost or closed is opened
+/// again at the next command.
 public actor GearmanAdmin {
     private struct Command {
-        let continuation: CheckedContinuation<[String], any Error>
+        let number: Int
+        /// Nil when its caller was cancelled: its answer comes nevertheless, and is for nobody.
+        var continuation: CheckedContinuation<[String], any Error>?
         let deadline: GearmanInstant
     }
 
@@ -27,6 +30,7 @@ public actor GearmanAdmin {
     /// Written when the connection opens.
     private var unsent: [UInt8] = []
     private var commands: [Command] = []
+    private var nextNumber = 0
     private var timers: EventLoopTimers<Bool>
 
     /// Makes an administrator. It connects at the first command.
@@ -57,19 +61,33 @@ public actor GearmanAdmin {
 
     /// Sends a command and returns the lines of its answer.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `unsupportedReply`.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `unsupportedReply`;
+    ///   or `CancellationError`.
     func ask(_ command: String, answer form: AdminReplyReader.Form) async throws -> [String] {
-        let lines = try await withCheckedThrowingContinuation { continuation in
-            let deadline = self.executor.now.advanced(by: self.timeout)
-            self.commands.append(Command(continuation: continuation, deadline: deadline))
-            self.reader.commandSent(answeredBy: form)
-            self.send(Array("\(command)\r\n".utf8))
-            if self.commands.count == 1 { self.scheduleTimeout() }
+        let number = self.nextNumber
+        self.nextNumber += 1
+        let lines = try await withTaskCancellationHandler {
+            try Task.checkCancellation()
+            return try await withCheckedThrowingContinuation { continuation in
+                let deadline = self.executor.now.advanced(by: self.timeout)
+                self.commands.append(Command(number: number, continuation: continuation, deadline: deadline))
+                self.reader.commandSent(answeredBy: form)
+                self.send(Array("\(command)\r\n".utf8))
+                if self.commands.count == 1 { self.scheduleTimeout() }
+            }
+        } onCancel: {
+            self.executor.execute { self.enter { $0.cancel(number) } }
         }
         guard let error = Self.error(in: lines) else { return lines }
         // Where a list was expected, what looks like an error could be a job's name: the next command begins afresh.
         if form == .list, self.commands.isEmpty { self.close() }
         throw error
+    }
+
+    private func cancel(_ number: Int) {
+        guard let index = self.commands.firstIndex(where: { $0.number == number }) else { return }
+        self.commands[index].continuation?.resume(throwing: CancellationError())
+        self.commands[index].continuation = nil
     }
 
     private static func error(in lines: [String]) -> GearmanError? {
@@ -120,7 +138,7 @@ public actor GearmanAdmin {
     private func received(_ bytes: [UInt8]) {
         do throws(GearmanError) {
             for answer in try self.reader.bytesReceived(bytes) {
-                self.commands.removeFirst().continuation.resume(returning: answer)
+                self.commands.removeFirst().continuation?.resume(returning: answer)
             }
             self.scheduleTimeout()
         } catch {
@@ -151,6 +169,6 @@ public actor GearmanAdmin {
         self.reader = AdminReplyReader()
         self.unsent = []
         self.timers.cancelAll()
-        for command in commands { command.continuation.resume(throwing: error) }
+        for command in commands { command.continuation?.resume(throwing: error) }
     }
 }

@@ -1,15 +1,17 @@
+internal import DispatchExecutor
+
 // Questions to the servers: status and echo.
 extension GearmanClient {
     /// What the server that holds the job knows about it.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, and `invalidRequest`
-    ///   for a handle of a server that this client does not know.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `closed`, and
+    ///   `invalidRequest` for a handle of a server that this client does not know; or `CancellationError`.
     public func status(of handle: GearmanJobHandle) async throws -> GearmanJobStatus {
-        await self.decided()
+        try await self.decidedUnlessCancelled()
         guard let index = self.servers.firstIndex(of: handle.server) else {
             throw GearmanError(.invalidRequest, "\(handle.server) is not among the client's job servers")
         }
-        return try Self.status(await self.ask([(index, .handle(handle.inPlace))])[0])
+        return try Self.status(await self.askUnlessCancelled([(index, .handle(handle.inPlace))])[0])
     }
 
     /// What the servers know about the job with this unique ID.
@@ -17,18 +19,26 @@ extension GearmanClient {
     /// The answer of the server that the unique hashes to is needed; a job that was submitted while that server was
     /// away is found on the others.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `invalidRequest`.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `serverError`, `closed`,
+    ///   `invalidRequest`; or `CancellationError`.
     public func status(ofUnique unique: [UInt8]) async throws -> GearmanJobStatus {
-        try Self.status(await self.results(ofUniques: [unique])[0])
+        try await self.decidedUnlessCancelled()
+        let order = self.router.order(of: unique)
+        let results = try await self.askUnlessCancelled(order.map { ($0, .unique(unique)) })
+        let known = results.first { (try? Self.status($0))?.isKnown == true }
+        return try Self.status(known ?? results.first ?? nil)
     }
 
     /// Has any one server send the same bytes back.
     ///
-    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `invalidRequest`.
+    /// - Throws: ``GearmanError``: `notConnected`, `connectionLost`, `timedOut`, `closed`, `invalidRequest`; or
+    ///   `CancellationError`.
     public func echo(_ bytes: [UInt8]) async throws -> [UInt8] {
-        await self.decided()
-        let index = self.router.conditions.firstIndex(of: .healthy) ?? 0
-        switch await self.ask([(index, .echo(bytes))])[0] {
+        try await self.decidedUnlessCancelled()
+        guard let index = self.router.conditions.firstIndex(of: .healthy) else {
+            throw self.unreachable(self.connections.indices)
+        }
+        switch try await self.askUnlessCancelled([(index, .echo(bytes))])[0] {
         case .echo(let bytes): return bytes
         case .failed(let error): throw error
         case .status, nil: throw GearmanError(.notConnected, "No job server can be reached")
@@ -64,24 +74,27 @@ extension GearmanClient {
         }
     }
 
-    private func results(ofUniques uniques: [[UInt8]]) async -> [ClientAnswer.Result?] {
-        await self.decided()
-        let orders = uniques.map { self.router.order(of: $0) }
-        let count = self.connections.count
-        let results = await self.ask(
-            zip(uniques, orders).flatMap { unique, order in order.map { ($0, .unique(unique)) } })
-        return uniques.indices.map { position in
-            let answers = results[position * count..<(position + 1) * count]
-            return answers.first { (try? Self.status($0))?.isKnown == true } ?? answers.first ?? nil
+    private typealias Question = (index: Int, subject: ClientQuestion.Subject)
+
+    private func askUnlessCancelled(_ questions: [Question]) async throws -> [ClientAnswer.Result?] {
+        let ids = self.questions.makeIDs(count: questions.count)
+        let results = await withTaskCancellationHandler {
+            await self.ask(questions, ids)
+        } onCancel: {
+            self.executor.execute { self.enter { $0.questions.cancel(ids) } }
         }
+        try Task.checkCancellation()
+        return results
+    }
+
+    private func ask(_ questions: [Question]) async -> [ClientAnswer.Result?] {
+        await self.ask(questions, self.questions.makeIDs(count: questions.count))
     }
 
     /// Sends the questions, each to its server, and returns the answers in the same order. Nil: there is no connection.
-    private func ask(
-        _ questions: [(index: Int, subject: ClientQuestion.Subject)]
-    ) async -> [ClientAnswer.Result?] {
+    private func ask(_ questions: [Question], _ ids: Range<UInt64>) async -> [ClientAnswer.Result?] {
         await withCheckedContinuation { continuation in
-            let ids = self.questions.add(count: questions.count, continuation: continuation)
+            self.questions.add(ids, continuation: continuation)
             var batches = [[ClientQuestion]](repeating: [], count: self.connections.count)
             var unanswerable: [ClientAnswer] = []
             for (id, question) in zip(ids, questions) {
@@ -89,8 +102,8 @@ extension GearmanClient {
                 {
                     batches[question.index].append(ClientQuestion(id: id, subject: question.subject))
                 } else {
-                    let error = GearmanError(.notConnected, "The job server cannot be reached")
-                    unanswerable.append(ClientAnswer(id: id, result: .failed(error)))
+                    let servers = self.connections.indices.contains(question.index) ? [question.index] : []
+                    unanswerable.append(ClientAnswer(id: id, result: .failed(self.unreachable(servers))))
                 }
             }
             self.questions.answered(unanswerable)

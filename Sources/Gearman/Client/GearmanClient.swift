@@ -55,7 +55,7 @@ public actor GearmanClient {
     private var undelivered: [GearmanJobUpdate] = []
     private var openLinks = 0
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
-    private var decisionWaiters: [CheckedContinuation<Void, Never>] = []
+    private var decisionWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     private var connectionWaiters: [UInt64: ConnectionWaiter] = [:]
 
     /// What the async form waits for.
@@ -188,8 +188,25 @@ public actor GearmanClient {
             self.perform(actions, at: index, isCallback: false)
         }
         guard !actions.refused.isEmpty else { return }
-        self.metrics.happened(actions.refused)
-        self.deliverLater(actions.refused)
+        let refused = self.explained(actions.refused)
+        self.metrics.happened(refused)
+        self.deliverLater(refused)
+    }
+
+    /// The same, with what is wrong with the servers.
+    private func explained(_ refused: [GearmanJobUpdate]) -> [GearmanJobUpdate] {
+        let unreachable = self.unreachable(self.connections.indices)
+        return refused.map { update in
+            guard case .refused(let error) = update.event, error.code == .notConnected else { return update }
+            return GearmanJobUpdate(id: update.id, event: .refused(unreachable))
+        }
+    }
+
+    /// None of these servers answers; with the reasons that are known.
+    func unreachable(_ servers: some Collection<Int>) -> GearmanError {
+        let errors = servers.compactMap { self.connections[$0].health.lastError }
+        let reasons = errors.isEmpty ? "" : ": " + errors.map(\.message).joined(separator: "; ")
+        return GearmanError(.notConnected, "No job server can be reached\(reasons)", underlying: errors.first)
     }
 
     /// How many bytes may still be written to a server.
@@ -248,7 +265,9 @@ public actor GearmanClient {
             self.failed(error, at: index)
             self.connections[index].unreadJobs = []
             self.connections[index].hasMissedTimer = false
-            self.transition(at: index) { $0.connectionClosed(unsentBytes: unsentBytes, error: error) }
+            let isOurs = error == nil && self.state != .running
+            let reason = isOurs ? GearmanError(.connectionLost, "The client was closed") : error
+            self.transition(at: index) { $0.connectionClosed(unsentBytes: unsentBytes, error: reason) }
             self.connections[index].machine = nil
         case .unreachable(let error):
             self.failed(error, at: index)
@@ -308,17 +327,40 @@ public actor GearmanClient {
             waiter.continuation.resume()
         }
         guard self.router.isDecided, !self.decisionWaiters.isEmpty else { return }
-        let waiters = self.decisionWaiters
-        self.decisionWaiters = []
-        for waiter in waiters { waiter.resume() }
+        self.resumeDecisionWaiters()
     }
 
     /// Opens the connections if need be, and returns when each server has answered or failed once.
     package func decided() async {
+        await self.decided(self.jobs.makeID())
+    }
+
+    /// The same for a caller who may be cancelled.
+    ///
+    /// - Throws: ``GearmanError`` (`closed`), or `CancellationError`.
+    func decidedUnlessCancelled() async throws {
+        try Task.checkCancellation()
+        let id = self.jobs.makeID()
+        await withTaskCancellationHandler {
+            await self.decided(id)
+        } onCancel: {
+            self.executor.execute { self.enter { $0.decisionWaiters.removeValue(forKey: id)?.resume() } }
+        }
+        try Task.checkCancellation()
+        guard self.state == .running else { throw GearmanError(.closed, "The client was closed") }
+    }
+
+    private func decided(_ waiter: UInt64) async {
         guard self.state == .running else { return }
         self.openConnections()
         guard !self.router.isDecided else { return }
-        await withCheckedContinuation { self.decisionWaiters.append($0) }
+        await withCheckedContinuation { self.decisionWaiters[waiter] = $0 }
+    }
+
+    private func resumeDecisionWaiters() {
+        let waiters = self.decisionWaiters
+        self.decisionWaiters = [:]
+        for waiter in waiters.values { waiter.resume() }
     }
 
     // MARK: Delivery
@@ -376,8 +418,7 @@ public actor GearmanClient {
         case .running:
             self.state = .closing
             self.deliverLater(self.router.closed(GearmanError(.closed, "The client was closed")))
-            for waiter in self.decisionWaiters { waiter.resume() }
-            self.decisionWaiters = []
+            self.resumeDecisionWaiters()
             for waiter in self.connectionWaiters.values { waiter.continuation.resume() }
             self.connectionWaiters = [:]
             for connection in self.connections { connection.link.stop(afterFlush: false) }

@@ -17,19 +17,25 @@ struct QuestionTable {
     private var batches: [UInt64: Batch] = [:]
     private var nextID: UInt64 = 1
 
-    /// Numbers for a batch of questions; the answers go to `continuation`, in the order of the numbers.
-    mutating func add(
-        count: Int, continuation: CheckedContinuation<[ClientAnswer.Result?], Never>
-    ) -> Range<UInt64> {
+    /// Numbers for a batch of questions.
+    mutating func makeIDs(count: Int) -> Range<UInt64> {
         let ids = self.nextID..<self.nextID + UInt64(count)
         self.nextID = ids.upperBound
-        guard count > 0 else {
-            continuation.resume(returning: [])
-            return ids
-        }
-        let batch = Batch(firstID: ids.lowerBound, count: count, continuation: continuation)
-        for id in ids { self.batches[id] = batch }
         return ids
+    }
+
+    /// The answers to these questions go to `continuation`, in the order of the numbers.
+    mutating func add(_ ids: Range<UInt64>, continuation: CheckedContinuation<[ClientAnswer.Result?], Never>) {
+        guard !ids.isEmpty else { return continuation.resume(returning: []) }
+        let batch = Batch(firstID: ids.lowerBound, count: ids.count, continuation: continuation)
+        for id in ids { self.batches[id] = batch }
+    }
+
+    /// Nobody waits for the rest of the answers to a batch.
+    mutating func cancel(_ ids: Range<UInt64>) {
+        let batches = ids.compactMap { self.batches.removeValue(forKey: $0) }
+        guard let batch = batches.first else { return }
+        batch.continuation.resume(returning: batch.results)
     }
 
     mutating func answered(_ answers: [ClientAnswer]) {

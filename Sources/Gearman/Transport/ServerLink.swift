@@ -32,7 +32,8 @@ actor ServerLink {
     private let eventLoop: GearmanEventLoop
     private let connectTimeout: Duration
     private let logger: Logger
-    private let onEvent: @Sendable (ServerLinkEvent) -> Void
+    /// Nil when the last event was reported: it holds the owner, which holds the link.
+    private var onEvent: (@Sendable (ServerLinkEvent) -> Void)?
 
     private var reconnect: ReconnectStateMachine
     private var random: any RandomNumberGenerator & Sendable
@@ -108,7 +109,9 @@ actor ServerLink {
         guard !self.hasStopped else { return }
         self.hasStopped = true
         self.timers.cancelAll()
-        self.onEvent(.stopped)
+        let onEvent = self.onEvent
+        self.onEvent = nil
+        onEvent?(.stopped)
     }
 
     // MARK: What happens
@@ -141,7 +144,7 @@ actor ServerLink {
 
     private func connectionTimerFired() {
         guard self.isOpen else { return }
-        self.onEvent(.timerFired)
+        self.onEvent?(.timerFired)
     }
 
     private func connect() {
@@ -165,14 +168,14 @@ actor ServerLink {
             self.isOpen = true
             self.logger.debug("connected to job server")
             self.perform(self.reconnect.connected(now: self.executor.now))
-            self.onEvent(.connected)
+            self.onEvent?(.connected)
         case .received(let bytes):
-            self.onEvent(.received(bytes))
+            self.onEvent?(.received(bytes))
         case .blocked: break
         case .progressed:
-            self.onEvent(.progressed)
+            self.onEvent?(.progressed)
         case .drained:
-            self.onEvent(.drained)
+            self.onEvent?(.drained)
         case .closed(let error, let unsentBytes):
             self.channelClosed(error, unsentBytes: unsentBytes)
         }
@@ -188,7 +191,7 @@ actor ServerLink {
                 self.closeReason
                 ?? (self.isStopping ? nil : GearmanError(.connectionLost, Self.text(of: error, at: self.server)))
             self.log(closedBecause: reason)
-            self.onEvent(.closed(reason, unsentBytes: unsentBytes))
+            self.onEvent?(.closed(reason, unsentBytes: unsentBytes))
         }
         if self.isStopping { return self.reportStopped() }
         let action =
@@ -201,7 +204,7 @@ actor ServerLink {
 
     private func report(unreachable reason: String) {
         self.logger.debug("job server is unreachable", metadata: ["reason": "\(reason)"])
-        self.onEvent(.unreachable(GearmanError(.notConnected, "\(self.server) is unreachable: \(reason)")))
+        self.onEvent?(.unreachable(GearmanError(.notConnected, "\(self.server) is unreachable: \(reason)")))
     }
 
     /// A peer that does not speak the protocol is something that an operator can act on.

@@ -39,6 +39,10 @@ extension SocketAddress {
     ///
     /// - Parameter isLiteral: take `host` as a literal address only and look nothing up.
     static func resolve(host: String, port: Int, isLiteral: Bool) throws(TransportError) -> [SocketAddress] {
+        // The resolver would take a larger one for its lower 16 bits.
+        guard (0...65_535).contains(port) else {
+            throw TransportError(operation: "resolve", reason: "there is no port \(port)")
+        }
         var hints = addrinfo()
         hints.ai_family = AF_UNSPEC
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)

@@ -12,7 +12,7 @@ package struct TransportError: Error, Equatable, CustomStringConvertible {
         self.reason = reason
     }
 
-    init(operation: String, errorNumber: Int32) {
+    package init(operation: String, errorNumber: Int32) {
         self.init(operation: operation, reason: String(cString: strerror(errorNumber)))
     }
 

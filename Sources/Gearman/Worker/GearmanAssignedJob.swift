@@ -35,12 +35,20 @@ public struct GearmanAssignedJob: Sendable {
 extension GearmanAssignedJob {
     /// Sends a part of the result to the clients that wait. (WORK_DATA)
     ///
-    /// Returns when the worker has room for more. Of a job whose connection was lost, everything is dropped.
+    /// What is larger than ``GearmanLimits/payloadSizeBytes`` goes out in several parts. Returns when the worker has
+    /// room for more. Of a job whose connection was lost, everything is dropped.
     public func sendData(_ bytes: [UInt8]) async {
-        await self.worker.report(self.id, .data(bytes))
+        let size = max(1, self.worker.configuration.limits.payloadSizeBytes)
+        var rest = bytes[...]
+        while rest.count > size {
+            await self.worker.report(self.id, .data(Array(rest.prefix(size))))
+            rest = rest.dropFirst(size)
+        }
+        await self.worker.report(self.id, .data(Array(rest)))
     }
 
-    /// Sends a warning to the clients that wait. (WORK_WARNING)
+    /// Sends a warning to the clients that wait. (WORK_WARNING) One that is larger than
+    /// ``GearmanLimits/payloadSizeBytes`` is not sent.
     public func sendWarning(_ bytes: [UInt8]) async {
         await self.worker.report(self.id, .warning(bytes))
     }

@@ -15,6 +15,8 @@ public import Logging
 /// await server.stop()
 /// ```
 ///
+/// Call ``stop()`` at the end: until then it listens, and keeps itself alive.
+///
 /// Its jobs are in memory, unless it has a ``GearmanJobJournal``: then background jobs, those of SUBMIT_JOB_EPOCH among
 /// them, are answered when the journal has them, and are there again when a server starts with the same journal. Run
 /// ``keepJobs()`` beside it.

@@ -179,6 +179,18 @@ struct GearmanJobServerTests {
         await next.stop()
     }
 
+    @Test(arguments: [-1, 65_536, 70_000])
+    func `a port that there is not is refused`(port: Int) async throws {
+        let server = GearmanJobServer(logger: silentLogger)
+        do {
+            let address = try await server.start(port: port)
+            Issue.record("it listens on \(address)")
+        } catch let error as GearmanError {
+            #expect(error.code == .notConnected)
+        }
+        await server.stop()
+    }
+
     @Test func `two servers do not share a port`() async throws {
         try await withServer { address in
             let other = GearmanJobServer(logger: silentLogger)

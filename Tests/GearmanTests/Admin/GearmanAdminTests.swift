@@ -73,6 +73,24 @@ struct GearmanAdminTests {
         await self.admin.close()
     }
 
+    @Test func `who is cancelled waits no longer, and others are not disturbed`() async throws {
+        let peer = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await #expect(throws: CancellationError.self) { _ = try await self.admin.version() }
+            }
+            let peer = try await self.server.accept()
+            #expect(try await peer.nextLine() == "version\r")
+            group.cancelAll()
+            try await group.waitForAll()
+            return peer
+        }
+        async let pid = self.admin.getpid()
+        #expect(try await peer.nextLine() == "getpid\r")
+        await peer.sendRaw(bytes("OK 1.1.20\nOK 17\n"))
+        #expect(try await pid == 17)
+        await self.admin.close()
+    }
+
     @Test func `a silent server times out, and its connection is closed`() async throws {
         let admin = GearmanAdmin(server: self.server.address, logger: silentLogger, timeout: .milliseconds(100))
         async let late = outcome { try await admin.version() }

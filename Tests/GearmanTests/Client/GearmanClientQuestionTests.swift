@@ -84,6 +84,35 @@ struct GearmanClientQuestionTests {
         await self.client.close()
     }
 
+    @Test(arguments: [false, true])
+    func `who is cancelled waits no longer for an answer, and others are not disturbed`(isAsked: Bool) async throws {
+        let peer = try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await #expect(throws: CancellationError.self) {
+                    _ = try await self.client.status(ofUnique: bytes("u"))
+                }
+            }
+            let peer = try await self.server.accept()
+            if isAsked {
+                try await peer.greetClient()
+                try await peer.expect(.getStatusUnique)
+            }
+            group.cancelAll()
+            try await group.waitForAll()
+            return peer
+        }
+        async let echo = self.client.echo([7])
+        if isAsked {
+            try await peer.send(
+                .statusResponseUnique, bytes("u"), bytes("1"), bytes("0"), bytes("0"), bytes("0"), bytes("2"))
+        } else {
+            try await peer.greetClient()
+        }
+        try await peer.send(.echoResponse, data: peer.expect(.echoRequest).dataBytes)
+        #expect(try await echo == [7])
+        await self.client.close()
+    }
+
     @Test func `an echo comes back as it was`() async throws {
         let payload: [UInt8] = [0, 1, 255, 0]
         async let echo = self.client.echo(payload)

@@ -21,9 +21,38 @@ struct GearmanClientServerTests {
         let client = GearmanClient(
             servers: [GearmanServerAddress(host: "127.0.0.1", port: port)], configuration: .eager, logger: silentLogger)
         let result = await outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
-        #expect(result.gearmanError?.code == .notConnected)
+        let error = try #require(result.gearmanError)
+        #expect(error.code == .notConnected)
+        // Why is what its reader wants to know.
+        #expect(error.message.contains("127.0.0.1:\(port) is unreachable: connect: Connection refused"))
         #expect(await client.isConnected == false)
         await client.close()
+    }
+
+    @Test func `a port beyond the last is no other one`() async throws {
+        let server = try await InProcessGearmanServer()
+        let address = GearmanServerAddress(host: "127.0.0.1", port: server.address.port + 65_536)
+        let client = GearmanClient(servers: [address], configuration: .eager, logger: silentLogger)
+        let result = await outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
+        #expect(result.gearmanError?.code == .notConnected)
+        await client.close()
+    }
+
+    @Test func `a closed client is let go`() async throws {
+        let server = try await InProcessGearmanServer()
+        weak let client = try await self.usedClient(of: server)
+        for _ in 0..<10_000 where client != nil { await GearmanEventLoop.shared.turn() }
+        #expect(client == nil)
+    }
+
+    /// One that has had a connection and is closed.
+    private func usedClient(of server: InProcessGearmanServer) async throws -> GearmanClient? {
+        let client = self.client(server)
+        async let connected: Void = client.connected()
+        try await server.accept().greetClient()
+        await connected
+        await client.close()
+        return client
     }
 
     @Test func `when the server of a unique is away, its jobs go to the next, and come back with it`() async throws {
@@ -243,9 +272,15 @@ struct GearmanClientServerTests {
         try await peer.greetClient()
         try await peer.expect(.submitJob)
         await client.close()
-        #expect(await lost.gearmanError != nil)
+        #expect(await lost.gearmanError == GearmanError(.connectionLost, "The client was closed"))
         try await peer.closed()
         let late = await outcome { try await client.perform(GearmanJobRequest(function: "f")) }
         #expect(late.gearmanError?.code == .closed)
+        let lateQuestions = [
+            await outcome { _ = try await client.echo([]) },
+            await outcome { _ = try await client.status(ofUnique: bytes("u")) },
+            await outcome { _ = try await client.status(of: GearmanJobHandle(bytes: [1], server: server.address)) },
+        ]
+        #expect(lateQuestions.map { $0.gearmanError?.code } == [.closed, .closed, .closed])
     }
 }

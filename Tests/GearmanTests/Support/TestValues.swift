@@ -29,6 +29,13 @@ extension GearmanWorkerConfiguration {
     }
 }
 
+extension GearmanEventLoop {
+    /// Returns when the queue has done what it had.
+    func turn() async {
+        await withCheckedContinuation { continuation in self.executor.execute { continuation.resume() } }
+    }
+}
+
 /// What a test waits for instead of time: a list that grows, and somebody who waits for the next element.
 final class Signals<Element: Sendable>: Sendable {
     private let stream: AsyncStream<Element>

@@ -97,6 +97,8 @@ struct TLSTests {
             let result = await outcome { try server.client(change) }
             #expect(result.gearmanError?.code == .invalidRequest)
         }
+        let missing = await outcome { try server.client { $0.certificateFile = "missing.pem" } }
+        #expect(missing.gearmanError?.message == "TLS cannot use missing.pem: No such file or directory")
         var withoutAuthority = GearmanTLSServerConfiguration(
             certificateFile: file("server.pem"), keyFile: file("server.key"))
         withoutAuthority.requiresClientCertificate = true

@@ -125,6 +125,39 @@ struct GearmanWorkerTests {
         }
     }
 
+    @Test func `data that is too large for one packet goes out in several`() async throws {
+        var configuration = GearmanWorkerConfiguration.eager()
+        configuration.limits = GearmanLimits(payloadSizeBytes: 4)
+        let worker = self.worker(configuration)
+        await worker.register("f") { job in
+            await job.sendData(bytes("abcdefghi"))
+            return bytes("end")
+        }
+        try await self.run(worker) { peer in
+            try await peer.expect(.canDo)
+            try await peer.expect(.grabJobUnique)
+            try await self.assign(peer, handle: "H:1")
+            for part in ["abcd", "efgh", "i"] { #expect(text(try await peer.expect(.workData).dataBytes) == part) }
+            #expect(text(try await peer.expect(.workComplete).dataBytes) == "end")
+        }
+    }
+
+    @Test func `a worker that has run is let go, with what its handlers hold`() async throws {
+        final class Holding: Sendable {}
+        func usedWorker() async throws -> (GearmanWorker, Holding) {
+            let (worker, held) = (self.worker(), Holding())
+            await worker.register("f") { _ in [UInt8(clamping: ObjectIdentifier(held).hashValue)] }
+            try await self.run(worker) { peer in try await peer.expect(.canDo) }
+            return (worker, held)
+        }
+        weak let worker: GearmanWorker?
+        weak let held: Holding?
+        (worker, held) = try await usedWorker()
+        for _ in 0..<10_000 where worker != nil || held != nil { await GearmanEventLoop.shared.turn() }
+        #expect(worker == nil)
+        #expect(held == nil)
+    }
+
     @Test func `several jobs run at once on one connection and end in any order`() async throws {
         let gates = ["H:1": Signals<Void>(), "H:2": Signals<Void>()]
         let worker = self.worker(.eager(concurrency: 2))
