@@ -1,4 +1,4 @@
-# Sourced by Scripts/test and Scripts/ci: the checks that both run. Needs project.sh and count.sh.
+# Sourced by Scripts/test and Scripts/ci: the checks that both run. Needs project.sh, count.sh and scenarios.sh.
 
 # What every build here has in common, so that none of them builds again what another one built.
 build_flags=(--explicit-target-dependency-import-check error)
@@ -6,14 +6,22 @@ build_flags=(--explicit-target-dependency-import-check error)
 build_everything() { swift build --build-tests "${build_flags[@]}"; }
 
 # The Swift tests, one process for each target: what waits for a socket is not tested beside what computes for seconds.
-# The job server's are given a gearmand, to be compared with.
+# Each test of GearmanTests and GearmanServerTests has a minute, and all of a target begin at once: they run alone. The job
+# server's are given a gearmand, to be compared with.
 swift_tests() {
-    local directory with
+    local directory target how with
     for directory in Tests/*Tests; do
         compgen -G "$directory/*.swift" >/dev/null || compgen -G "$directory/*/*.swift" >/dev/null || continue
-        with=()
-        [[ $directory != Tests/GearmanServerTests ]] || ! command -v gearmand >/dev/null || with=(Scripts/with-gearmand)
-        swift_tests_of "${directory#Tests/}" ${with[@]+"${with[@]}"}
+        target=${directory#Tests/} how=(beside computing) with=()
+        case $target in
+            GearclockMariaDBTests) how=(beside waiting) ;;
+            GearmanTests) how=(alone) ;;
+            GearmanServerTests)
+                how=(alone)
+                ! command -v gearmand >/dev/null || with=(Scripts/with-gearmand)
+                ;;
+        esac
+        "${how[@]}" swift_tests_of "$target" ${with[@]+"${with[@]}"}
     done
 }
 
@@ -28,8 +36,10 @@ swift_tests_of() {
     results=$(mktemp -d)
     log=$results/log
     heading "Swift tests: $1${2:+, ${*:2}}"
-    timeout --kill-after=10 900 "${@:2}" swift test --skip-build "${build_flags[@]}" --disable-xctest --enable-swift-testing \
-        ${order[@]+"${order[@]}"} --filter "^$1\." --xunit-output "$results/tests.xml" >"$log" 2>&1 || status=$?
+    # Nothing is built: it need not wait for the tests and the release build that run beside it.
+    timeout --kill-after=10 900 "${@:2}" swift test --skip-build --ignore-lock "${build_flags[@]}" --disable-xctest \
+        --enable-swift-testing ${order[@]+"${order[@]}"} --filter "^$1\." --xunit-output "$results/tests.xml" \
+        >"$log" 2>&1 || status=$?
     if [[ -s $results/tests.xml ]]; then
         # A failed test has one or more failures inside; a test without any is closed at once.
         total=$(grep -c '<testcase ' "$results/tests.xml" || true)
@@ -57,7 +67,8 @@ service_simulation() { Scripts/simulate --tier b --seeds "$((${GEARCLOCK_SEEDS:-
 fuzzers() {
     local target
     for target in codec server tasks; do
-        step "Fuzzing, ${GEARCLOCK_FUZZ_SECONDS:-20} s: $target" Scripts/fuzz $target "${GEARCLOCK_FUZZ_SECONDS:-20}"
+        beside computing step "Fuzzing, ${GEARCLOCK_FUZZ_SECONDS:-20} s: $target" \
+            Scripts/fuzz $target "${GEARCLOCK_FUZZ_SECONDS:-20}"
     done
 }
 
@@ -70,15 +81,17 @@ shell_syntax() {
     return $status
 }
 
+# Long ones come first, so that nothing goes on long after all the others have ended.
 everything() {
-    step "Build" build_everything
+    alone step "Build" build_everything
     # Nothing that follows means anything without it.
     ((failed == 0)) || { summary; exit 1; }
-    step "The library in another package (Scripts/embedding)" Scripts/embedding
-    swift_tests
-    galera_tests
-    step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
-    step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
+    beside waiting galera_tests
+    beside computing step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
+    beside computing step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
     fuzzers
-    GEARCLOCK=$(binaries debug)/gearclock counted "End to end" Scripts/e2e
+    beside computing step "The library in another package (Scripts/embedding)" Scripts/embedding
+    swift_tests
+    end_to_end "$(binaries debug)/gearclock"
+    all_beside
 }
