@@ -12,9 +12,9 @@ swift_tests() {
     local directory target how with
     for directory in Tests/*Tests; do
         compgen -G "$directory/*.swift" >/dev/null || compgen -G "$directory/*/*.swift" >/dev/null || continue
-        target=${directory#Tests/} how=(beside computing) with=()
+        target=${directory#Tests/} how=(beside heavy) with=()
         case $target in
-            GearclockMariaDBTests) how=(beside waiting) ;;
+            GearclockMariaDBTests) how=(beside light) ;;
             GearmanTests) how=(alone) ;;
             GearmanServerTests)
                 how=(alone)
@@ -63,12 +63,12 @@ swift_tests_of() {
 simulation() { Scripts/simulate --seeds "${GEARCLOCK_SEEDS:-2000}"; }
 service_simulation() { Scripts/simulate --tier b --seeds "$((${GEARCLOCK_SEEDS:-2000} / 4))"; }
 
-# What was found is in the directory of the target, and in the log as base64.
+# One after the other: they share what they build. What was found is in the directory of the target, and in the log as
+# base64.
 fuzzers() {
     local target
     for target in codec server tasks; do
-        beside computing step "Fuzzing, ${GEARCLOCK_FUZZ_SECONDS:-20} s: $target" \
-            Scripts/fuzz $target "${GEARCLOCK_FUZZ_SECONDS:-20}"
+        step "Fuzzing, ${GEARCLOCK_FUZZ_SECONDS:-20} s: $target" Scripts/fuzz $target "${GEARCLOCK_FUZZ_SECONDS:-20}"
     done
 }
 
@@ -81,17 +81,17 @@ shell_syntax() {
     return $status
 }
 
-# Long ones come first, so that nothing goes on long after all the others have ended.
+# The longest come first, so that none of them goes on when all others have ended.
 everything() {
     alone step "Build" build_everything
     # Nothing that follows means anything without it.
     ((failed == 0)) || { summary; exit 1; }
-    beside waiting galera_tests
-    beside computing step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
-    beside computing step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
-    fuzzers
-    beside computing step "The library in another package (Scripts/embedding)" Scripts/embedding
+    beside light galera_tests
+    beside heavy step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
+    beside heavy step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
     swift_tests
+    beside heavy step "The library in another package (Scripts/embedding)" Scripts/embedding
+    beside light fuzzers
     end_to_end "$(binaries debug)/gearclock"
     all_beside
 }

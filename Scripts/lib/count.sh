@@ -1,12 +1,12 @@
 # Sourced: runs checks, counts what passed, and says so in one last line. Needs project.sh, and the traps of the script.
 #
-#   alone COMMAND…               one check while nothing else runs; its output is seen at once
-#   beside computing COMMAND…    one that may run beside others, and begins when all_beside is called
-#   beside waiting COMMAND…      the same, for one that leaves the processors idle most of the time
-#   all_beside                   runs them: at any time one that computes and two that wait, first come, first served
+#   alone COMMAND…           one check while nothing else runs; its output is seen at once
+#   beside heavy COMMAND…    one that may run beside others, and begins when all_beside is called
+#   beside light COMMAND…    the same for one that waits most of the time, or computes with one thread
+#   all_beside               runs them: one heavy and two light ones at any time, first come, first served
 #
-# The command is step or a function that calls count, and runs in a process of its own. What runs beside others
-# is printed in one piece when it ends. When the script is interrupted, all of them end first, with their servers.
+# The command is step or a function that calls count, and runs in a process of its own. What runs beside others is printed
+# in one piece when it ends. When the script is interrupted, all of them end first, with their servers.
 
 passed=0 failed=0 skipped=0
 
@@ -32,7 +32,7 @@ summary() {
 
 # --- processes
 
-declare -A places=([computing]=1 [waiting]=2)
+declare -A places=([heavy]=1 [light]=2)
 # What has not begun and what runs, by its process: kind and command, quoted.
 queue=()
 declare -A running=()
@@ -48,7 +48,7 @@ alone() {
     account "$!"
 }
 
-# beside computing|waiting COMMAND…
+# beside heavy|light COMMAND…
 beside() { queue+=("$(printf '%q ' "$@")"); }
 
 all_beside() {
@@ -74,8 +74,8 @@ begin() {
     (
         set +m
         [[ $1 == alone ]] || exec >"$checks/$BASHPID.log" 2>&1
-        # What waits has deadlines, and little to do.
-        [[ $1 != computing ]] || renice -n 10 -p "$BASHPID" >/dev/null
+        # It has no deadlines; what waits has some, and little to do.
+        [[ $1 != heavy ]] || renice -n 10 -p "$BASHPID" >/dev/null
         passed=0 failed=0 skipped=0 SECONDS=0
         "${@:2}"
         say "Took $SECONDS s"

@@ -20,7 +20,7 @@ end_to_end() {
     cp "$1" "$checks/gearclock"
     for name in "${names[@]}"; do
         [[ -f Tests/EndToEndTests/$name.sh ]] || die "there is no test $name"
-        how=(beside waiting)
+        how=(beside light)
         if ((${#names[@]} == 1)) || grep -q '^# Alone: ' "Tests/EndToEndTests/$name.sh"; then how=(alone); fi
         "${how[@]}" scenario "$name"
     done
