@@ -33,7 +33,7 @@ galera_tests() { swift_tests_of GearclockMariaDBTests Scripts/with-galera 3; }
 swift_tests_of() {
     local results log status=0 total failures skips order=()
     [[ $1 != GearclockMariaDBTests ]] || order=(--no-parallel)
-    results=$(mktemp -d)
+    results=$(mktemp -d "$checks/XXXXXX")
     log=$results/log
     heading "Swift tests: $1${2:+, ${*:2}}"
     # Nothing is built: it need not wait for the tests and the release build that run beside it.
