@@ -5,16 +5,16 @@ build_flags=(--explicit-target-dependency-import-check error)
 
 build_everything() { swift build --build-tests "${build_flags[@]}"; }
 
-# The Swift tests, one process for each target: what waits for a socket is not tested beside what computes for seconds.
-# Each test of GearmanTests and GearmanServerTests has a minute, and all of a target begin at once: they run alone. The job
-# server's are given a gearmand, to be compared with.
+# The Swift tests but those of MariaDB, one process for each target: what waits for a socket is not tested beside what
+# computes for seconds. Each test of GearmanTests and GearmanServerTests has a minute, and all of a target begin at once:
+# they run alone. The job server's are given a gearmand, to be compared with.
 swift_tests() {
     local directory target how with
     for directory in Tests/*Tests; do
         compgen -G "$directory/*.swift" >/dev/null || compgen -G "$directory/*/*.swift" >/dev/null || continue
         target=${directory#Tests/} how=(beside heavy) with=()
         case $target in
-            GearclockMariaDBTests) how=(beside light) ;;
+            GearclockMariaDBTests) continue ;;
             GearmanTests) how=(alone) ;;
             GearmanServerTests)
                 how=(alone)
@@ -25,8 +25,13 @@ swift_tests() {
     done
 }
 
-# What the store does on one server it must do on three nodes as well.
-galera_tests() { swift_tests_of GearclockMariaDBTests Scripts/with-galera 3; }
+# What the store does on one server it must do on three nodes as well. These tests wait for the disk and for timeouts, and
+# nodes that get no processor take each other for dead: both run beside each other, and beside nothing else.
+mariadb_tests() {
+    beside light swift_tests_of GearclockMariaDBTests Scripts/with-galera 3
+    beside light swift_tests_of GearclockMariaDBTests
+    all_beside
+}
 
 # swift_tests_of TARGET [COMMAND…]: the tests of one target, run by that command. A process that dies has failed, whatever
 # it reported before. Those of MariaDB wait for servers and for blocking calls: side by side they wait for each other.
@@ -48,16 +53,22 @@ swift_tests_of() {
         count $((total - failures - skips)) "$failures" "$skips"
         grep -E '^✘|^  *↳|Test run with' "$log" || true
         if ((status != 0 && failures == 0)) || ((total == 0)); then
-            tail -n 40 "$log"
+            last_words "$log"
             say "FAILED: the tests ended with status $status"
             count 0 1 0
         fi
     else
-        tail -n 80 "$log"
+        last_words "$log"
         say "FAILED: the tests reported nothing and ended with status $status"
         count 0 1 0
     fi
     rm -rf "$results"
+}
+
+# last_words LOG: of tests that died: what trapped and where, and what was said last.
+last_words() {
+    grep -E -A 20 'Fatal error|Program crashed|Thread .*crashed' "$1" | head -n 60 || true
+    tail -n 80 "$1"
 }
 
 simulation() { Scripts/simulate --seeds "${GEARCLOCK_SEEDS:-2000}"; }
@@ -87,7 +98,7 @@ everything() {
     # Nothing that follows means anything without it.
     ((failed == 0)) || { summary; exit 1; }
     programs=$(binaries debug)
-    beside light galera_tests
+    mariadb_tests
     beside heavy step "Simulation, ${GEARCLOCK_SEEDS:-2000} seeds, release" simulation
     beside heavy step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
     swift_tests
