@@ -27,13 +27,18 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         /// The caller was told to close. What comes in is ignored.
         /// Can transition to:
         ///   - `closed` when the connection is closed.
-        case closing(GearmanError?)
+        case closing
         /// Everything is settled.
         case closed
     }
 
-    private let configuration: ClientConnectionConfiguration
+    private let server: GearmanServerAddress
+    private let limits: GearmanLimits
+    private let timeouts: ConnectionTimeouts
+    private let wantsExceptions: Bool
     private var state = State.initial
+    /// Why the caller was told to close at once.
+    private var closeReason: GearmanError?
     private var decoder: GearmanPacketDecoder
     private var encoder: GearmanPacketEncoder
     private var liveness: ConnectionLiveness
@@ -42,11 +47,16 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private var openQuestions = 0
     /// When the last answer came. The next one is due from then on: a server that works off a long queue is not late.
     private var answeredAt = GearmanInstant(nanoseconds: .min)
+    /// How many events the last bytes brought: the next ones may bring as many.
+    private var expectedUpdates = 0
     /// How many bytes the caller was told to write.
     private var writtenBytes: UInt64 = 0
 
     package init(configuration: ClientConnectionConfiguration) {
-        self.configuration = configuration
+        self.server = configuration.server
+        self.limits = configuration.limits
+        self.timeouts = configuration.timeouts
+        self.wantsExceptions = configuration.wantsExceptions
         self.decoder = GearmanPacketDecoder(limits: configuration.limits)
         self.encoder = GearmanPacketEncoder(limits: configuration.limits)
         self.liveness = ConnectionLiveness(timeouts: configuration.timeouts, now: GearmanInstant(nanoseconds: 0))
@@ -59,7 +69,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         switch self.state {
         case .initial:
             self.state = .greeting
-            self.liveness = ConnectionLiveness(timeouts: self.configuration.timeouts, now: now)
+            self.liveness = ConnectionLiveness(timeouts: self.timeouts, now: now)
             var actions = ClientActions()
             self.sendGreeting(now: now)
             self.finish(&actions)
@@ -73,6 +83,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     package mutating func bytesReceived(_ bytes: [UInt8], now: GearmanInstant) -> ClientActions {
         self.decoder.append(bytes)
         var actions = ClientActions()
+        actions.updates.reserveCapacity(self.expectedUpdates)
         self.liveness.heard(now: now)
         do {
             while self.isListening, let packet = try self.decoder.next() {
@@ -81,6 +92,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         } catch {
             self.close(.immediately(GearmanError(.protocolViolation, "Not a packet: \(error)")), &actions)
         }
+        self.expectedUpdates = min(actions.updates.count, 1_024)
         self.finish(&actions)
         return actions
     }
@@ -102,12 +114,16 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         _ jobs: [GearmanPipelinedJob], room: Int = .max, now: GearmanInstant
     ) -> ClientActions {
         var actions = ClientActions()
-        // By their span: a job taken out of an array is a copy, which counts references to all that it holds.
-        let jobs = jobs.span
+        // By their places: a job that is passed on is a copy, which counts references to all that it holds.
         for place in jobs.indices {
-            var error = self.refusal(room: room)
-            if error == nil { error = self.submit(jobs[place], now: now) }
-            if let error { actions.updates.append(GearmanJobUpdate(id: jobs[place].id, event: .refused(error))) }
+            do throws(GearmanError) {
+                try self.checkRoom(room)
+                try self.encoder.append(jobs, at: place, limits: self.limits)
+                self.jobs.submitted(jobs[place].id)
+                self.expect(.submission(id: jobs[place].id, isBackground: jobs[place].isBackground), now: now)
+            } catch {
+                actions.updates.append(GearmanJobUpdate(id: jobs[place].id, event: .refused(error)))
+            }
         }
         self.finish(&actions)
         return actions
@@ -128,8 +144,12 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     ) -> ClientActions {
         var actions = ClientActions()
         for question in questions {
-            guard let error = self.refusal(room: room) ?? self.ask(question, now: now) else { continue }
-            actions.answers.append(ClientAnswer(id: question.id, result: .failed(error)))
+            do throws(GearmanError) {
+                try self.checkRoom(room)
+                try self.ask(question, now: now)
+            } catch {
+                actions.answers.append(ClientAnswer(id: question.id, result: .failed(error)))
+            }
         }
         self.finish(&actions)
         return actions
@@ -182,7 +202,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         var reason = error ?? GearmanError(.connectionLost, "The server closed the connection")
         switch self.state {
         case .initial, .greeting, .ready, .draining: break
-        case .closing(let known): reason = known ?? reason
+        case .closing: reason = self.closeReason ?? reason
         case .closed: return ClientActions()
         }
         self.state = .closed
@@ -198,7 +218,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     // MARK: Sending
 
     private mutating func sendGreeting(now: GearmanInstant) {
-        guard self.configuration.wantsExceptions else {
+        guard self.wantsExceptions else {
             self.sendHeartbeat(now: now)
             return
         }
@@ -211,39 +231,26 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         self.expect(.heartbeat, now: now)
     }
 
-    /// - Returns: why the job is refused, if it is.
-    private mutating func submit(_ job: borrowing GearmanPipelinedJob, now: GearmanInstant) -> GearmanError? {
-        do throws(GearmanError) {
-            try self.encoder.append(job, limits: self.configuration.limits)
-        } catch {
-            return error
-        }
-        self.jobs.submitted(job.id)
-        self.expect(.submission(id: job.id, isBackground: job.isBackground), now: now)
-        return nil
-    }
-
-    /// - Returns: why there will be no answer, if there will be none.
-    private mutating func ask(_ question: ClientQuestion, now: GearmanInstant) -> GearmanError? {
-        let limits = self.configuration.limits
+    /// - Throws: why there will be no answer.
+    private mutating func ask(_ question: ClientQuestion, now: GearmanInstant) throws(GearmanError) {
         let type: GearmanPacketType
         let name: [UInt8]
         let kind: PendingRequest.Kind
         switch question.subject {
         case .job(let id):
             guard let handle = self.jobs.handle(of: id) else {
-                return GearmanError(.invalidRequest, "The job has no handle here")
+                throw GearmanError(.invalidRequest, "The job has no handle here")
             }
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
         case .handle(let handle):
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle))
+            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
         case .unique(let unique): (type, name, kind) = (.getStatusUnique, unique, .statusUnique(id: question.id))
         case .echo(let payload):
             (type, name, kind) = (.echoRequest, payload, .echo(id: question.id, payload: payload))
         }
-        let sizeLimit = type == .getStatus ? limits.handleSizeBytes : limits.uniqueSizeBytes
+        let sizeLimit = type == .getStatus ? self.limits.handleSizeBytes : self.limits.uniqueSizeBytes
         guard type == .echoRequest || name.count <= sizeLimit && !name.contains(0) else {
-            return GearmanError(.invalidRequest, "No server would answer for a name of \(name.count) bytes like this")
+            throw GearmanError(.invalidRequest, "No server would answer for a name of \(name.count) bytes like this")
         }
         do {
             if type == .echoRequest {
@@ -252,27 +259,25 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
                 try self.encoder.append(.request, type, name)
             }
         } catch {
-            return GearmanError(.invalidRequest, "\(error)")
+            throw GearmanError(.invalidRequest, "\(error)")
         }
         self.openQuestions += 1
         self.expect(kind, now: now)
-        return nil
     }
 
-    /// Why nothing new is taken; nil if it is.
-    private func refusal(room: Int) -> GearmanError? {
+    /// - Throws: why nothing new is taken.
+    private func checkRoom(_ room: Int) throws(GearmanError) {
         switch self.state {
-        case .initial: return GearmanError(.notConnected, "The connection is not open yet")
+        case .initial: throw GearmanError(.notConnected, "The connection is not open yet")
         case .greeting, .ready:
-            guard self.pending.count < self.configuration.limits.pendingRequests else {
-                return GearmanError(.tooManyRequests, "\(self.pending.count) requests wait for their answers")
+            guard self.pending.count < self.limits.pendingRequests else {
+                throw GearmanError(.tooManyRequests, "\(self.pending.count) requests wait for their answers")
             }
             guard self.encoder.bytes.count < room else {
-                return GearmanError(.tooManyRequests, "Too much waits to be sent to the job server")
+                throw GearmanError(.tooManyRequests, "Too much waits to be sent to the job server")
             }
-            return nil
-        case .draining: return GearmanError(.closed, "The connection is being drained")
-        case .closing, .closed: return GearmanError(.notConnected, "The connection is closed")
+        case .draining: throw GearmanError(.closed, "The connection is being drained")
+        case .closing, .closed: throw GearmanError(.notConnected, "The connection is closed")
         }
     }
 
@@ -317,9 +322,9 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         switch packet.type {
         case .workData: self.jobPacket(packet, .data(packet.dataBytes), &actions)
         case .workWarning: self.jobPacket(packet, .warning(packet.dataBytes), &actions)
-        case .workComplete: self.jobPacket(packet, .complete(packet.dataBytes), &actions)
-        case .workException: self.jobPacket(packet, .exception(packet.dataBytes), &actions)
-        case .workFail: self.jobPacket(packet, .fail, &actions)
+        case .workComplete: self.jobPacket(packet, isLast: true, .complete(packet.dataBytes), &actions)
+        case .workException: self.jobPacket(packet, isLast: true, .exception(packet.dataBytes), &actions)
+        case .workFail: self.jobPacket(packet, isLast: true, .fail, &actions)
         case .workStatus:
             let numerator = packet.argument(1).decimalNumber
             let denominator = packet.argument(2).decimalNumber
@@ -336,16 +341,19 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     /// A packet about a job. One about a job that has ended, or was never ours, means nothing.
-    private mutating func jobPacket(_ packet: GearmanPacket, _ event: GearmanJobEvent, _ actions: inout ClientActions) {
-        guard let update = self.jobs.update(of: packet.handle, event) else { return }
-        actions.updates.append(update)
+    private mutating func jobPacket(
+        _ packet: GearmanPacket, isLast: Bool = false, _ event: @autoclosure () -> GearmanJobEvent,
+        _ actions: inout ClientActions
+    ) {
+        guard let id = self.jobs.heard(of: packet.handle, isLast: isLast) else { return }
+        actions.updates.append(GearmanJobUpdate(id: id, event: event()))
     }
 
     private mutating func update(
         _ id: UInt64, _ event: GearmanJobEvent, isLast: Bool, _ actions: inout ClientActions
     ) {
-        guard let update = self.jobs.update(of: id, event, isLast: isLast) else { return }
-        actions.updates.append(update)
+        guard self.jobs.heard(of: id, isLast: isLast) else { return }
+        actions.updates.append(GearmanJobUpdate(id: id, event: event))
     }
 
     /// A packet that answers the oldest request.
@@ -386,7 +394,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             }
             return true
         case .status(let id, let handle):
-            let isAnswer = packet.type == .statusResponse && packet.handle == handle
+            let isAnswer = packet.type == .statusResponse && packet.handle.bytes == handle
             guard isAnswer || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
             return true
@@ -406,7 +414,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         _ id: UInt64, handle: HandleBytes, isBackground: Bool, _ actions: inout ClientActions
     ) {
         if !isBackground { self.jobs.created(id, handle: handle) }
-        let event = GearmanJobEvent.created(GearmanJobHandle(handle, server: self.configuration.server))
+        let event = GearmanJobEvent.created(GearmanJobHandle(handle, server: self.server))
         self.update(id, event, isLast: isBackground, &actions)
     }
 
@@ -424,10 +432,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private mutating func close(_ close: ConnectionClose, _ actions: inout ClientActions) {
         switch self.state {
         case .initial, .greeting, .ready, .draining:
-            switch close {
-            case .afterFlush: self.state = .closing(nil)
-            case .immediately(let error): self.state = .closing(error)
-            }
+            self.state = .closing
+            if case .immediately(let error) = close { self.closeReason = error }
             actions.close = close
         case .closing, .closed: break
         }

@@ -19,8 +19,9 @@ struct ClientJobs: Equatable, Sendable {
     }
 
     mutating func submitted(_ id: UInt64) {
-        let earlier = self.jobs.insert(Job(), for: id)
-        precondition(earlier == nil, "Two live jobs have one number")
+        let count = self.jobs.count
+        self.jobs.insert(Job(), for: id)
+        precondition(self.jobs.count > count, "Two live jobs have one number")
     }
 
     /// The server took it: from now on it hears of its handle.
@@ -37,21 +38,24 @@ struct ClientJobs: Equatable, Sendable {
         if isNews == true { self.abandonedCount += 1 }
     }
 
-    /// A packet about `handle` came. Nil if no job hears of it any more, or nobody hears of the job.
-    mutating func update(of handle: HandleBytes, _ event: GearmanJobEvent) -> GearmanJobUpdate? {
-        guard let id = self.subscriptions.deal(handle, isFinal: event.isFinal) else { return nil }
-        return self.update(of: id, event, isLast: event.isFinal)
+    /// A packet about `handle` came.
+    /// - Parameter isLast: the job is forgotten.
+    /// - Returns: the job; nil if none hears of the handle any more, or nobody hears of the job.
+    mutating func heard(of handle: HandleBytes, isLast: Bool) -> UInt64? {
+        guard let id = self.subscriptions.deal(handle, isFinal: isLast) else { return nil }
+        return self.heard(of: id, isLast: isLast) ? id : nil
     }
 
-    /// Something happened to the job. Nil if nobody hears of it.
+    /// Something happened to the job.
     /// - Parameter isLast: the job is forgotten.
-    mutating func update(of id: UInt64, _ event: GearmanJobEvent, isLast: Bool) -> GearmanJobUpdate? {
+    /// - Returns: whether anybody hears of it.
+    mutating func heard(of id: UInt64, isLast: Bool) -> Bool {
         let isAbandoned = self.abandonedCount > 0 && self.jobs[id]?.isAbandoned == true
         if isLast {
-            self.jobs.removeValue(of: id)
+            self.jobs.remove(id)
             if isAbandoned { self.abandonedCount -= 1 }
         }
-        return isAbandoned ? nil : GearmanJobUpdate(id: id, event: event)
+        return !isAbandoned
     }
 
     /// All jobs are lost. In the order of their numbers.

@@ -34,7 +34,7 @@ package struct HandleBytes: Sendable {
         return bytes
     }
 
-    fileprivate func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
+    func withBytes(_ body: (UnsafeRawBufferPointer) -> Void) {
         if let long { return long.withUnsafeBytes(body) }
         withUnsafeBytes(of: self.words) { body(UnsafeRawBufferPointer(rebasing: $0.prefix(self.count))) }
     }

@@ -31,24 +31,28 @@ struct JobSubscriptions: Equatable, Sendable {
         }
     }
 
-    private var subscribers = ProbingTable<HandleBytes, Subscribers>()
+    /// A job of each handle, as a rule the only one.
+    private var single = ProbingTable<HandleBytes, UInt64>()
+    /// All jobs of the handles that have, or had, more than one.
+    private var several: [HandleBytes: Subscribers] = [:]
 
     /// How many different handles are subscribed to.
-    var count: Int { self.subscribers.count }
+    var count: Int { self.single.count }
 
     mutating func subscribe(_ id: UInt64, to handle: HandleBytes) {
-        // One search for a handle of its own, which is the rule.
-        guard var earlier = self.subscribers.insert(Subscribers(first: id), for: handle) else { return }
-        earlier.others.append(id)
-        self.subscribers.insert(earlier, for: handle)
+        guard let earlier = self.single.insert(id, for: handle) else { return }
+        self.several[handle, default: Subscribers(first: earlier)].others.append(id)
     }
 
     /// The job to which this packet goes; nil if none hears of the handle (any more).
     mutating func deal(_ handle: HandleBytes, isFinal: Bool) -> UInt64? {
-        guard isFinal else { return self.subscribers.update(handle) { $0.deal() } }
-        guard var last = self.subscribers.removeValue(of: handle) else { return nil }
-        guard let id = last.dealFinal() else { return last.first }
-        self.subscribers.insert(last, for: handle)
-        return id
+        if !self.several.isEmpty, self.several[handle] != nil {
+            guard isFinal else { return self.several[handle]?.deal() }
+            if let id = self.several[handle]?.dealFinal() { return id }
+            // The last one, whichever it is.
+            defer { self.single.remove(handle) }
+            return self.several.removeValue(forKey: handle)?.first
+        }
+        return isFinal ? self.single.removeValue(of: handle) : self.single[handle]
     }
 }

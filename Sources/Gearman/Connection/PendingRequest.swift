@@ -6,7 +6,7 @@ struct PendingRequest: Equatable, Sendable {
         /// SUBMIT_JOB…
         case submission(id: UInt64, isBackground: Bool)
         /// GET_STATUS
-        case status(id: UInt64, handle: HandleBytes)
+        case status(id: UInt64, handle: [UInt8])
         /// GET_STATUS_UNIQUE
         case statusUnique(id: UInt64)
         /// ECHO_REQ of the caller

@@ -44,14 +44,17 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
     /// - Returns: the earlier one.
     @discardableResult
     package mutating func insert(_ value: Value, for key: Key) -> Value? {
-        if let index = self.index(of: key) {
+        let mark = Self.mark(of: key)
+        let entry = Entry(key: key, value: value)
+        if (self.count + 1) * 2 > self.marks.count { self.grow(for: entry) }
+        let index = self.slot(of: key, mark: mark)
+        guard self.marks[index] == 0 else {
             let earlier = self.entries[index].value
             self.entries[index].value = value
             return earlier
         }
-        let entry = Entry(key: key, value: value)
-        if (self.count + 1) * 2 > self.marks.count { self.grow(for: entry) }
-        self.place(entry, mark: Self.mark(of: key))
+        self.marks[index] = mark
+        self.entries[index] = entry
         self.count += 1
         return nil
     }
@@ -68,10 +71,20 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
     package mutating func removeValue(of key: Key) -> Value? {
         guard let index = self.index(of: key) else { return nil }
         let value = self.entries[index].value
+        self.remove(at: index)
+        return value
+    }
+
+    /// Forgets a key, without a copy of its value. It need not be there.
+    package mutating func remove(_ key: Key) {
+        guard let index = self.index(of: key) else { return }
+        self.remove(at: index)
+    }
+
+    private mutating func remove(at index: Int) {
         self.marks[index] = 0
         self.count -= 1
         self.close(gap: index)
-        return value
     }
 
     // MARK: Slots
@@ -83,27 +96,28 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
 
     private func index(of key: Key) -> Int? {
         guard self.count > 0 else { return nil }
-        let mark = Self.mark(of: key)
+        let index = self.slot(of: key, mark: Self.mark(of: key))
+        return self.marks[index] == 0 ? nil : index
+    }
+
+    /// Where the key is, or else the free slot for it.
+    private func slot(of key: Key, mark: UInt64) -> Int {
         var index = self.home(of: mark)
-        while self.marks[index] != 0 {
-            if self.marks[index] == mark, self.entries[index].key == key { return index }
+        while self.marks[index] != 0, self.marks[index] != mark || !self.isKey(key, at: index) {
             index = self.after(index)
         }
-        return nil
+        return index
+    }
+
+    /// Compares where the entry lies: taken out of the array, its key would be copied.
+    private func isKey(_ key: Key, at index: Int) -> Bool {
+        self.entries.withUnsafeBufferPointer { $0[index].key == key }
     }
 
     /// Where the search for a key begins.
     private func home(of mark: UInt64) -> Int { Int(truncatingIfNeeded: mark >> self.shift) }
 
     private func after(_ index: Int) -> Int { (index + 1) & (self.marks.count - 1) }
-
-    /// Puts what is not in it yet into the first free slot.
-    private mutating func place(_ entry: Entry, mark: UInt64) {
-        var index = self.home(of: mark)
-        while self.marks[index] != 0 { index = self.after(index) }
-        self.marks[index] = mark
-        self.entries[index] = entry
-    }
 
     /// Moves those that follow without a gap, and were pushed on by others, nearer to where their search begins.
     private mutating func close(gap: Int) {
@@ -126,7 +140,11 @@ package struct ProbingTable<Key: ProbingKey, Value: Sendable>: Sendable {
         self.marks = Array(repeating: 0, count: capacity)
         self.entries = Array(repeating: entry, count: capacity)
         self.shift = 64 - capacity.trailingZeroBitCount
-        for index in marks.indices where marks[index] != 0 { self.place(entries[index], mark: marks[index]) }
+        for index in marks.indices where marks[index] != 0 {
+            let slot = self.slot(of: entries[index].key, mark: marks[index])
+            self.marks[slot] = marks[index]
+            self.entries[slot] = entries[index]
+        }
     }
 
     /// What is in it, in the order of the slots.

@@ -68,6 +68,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// The workloads in hand.
     private var heldBytes = 0
     private var lastNumber: UInt64 = 0
+    /// How many jobs the last bytes brought: the next ones may bring as many.
+    private var expectedJobs = 0
     private var lastFunction: [UInt8] = []
     private var isGreeted = false
     private var futility = FutileRounds()
@@ -101,6 +103,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     package mutating func bytesReceived(_ bytes: [UInt8], now: GearmanInstant) -> WorkerActions {
         self.decoder.append(bytes)
         var actions = WorkerActions()
+        actions.jobs.reserveCapacity(min(self.unansweredGrabs, self.expectedJobs))
         self.liveness.heard(now: now)
         do {
             while self.isListening, let packet = try self.decoder.next() {
@@ -109,6 +112,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         } catch {
             self.close(.immediately(GearmanError(.protocolViolation, "Not a packet: \(error)")), &actions)
         }
+        self.expectedJobs = actions.jobs.count
         self.finish(&actions, now: now)
         return actions
     }
@@ -247,10 +251,12 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         switch self.appetite {
         case .hungry:
             if self.unansweredGrabs == 0 { self.grabsAwaitedSince = now }
-            while self.unansweredGrabs < self.capacity {
-                self.encode(self.configuration.wantsReducers ? .grabJobAll : .grabJobUnique)
-                self.unansweredGrabs += 1
+            let grabs = self.capacity - self.unansweredGrabs
+            guard grabs > 0 else { return }
+            for _ in 0..<grabs {
+                self.encoder.appendEmpty(.request, self.configuration.wantsReducers ? .grabJobAll : .grabJobUnique)
             }
+            self.unansweredGrabs += grabs
         case .sated:
             guard self.unansweredGrabs == 0 else { return }
             self.encode(.preSleep)
@@ -352,7 +358,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         self.jobs.insert(Job(handle: handle, sizeBytes: workload.count), for: self.lastNumber)
         self.heldBytes += workload.count
         // Jobs of one function come in a row: they share its name.
-        if packet.argument(1) != self.lastFunction[...] { self.lastFunction = packet.argumentBytes(1) }
+        if !packet.isArgument(1, self.lastFunction) { self.lastFunction = packet.argumentBytes(1) }
         let unique = packet.argumentCount > 2 ? packet.argumentBytes(2) : []
         let reducer = packet.argumentCount > 3 ? packet.argumentBytes(3) : []
         actions.jobs.append(

@@ -2,9 +2,9 @@
 ///
 /// A decoded packet shares the bytes that it was read from: making one allocates nothing, and keeping one keeps the
 /// whole read buffer. What is to be kept is copied out, by ``argumentBytes(_:)`` or ``dataBytes``.
-package struct GearmanPacket: Sendable {
+@usableFromInline package struct GearmanPacket: Sendable {
     /// Which way a packet goes, the first four bytes of its header.
-    package enum Magic: UInt32, Sendable {
+    @usableFromInline package enum Magic: UInt32, Sendable {
         /// `\0REQ`, to a server.
         case request = 0x0052_4551
         /// `\0RES`, from a server.
@@ -12,25 +12,31 @@ package struct GearmanPacket: Sendable {
     }
 
     /// Twelve bytes: magic, type and size of the body.
-    package static let headerSizeBytes = 12
+    @inlinable package static var headerSizeBytes: Int { 12 }
 
     /// Where each argument ends, from the start of the body. What belongs to no argument is 0.
     private let ends: SIMD8<UInt32>
     private let storage: [UInt8]
     private let bodyStart: Int
     private let bodySize: UInt32
+    // What the table says of the type: it is asked for at each look at a part.
+    private let count: UInt8
+    private let hasData: Bool
     package let type: GearmanPacketType
     package let magic: Magic
 
     /// A packet of which the decoder found the parts.
     init(
-        magic: Magic, type: GearmanPacketType, storage: [UInt8], bodyStart: Int, bodySize: UInt32, ends: SIMD8<UInt32>
+        magic: Magic, _ definition: GearmanPacketDefinition, storage: [UInt8], bodyStart: Int, bodySize: UInt32,
+        ends: SIMD8<UInt32>
     ) {
         self.ends = ends
         self.storage = storage
         self.bodyStart = bodyStart
         self.bodySize = bodySize
-        self.type = type
+        self.count = UInt8(truncatingIfNeeded: definition.argumentCount)
+        self.hasData = definition.hasData
+        self.type = definition.type
         self.magic = magic
     }
 
@@ -63,13 +69,11 @@ package struct GearmanPacket: Sendable {
         }
         body += data
         self.init(
-            magic: magic, type: type, storage: body, bodyStart: 0, bodySize: UInt32(body.count), ends: ends)
+            magic: magic, definition, storage: body, bodyStart: 0, bodySize: UInt32(body.count), ends: ends)
     }
 
     /// How many arguments there are.
-    package var argumentCount: Int {
-        self.type.definition.argumentCount
-    }
+    package var argumentCount: Int { Int(self.count) }
 
     /// The argument at `index`, without its NUL.
     /// - Precondition: `index < argumentCount`.
@@ -88,6 +92,11 @@ package struct GearmanPacket: Sendable {
         self.copy(self.argumentRange(index))
     }
 
+    /// Whether the argument at `index` is these bytes.
+    func isArgument(_ index: Int, _ bytes: [UInt8]) -> Bool {
+        self.withArgument(index) { argument in bytes.withUnsafeBytes { $0.elementsEqual(argument) } }
+    }
+
     /// The argument at `index` where it lies.
     func withArgument<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         let range = self.argumentRange(index)
@@ -100,10 +109,9 @@ package struct GearmanPacket: Sendable {
     }
 
     private var dataRange: Range<Int> {
-        let definition = self.type.definition
         let end = self.bodyStart + Int(self.bodySize)
-        guard definition.hasData else { return end..<end }
-        let start = definition.argumentCount == 0 ? 0 : Int(self.ends[definition.argumentCount - 1]) + 1
+        guard self.hasData else { return end..<end }
+        let start = self.count == 0 ? 0 : Int(self.ends[Int(self.count) - 1]) + 1
         // The NUL after the handle may be missing, see the decoder.
         return min(self.bodyStart + start, end)..<end
     }
@@ -132,14 +140,14 @@ package struct GearmanPacket: Sendable {
 
 /// Two packets are equal when they are the same bytes.
 extension GearmanPacket: Equatable {
-    package static func == (left: GearmanPacket, right: GearmanPacket) -> Bool {
+    @usableFromInline package static func == (left: GearmanPacket, right: GearmanPacket) -> Bool {
         left.magic == right.magic && left.type == right.type && left.body == right.body
     }
 }
 
 extension GearmanPacket: CustomStringConvertible {
     /// Its type and sizes, without any content.
-    package var description: String {
+    @usableFromInline package var description: String {
         "\(self.type) (\(self.bodySize) bytes)"
     }
 }

@@ -96,7 +96,7 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
             definition, in: self.buffer.span.extracting(bodyStart..<bodyStart + Int(size)))
         self.position = bodyStart + Int(size)
         return GearmanPacket(
-            magic: magic, type: type, storage: self.buffer, bodyStart: bodyStart, bodySize: size, ends: ends)
+            magic: magic, definition, storage: self.buffer, bodyStart: bodyStart, bodySize: size, ends: ends)
     }
 
     /// Fewer than four bytes are there: they must be the start of a magic.
@@ -175,9 +175,6 @@ extension GearmanLimits {
 
     /// Where the next NUL is, or the end. It stops where the argument is too large already.
     private func end(of body: Span<UInt8>, from start: Int) -> Int {
-        let stop = min(body.count, start + self.argumentSizeBytes + 1)
-        var end = start
-        while end < stop, body[end] != 0 { end += 1 }
-        return end
+        body.bytes.firstNUL(from: start, to: min(body.count, start + self.argumentSizeBytes + 1))
     }
 }

@@ -12,6 +12,7 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
 
     /// What was encoded since the last time; the buffer is empty then.
     package mutating func take() -> [UInt8] {
+        guard !self.bytes.isEmpty else { return [] }
         let taken = self.bytes
         self.bytes = []
         self.expectedSizeBytes = min(taken.count, 64 << 10)
@@ -21,8 +22,14 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
     /// Adds a packet as it is.
     package mutating func append(_ packet: GearmanPacket) {
         let body = packet.body
-        self.appendHeader(packet.magic, packet.type, sizeBytes: body.count)
-        self.bytes += body
+        self.makeRoom(sizeBytes: body.count)
+        self.bytes.appendPacket(packet.magic, packet.type, sizeBytes: body.count) { $0.write(body) }
+    }
+
+    /// Adds a packet of a type that has neither arguments nor data, without either.
+    package mutating func appendEmpty(_ magic: GearmanPacket.Magic, _ type: GearmanPacketType) {
+        self.makeRoom(sizeBytes: 0)
+        self.bytes.appendPacket(magic, type, sizeBytes: 0) { _ in }
     }
 
     /// Adds a packet with up to four arguments, without making one. Nothing is added if it throws.
@@ -44,12 +51,14 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         if let second { size += try self.encodedSize(second, definition, index: 1) }
         if let third { size += try self.encodedSize(third, definition, index: 2) }
         if let fourth { size += try self.encodedSize(fourth, definition, index: 3) }
-        self.appendHeader(magic, type, sizeBytes: size)
-        if let first { self.appendArgument(first, definition, index: 0) }
-        if let second { self.appendArgument(second, definition, index: 1) }
-        if let third { self.appendArgument(third, definition, index: 2) }
-        if let fourth { self.appendArgument(fourth, definition, index: 3) }
-        self.bytes += data
+        self.makeRoom(sizeBytes: size)
+        self.bytes.appendPacket(magic, type, sizeBytes: size) { body in
+            if let first { body.write(first, isTerminated: definition.isTerminated(0)) }
+            if let second { body.write(second, isTerminated: definition.isTerminated(1)) }
+            if let third { body.write(third, isTerminated: definition.isTerminated(2)) }
+            if let fourth { body.write(fourth, isTerminated: definition.isTerminated(3)) }
+            body.write(data)
+        }
     }
 
     /// Adds what a worker sends about a job: its handle, as the server sent it, and data.
@@ -64,10 +73,13 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
             throw .payloadTooLarge(type, sizeBytes: data.count, limitBytes: self.limits.payloadSizeBytes)
         }
         let isTerminated = definition.isTerminated(0)
-        self.appendHeader(.request, type, sizeBytes: handle.count + (isTerminated ? 1 : 0) + data.count)
-        self.bytes.append(handle)
-        if isTerminated { self.bytes.append(0) }
-        self.bytes += data
+        let size = handle.count + (isTerminated ? 1 : 0) + data.count
+        self.makeRoom(sizeBytes: size)
+        self.bytes.appendPacket(.request, type, sizeBytes: size) { body in
+            handle.withBytes { body.write($0) }
+            if isTerminated { body.writeNUL() }
+            body.write(data)
+        }
     }
 
     private func encodedSize(
@@ -77,21 +89,22 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
             throw .argumentTooLarge(definition.type, index: index, limitBytes: self.limits.argumentSizeBytes)
         }
         guard definition.isTerminated(index) else { return argument.count }
-        guard !argument.contains(0) else { throw .nulInArgument(definition.type, index: index) }
+        guard argument.span.bytes.firstNUL(from: 0, to: argument.count) == argument.count else {
+            throw .nulInArgument(definition.type, index: index)
+        }
         return argument.count + 1
     }
 
-    private mutating func appendArgument(_ argument: [UInt8], _ definition: GearmanPacketDefinition, index: Int) {
-        self.bytes += argument
-        if definition.isTerminated(index) { self.bytes.append(0) }
+    private mutating func makeRoom(sizeBytes: Int) {
+        guard self.bytes.isEmpty else { return }
+        self.bytes.reserveCapacity(max(self.expectedSizeBytes, GearmanPacket.headerSizeBytes + sizeBytes))
     }
+}
 
-    private mutating func appendHeader(_ magic: GearmanPacket.Magic, _ type: GearmanPacketType, sizeBytes: Int) {
-        if self.bytes.isEmpty { self.bytes.reserveCapacity(max(self.expectedSizeBytes, sizeBytes + 12)) }
-        let head = UInt64(magic.rawValue) << 32 | UInt64(type.rawValue)
-        withUnsafeBytes(of: (head.bigEndian, UInt32(sizeBytes).bigEndian)) { header in
-            self.bytes.append(contentsOf: header.prefix(GearmanPacket.headerSizeBytes))
-        }
+extension GearmanPacketWriter {
+    fileprivate mutating func write(_ argument: [UInt8], isTerminated: Bool) {
+        self.write(argument)
+        if isTerminated { self.writeNUL() }
     }
 }
 

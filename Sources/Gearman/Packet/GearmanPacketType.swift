@@ -1,7 +1,7 @@
 /// The packets of the Gearman protocol, by the number that stands in the header.
 ///
 /// What each of them consists of stands in ``GearmanPacketDefinition/table``.
-package enum GearmanPacketType: UInt32, CaseIterable, Sendable {
+@usableFromInline package enum GearmanPacketType: UInt32, CaseIterable, Sendable {
     /// CAN_DO
     case canDo = 1
     /// CANT_DO
@@ -95,7 +95,7 @@ package enum GearmanPacketType: UInt32, CaseIterable, Sendable {
 
 extension GearmanPacketType: CustomStringConvertible {
     /// The protocol's name, for example `SUBMIT_JOB_BG`.
-    package var description: String {
+    @usableFromInline package var description: String {
         self.definition.name
     }
 }

@@ -173,21 +173,20 @@ package actor DescriptorWatcher {
     /// Handles what is ready, and then what the handlers left for the queue. The next turn comes behind that, until
     /// nothing becomes ready any more.
     private func takeTurn() {
-        var count = self.takeEvents()
-        if count == 0 {
-            switch self.turnWait.wait(for: self.epoll, nanoseconds: Self.patience) {
-            case true?: count = self.takeEvents()
-            case false?: return self.source.resume()
-            case nil: break
-            }
+        let count: Int
+        if let ready = self.turnWait.during({ self.takeEvents(within: Self.patience) }) {
+            guard ready > 0 else { return self.source.resume() }
+            count = ready
+        } else {
+            count = self.takeEvents(within: 0)
         }
         for place in 0..<count { self.happened(self.events[place]) }
         self.turnWait.announce()
         self.executor.queue.async { self.enter { $0.takeTurn() } }
     }
 
-    private func takeEvents() -> Int {
-        Int(max(0, epoll_wait(self.epoll, &self.events, Int32(self.events.count), 0)))
+    private func takeEvents(within nanoseconds: Int) -> Int {
+        Int(max(0, gearman_epoll_wait(self.epoll, &self.events, Int32(self.events.count), nanoseconds)))
     }
 
     private func happened(_ event: epoll_event) {

@@ -51,6 +51,8 @@ package actor StreamConnection: StreamChannel {
     private var pending: [UInt8] = []
     private var pendingStart = 0
     private var isFlushScheduled = false
+    /// What is written now answers what was just read.
+    private var isAnswering = false
     /// Whoever writes is told when all is sent.
     private var wasFull = false
 
@@ -214,7 +216,7 @@ package actor StreamConnection: StreamChannel {
         switch self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock {
         case .transferred(let received):
             let start = self.executor.now
-            self.onEvent(.received(bytes))
+            self.deliver(bytes)
             let duration = start.duration(to: self.executor.now)
             if received < capacity / 4 || duration > StreamLimits.longTurn {
                 self.readCapacity = max(capacity / 2, StreamLimits.firstReadBytes)
@@ -225,6 +227,16 @@ package actor StreamConnection: StreamChannel {
         case .endOfStream: self.end(reason: nil)
         case .failed(let error): self.end(reason: error)
         }
+    }
+
+    /// A server gets the answer to what it sent at once: it works on that while the turn goes on. Whoever connected to
+    /// us gets it at the end of the turn, because others may have something for it too.
+    private func deliver(_ bytes: [UInt8]) {
+        self.isAnswering = self.peer != nil
+        self.onEvent(.received(bytes))
+        guard self.isAnswering else { return }
+        self.isAnswering = false
+        if !self.pending.isEmpty, !self.isWriteBlocked { self.send() }
     }
 
     private var isOpen: Bool {
@@ -247,7 +259,7 @@ package actor StreamConnection: StreamChannel {
         case .open:
             if self.pending.isEmpty { self.pending = bytes } else { self.pending.append(contentsOf: bytes) }
             if self.pending.count - self.pendingStart >= StreamLimits.writeBufferHighBytes { self.wasFull = true }
-            self.scheduleFlush()
+            if !self.isAnswering { self.scheduleFlush() }
         case .idle, .resolving, .connecting, .finishing, .closing, .closed:
             break
         }
@@ -262,6 +274,10 @@ package actor StreamConnection: StreamChannel {
     /// Sends what was written since ``DescriptorWatcher/flushSoon(_:)`` was called.
     func scheduledFlush() {
         self.isFlushScheduled = false
+        self.send()
+    }
+
+    private func send() {
         guard self.isOpen else { return }
         self.flush()
         if self.isWriteBlocked { self.onEvent(.blocked) }

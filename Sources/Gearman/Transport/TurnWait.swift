@@ -43,14 +43,14 @@ package final class TurnWait: Sendable {
         self.state.store(State.announced, ordering: .sequentiallyConsistent)
     }
 
-    /// - Returns: whether something in the set is ready; nil, without waiting, if there was work meanwhile.
-    package func wait(for epoll: Int32, nanoseconds: Int) -> Bool? {
+    /// - Parameter wait: waits for the set.
+    /// - Returns: what `wait` returns; nil, without waiting, if there was work meanwhile.
+    package func during<Result>(_ wait: () -> Result) -> Result? {
         let (isAnnounced, _) = self.state.compareExchange(
             expected: State.announced, desired: State.begun, ordering: .sequentiallyConsistent)
         guard isAnnounced else { return nil }
-        let isReady = gearman_epoll_is_ready(epoll, nanoseconds) != 0
-        self.state.store(State.none, ordering: .sequentiallyConsistent)
-        return isReady
+        defer { self.state.store(State.none, ordering: .sequentiallyConsistent) }
+        return wait()
     }
 
     // MARK: From anywhere

@@ -155,6 +155,7 @@ public actor GearmanWorker {
             let id = replies[place].job
             let index = id.server
             if batches.indices.contains(index), self.connections[index].number == id.connection {
+                if batches[index].isEmpty { batches[index].reserveCapacity(replies.count) }
                 batches[index].append(WorkerReply(job: id.number, result: replies[place].result))
             } else {
                 dropped += 1

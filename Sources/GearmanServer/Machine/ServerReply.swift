@@ -119,62 +119,17 @@ extension ServedConnection {
 
     @inline(__always)
     private mutating func addOutput(
-        _ type: GearmanPacketType, sizeBytes: Int, writing body: (inout PacketWriter) -> Void
+        _ type: GearmanPacketType, sizeBytes: Int, writing body: (inout GearmanPacketWriter) -> Void
     ) -> Int {
         let total = GearmanPacket.headerSizeBytes + sizeBytes
         self.makeRoomForOutput(total)
-        self.output.append(addingCapacity: total) { span in
-            span.withUnsafeMutableBufferPointer { buffer, count in
-                var writer = PacketWriter(room: UnsafeMutableRawBufferPointer(buffer)[count..<count + total])
-                writer.writeHeader(type, sizeBytes: sizeBytes)
-                body(&writer)
-                precondition(writer.isFull, "A packet has the size that its header says")
-                count += total
-            }
-        }
+        self.output.appendPacket(.response, type, sizeBytes: sizeBytes, writing: body)
         return total
     }
 }
 
-/// Writes a packet into the room that was made for it, and nothing beyond that.
-private struct PacketWriter: ~Copyable {
-    private var next: UnsafeMutableRawPointer
-    private let end: UnsafeMutableRawPointer
-
-    init(room: Slice<UnsafeMutableRawBufferPointer>) {
-        let room = UnsafeMutableRawBufferPointer(rebasing: room)
-        precondition(room.count >= GearmanPacket.headerSizeBytes, "A packet has a header")
-        self.next = room.baseAddress.unsafelyUnwrapped
-        self.end = self.next + room.count
-    }
-
-    var isFull: Bool { self.next == self.end }
-
-    mutating func writeHeader(_ type: GearmanPacketType, sizeBytes: Int) {
-        let head = UInt64(GearmanPacket.Magic.response.rawValue) << 32 | UInt64(type.rawValue)
-        self.next.storeBytes(of: head.bigEndian, as: UInt64.self)
-        self.next.storeBytes(of: UInt32(sizeBytes).bigEndian, toByteOffset: 8, as: UInt32.self)
-        self.next += GearmanPacket.headerSizeBytes
-    }
-
-    mutating func write(_ bytes: UnsafeRawBufferPointer) {
-        guard let start = bytes.baseAddress, !bytes.isEmpty else { return }
-        precondition(self.next + bytes.count <= self.end, "A packet has the size that its header says")
-        self.next.copyMemory(from: start, byteCount: bytes.count)
-        self.next += bytes.count
-    }
-
-    mutating func write(_ bytes: ArraySlice<UInt8>) {
-        bytes.withUnsafeBytes { self.write($0) }
-    }
-
-    mutating func write(_ handle: JobHandle) {
+extension GearmanPacketWriter {
+    fileprivate mutating func write(_ handle: JobHandle) {
         handle.withDigits { self.write($0) }
-    }
-
-    mutating func writeNUL() {
-        precondition(self.next < self.end, "A packet has the size that its header says")
-        self.next.storeBytes(of: 0, as: UInt8.self)
-        self.next += 1
     }
 }

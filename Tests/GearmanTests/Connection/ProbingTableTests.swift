@@ -11,11 +11,14 @@ struct ProbingTableTests {
             let numbers = (0..<40).map { UInt64($0) << (seed % 3 == 0 ? 56 : seed % 3 == 1 ? 0 : 20) }
             for step in 0..<400 {
                 let number = numbers.randomElement(using: &random)!
-                switch Int.random(in: 0..<4, using: &random) {
+                switch Int.random(in: 0..<5, using: &random) {
                 case 0, 1:
                     #expect(table.insert(step, for: number) == model.updateValue(step, forKey: number))
                 case 2:
                     #expect(table.removeValue(of: number) == model.removeValue(forKey: number))
+                case 3:
+                    table.remove(number)
+                    model[number] = nil
                 default:
                     let changed: Void? = table.update(number) { $0 += 1 }
                     #expect((changed != nil) == (model[number] != nil))

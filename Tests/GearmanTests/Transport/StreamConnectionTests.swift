@@ -95,6 +95,47 @@ struct StreamConnectionTests {
         #expect(await probe.reasonForClosing() == nil)
     }
 
+    /// A stream that answers what it reads, and tells what waits to be sent where the next work of its queue begins.
+    private actor Answerer {
+        private nonisolated let eventLoop = GearmanEventLoop.shared
+        nonisolated var unownedExecutor: UnownedSerialExecutor { self.eventLoop.executor.asUnownedSerialExecutor() }
+        private var channel: (any StreamChannel)?
+        nonisolated let pendingBytes = Signals<Int>()
+
+        func open(to server: GearmanServerAddress) {
+            let channel = SocketTransport().makeChannel(
+                to: server, timeout: .seconds(10), eventLoop: .shared
+            ) { event in
+                guard case .received(let bytes) = event else { return }
+                self.assumeIsolated { $0.received(bytes) }
+            }
+            self.channel = channel
+            channel.open()
+        }
+
+        private func received(_ bytes: [UInt8]) {
+            self.eventLoop.executor.execute {
+                self.assumeIsolated { $0.pendingBytes.send($0.channel?.pendingBytes ?? -1) }
+            }
+            self.channel?.write(bytes)
+        }
+
+        func close() { self.channel?.close() }
+    }
+
+    @Test func `an answer leaves with what it answers, before other work of the queue`() async throws {
+        let server = try await InProcessGearmanServer()
+        let answerer = Answerer()
+        await answerer.open(to: server.address)
+        let peer = try await server.accept()
+        var encoder = GearmanPacketEncoder()
+        try encoder.append(.request, .echoRequest, data: bytes("ours"))
+        await peer.sendRaw(encoder.take())
+        #expect(try await peer.expect(.echoRequest).data == bytes("ours")[...])
+        #expect(await answerer.pendingBytes.next() == 0)
+        await answerer.close()
+    }
+
     @Test func `a full write buffer drains when the peer reads again`() async throws {
         let server = try await InProcessGearmanServer()
         let probe = Probe(to: server.address)
