@@ -293,11 +293,6 @@ node_pid() { cat "$GALERA_DIR/$1/pid"; }
 
 node_is_alive() { is_running "$(node_pid "$1")"; }
 
-is_running() {
-    local state
-    state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [[ ${state:0:1} != Z ]]
-}
-
 await_death() { while is_running "$1"; do sleep 0.01; done; }
 
 kill_node() {

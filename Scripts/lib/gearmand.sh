@@ -1,7 +1,7 @@
 # Sourced: real gearmands on loopback and free ports, each with its folder $GEARMAND_DIR/N (N from 1).
 #
 # A folder has `port`, `pid` and `log`, so that any process that knows GEARMAND_DIR can stop and start them. They log
-# every packet, for those who look for a failure, unless GEARMAND_VERBOSE says less.
+# every packet, for those who look for a failure, unless GEARMAND_VERBOSE says less. Needs project.sh.
 
 # What answers there says which process it is.
 gearmand_at() {
@@ -49,10 +49,7 @@ kill_gearmand() {
     local pid
     pid=$(cat "$GEARMAND_DIR/$1/pid")
     kill -9 "$pid" 2>/dev/null || true
-    while kill -0 "$pid" 2>/dev/null; do
-        [[ $(cut -d' ' -f3 "/proc/$pid/stat" 2>/dev/null) != Z ]] || break
-        sleep 0.01
-    done
+    while is_running "$pid"; do sleep 0.01; done
 }
 
 stop_gearmands() {

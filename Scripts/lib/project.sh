@@ -18,3 +18,9 @@ usage() { sed -n '2,/^[^#]/ s/^# \{0,1\}//p' "$1"; }
 
 # The folder of the built programs: binaries debug|release.
 binaries() { swift build --configuration "$1" --show-bin-path 2>/dev/null; }
+
+# is_running PROCESS: and is not only remembered for its parent.
+is_running() {
+    local state
+    state=$(sed 's/.*) //' "/proc/$1/stat" 2>/dev/null) && [[ ${state:0:1} != Z ]]
+}

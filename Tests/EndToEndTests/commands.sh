@@ -1,4 +1,5 @@
 # The command line as a person uses it: submit, get, list, cancel, stats, and how each of them ends.
+# Alone: a task may be half a second late.
 source "$(dirname "${BASH_SOURCE[0]}")/support/harness.sh"
 
 gearmands 1

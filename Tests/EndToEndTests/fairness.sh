@@ -1,4 +1,5 @@
 # Limits and pauses of functions, and functions that nobody serves, with two controllers on one store.
+# Alone: it measures rates and the lateness of 99 of 100 tasks.
 source "$(dirname "${BASH_SOURCE[0]}")/support/harness.sh"
 
 gearmands 1

@@ -1,4 +1,5 @@
 # Parts of limits: all tasks come from the dispatcher of `up`, and another controller has a part of each limit.
+# Alone: it measures a rate within a fifth.
 source "$(dirname "${BASH_SOURCE[0]}")/support/harness.sh"
 
 gearmands 1

@@ -1,4 +1,5 @@
 # A controller that takes hand-overs and does not answer them, as one that is frozen or hangs.
+# Alone: five seconds of hand-overs that time out must be over in nine.
 source "$(dirname "${BASH_SOURCE[0]}")/support/harness.sh"
 
 gearmands 1

@@ -27,6 +27,8 @@ cases_failed=0
 
 clean_up() {
     local file pids=()
+    # Whoever is interrupted is often told twice.
+    trap '' INT TERM
     stop_gearmands
     if declare -F stop_galeras >/dev/null; then stop_galeras; fi
     for file in "$WORK"/*.pid; do [[ -s $file ]] && pids+=("$(cat "$file")"); done
