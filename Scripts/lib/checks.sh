@@ -103,7 +103,8 @@ everything() {
     beside heavy step "Simulation of the services, $((${GEARCLOCK_SEEDS:-2000} / 4)) seeds, release" service_simulation
     swift_tests
     beside heavy step "The library in another package (Scripts/embedding)" Scripts/embedding
-    beside light fuzzers
     end_to_end "$programs/gearclock"
     all_beside
+    # They find the more the more inputs they can try in their time.
+    alone fuzzers
 }

@@ -72,13 +72,15 @@ extension MariaDBSchema {
                 return made
             } catch {
                 if !connection.isBroken { try? connection.rollback() }
-                // A data definition of somebody else stopped our transaction, or they were first: look again.
-                guard error.meaning == .conflict || error.meaning == .duplicateKey, attempt < self.mostAttempts else {
-                    throw error
-                }
+                guard self.mayBeRepeated(error), !connection.isBroken, attempt < self.mostAttempts else { throw error }
             }
         }
         preconditionFailure("The loop ends by itself")
+    }
+
+    /// A data definition of somebody else stopped our transaction, or our statement, or they were first: look again.
+    private static func mayBeRepeated(_ error: MariaDBFailure) -> Bool {
+        error.meaning == .conflict || error.meaning == .interrupted || error.meaning == .duplicateKey
     }
 
     private static func migrate(on connection: MariaDBConnection, made: inout [String]) throws(MariaDBFailure) {

@@ -73,7 +73,9 @@ package actor DescriptorWatcher {
 
     isolated deinit {
         // The thread of libdispatch that told of the last event may not be through with the source yet, and would look
-        // at what a cancellation frees. It is through when it fires a timer.
+        // at what a cancellation frees. It is through when it fires a timer, and has no new event to tell of: whoever
+        // had a descriptor in the set is gone, and the last one leaves it here.
+        self.turnWait.leave(self.epoll)
         let (source, timer) = (self.source, DispatchSource.makeTimerSource(queue: self.executor.queue))
         timer.setEventHandler {
             source.cancel()

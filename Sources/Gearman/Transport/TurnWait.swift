@@ -37,6 +37,11 @@ package final class TurnWait: Sendable {
         precondition(result == 0, "An event loop needs a descriptor: \(String(cString: strerror(errno)))")
     }
 
+    /// Nothing that happens here makes that set ready any more.
+    package func leave(_ epoll: Int32) {
+        _ = epoll_ctl(epoll, EPOLL_CTL_DEL, self.descriptor, nil)
+    }
+
     // MARK: On the queue
 
     package func announce() {

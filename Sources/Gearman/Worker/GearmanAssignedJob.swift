@@ -39,12 +39,10 @@ extension GearmanAssignedJob {
     /// room for more. Of a job whose connection was lost, everything is dropped.
     public func sendData(_ bytes: [UInt8]) async {
         let size = max(1, self.worker.configuration.limits.payloadSizeBytes)
-        var rest = bytes[...]
-        while rest.count > size {
-            await self.worker.report(self.id, .data(Array(rest.prefix(size))))
-            rest = rest.dropFirst(size)
+        guard bytes.count > size else { return await self.worker.report(self.id, .data(bytes)) }
+        for start in stride(from: 0, to: bytes.count, by: size) {
+            await self.worker.report(self.id, .data(Array(bytes[start..<min(start + size, bytes.count)])))
         }
-        await self.worker.report(self.id, .data(Array(rest)))
     }
 
     /// Sends a warning to the clients that wait. (WORK_WARNING) One that is larger than

@@ -9,9 +9,15 @@ extension GearmanWorker {
     /// Handlers are child tasks, so they notice a cancellation. A handler that ends with a `CancellationError` then
     /// gives its job back to the server. Call ``drain()`` instead to let handlers finish undisturbed.
     ///
-    /// - Throws: ``GearmanError`` (`invalidRequest`) if a function's name or the client ID is impossible.
+    /// A worker runs once. If ``drain()`` came first, this returns at once.
+    ///
+    /// - Throws: ``GearmanError``: `invalidRequest` if a function's name or the client ID is impossible, `closed` if the
+    ///   worker runs or ran already.
     public func run() async throws {
         try self.configuration.validate(functions: self.functions)
+        guard !self.hasRun else { throw GearmanError(.closed, "A worker runs once") }
+        self.hasRun = true
+        guard !self.isClosed else { return }
         self.start()
         await withTaskCancellationHandler {
             await withDiscardingTaskGroup { group in

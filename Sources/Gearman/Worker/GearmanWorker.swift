@@ -59,6 +59,8 @@ public actor GearmanWorker {
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
     private var timers: EventLoopTimers<Bool>
 
+    /// ``run()`` was called.
+    var hasRun = false
     /// What the handler form works on.
     var inbox = AssignedJobInbox()
 
@@ -188,6 +190,7 @@ public actor GearmanWorker {
 
     /// It takes jobs: it was started, and is neither draining nor closed.
     package var isRunning: Bool { self.state == .running }
+    var isClosed: Bool { self.state == .closed }
 
     // MARK: Connections
 

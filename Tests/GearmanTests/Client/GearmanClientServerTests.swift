@@ -16,6 +16,14 @@ struct GearmanClientServerTests {
         try await peer.send(.jobCreated, bytes(handle))
     }
 
+    @Test func `nobody waits for a server that the client does not have`() async throws {
+        let server = try await InProcessGearmanServer()
+        let client = GearmanClient(servers: [server.address], logger: silentLogger)
+        await client.connected(to: GearmanServerAddress(host: "127.0.0.1", port: 1))
+        await GearmanClient(servers: [], logger: silentLogger).connected()
+        await client.close()
+    }
+
     @Test func `without any server a job is refused`() async throws {
         let port = try InProcessGearmanServer.freePort()
         let client = GearmanClient(

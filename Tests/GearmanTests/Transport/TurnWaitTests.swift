@@ -62,6 +62,18 @@ struct TurnWaitTests {
         }
     }
 
+    @Test func `a set that it has left stays as it is`() {
+        let wait = TurnWait()
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        defer { close(epoll) }
+        wait.join(epoll, data: 7)
+        wait.leave(epoll)
+        wait.announce()
+        wait.during { wait.interrupt() }
+        var event = epoll_event()
+        #expect(gearman_epoll_wait(epoll, &event, 1, 0) == 0)
+    }
+
     private final class Over: Sendable {
         let value = Atomic(false)
     }

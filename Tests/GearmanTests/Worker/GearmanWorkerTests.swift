@@ -250,6 +250,23 @@ struct GearmanWorkerTests {
         }
     }
 
+    @Test func `a worker that was drained before it ran does not run`() async throws {
+        let worker = self.worker()
+        await worker.register("f") { _ in [] }
+        await worker.drain()
+        try await worker.run()
+    }
+
+    @Test func `a worker runs once`() async throws {
+        let worker = self.worker()
+        await worker.register("f") { _ in [] }
+        try await self.run(worker) { _ in
+            let error = await #expect(throws: GearmanError.self) { try await worker.run() }
+            #expect(error?.code == .closed)
+        }
+        await #expect(throws: GearmanError.self) { try await worker.run() }
+    }
+
     @Test func `a drain ends after its time, whatever runs`() async throws {
         var configuration = GearmanWorkerConfiguration.eager()
         configuration.drainTimeout = .milliseconds(20)
