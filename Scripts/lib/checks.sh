@@ -51,7 +51,7 @@ swift_tests_of() {
         skips=$(grep -c '<skipped' "$results/tests.xml" || true)
         failures=$(awk '/<testcase /{t=1} /<failure/{if(t)n++; t=0} END{print n+0}' "$results/tests.xml")
         count $((total - failures - skips)) "$failures" "$skips"
-        grep -E '^✘|^  *↳|Test run with' "$log" || true
+        grep -E '^✘|^ *↳|Test run with' "$log" || true
         if ((status != 0 && failures == 0)) || ((total == 0)); then
             last_words "$log"
             say "FAILED: the tests ended with status $status"

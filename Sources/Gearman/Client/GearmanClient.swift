@@ -149,8 +149,8 @@ public actor GearmanClient {
     /// The servers in whose place others are to be used.
     private func serversToAvoid() -> Set<Int> { self.servers.count > 1 ? self.lateServers() : [] }
 
-    /// Opens the connections if need be, and returns when a server answers; at once if one does or the client has no such
-    /// server, and when the client is closed or the task is cancelled.
+    /// Opens the connections if need be, and returns when a server answers; at once if one does or the client has no
+    /// such server, and when the client is closed or the task is cancelled.
     ///
     /// - Parameter server: the server to wait for; nil if any one will do.
     public func connected(to server: GearmanServerAddress? = nil) async {
