@@ -166,7 +166,7 @@ package actor ControllerService: TaskHandOver {
         self.machine.connectivityChanged(isConnected: self.client.assumeIsolated { $0.isConnected })
     }
 
-    private func handOverJobs(_ jobs: [GearmanAssignedJob], to worker: Int) {
+    private func handOverJobs(_ jobs: GearmanAssignedJobs, to worker: Int) {
         for job in jobs {
             do {
                 let (answers, actions) = self.accept(try HandOverCodec.decodeTasks(job.workload))

@@ -76,7 +76,7 @@ package actor IntakeService {
 
     // MARK: - Jobs
 
-    private func received(_ jobs: [GearmanAssignedJob]) {
+    private func received(_ jobs: GearmanAssignedJobs) {
         var submissions: [(SubmissionStateMachine.SubmissionID, [SubmittedTask])] = []
         for job in jobs {
             guard let function = IntakeFunction(rawValue: String(decoding: job.function, as: UTF8.self)) else {

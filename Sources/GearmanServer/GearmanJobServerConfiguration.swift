@@ -1,7 +1,12 @@
 /// How a job server behaves. The defaults are gearmand's.
 public struct GearmanJobServerConfiguration: Hashable, Sendable {
     /// What every job handle starts with; `:` and a number follow. Nil: `H:` and the name of the machine.
+    ///
+    /// No more than ``handlePrefixLimitBytes`` of it are used, because clients and workers take handles of 63 bytes.
     public var handlePrefix: String?
+
+    /// 42: a prefix of so many bytes leaves room for every number.
+    public static let handlePrefixLimitBytes = 42
 
     /// How many attempts a job has before a lost worker, or a timeout, fails it. Default 0: no limit.
     public var jobRetries: UInt8

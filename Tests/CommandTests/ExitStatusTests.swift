@@ -35,6 +35,10 @@ struct ExitStatusTests {
             (["submit", "f", "--copies", "-1"], "--copies must be 1 or more."),
             (["list", "--limit", "-1"], "--limit must be 1 to 1000."),
             (["jobserver", "--port", "-1"], "--port is 0 to 65535."),
+            (
+                ["jobserver", "--job-handle-prefix", String(repeating: "H", count: 43)],
+                "--job-handle-prefix has at most 42 bytes."
+            ),
             (["worker", "--drain-timeout", "-0.5"], "--drain-timeout: '-0.5' is not"),
             (["limits", "--in-flight", "-1"], "A limit needs the name of a function."),
             (["list", "--json", "-1"], "--json"),

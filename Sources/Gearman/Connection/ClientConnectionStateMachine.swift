@@ -44,7 +44,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private var liveness: ConnectionLiveness
     private var pending = FirstInFirstOutQueue<PendingRequest>()
     private var jobs = ClientJobs()
-    private var openQuestions = 0
+    /// The names that the questions under way asked for, or the payloads of echoes, by the questions' numbers.
+    private var questions: [UInt64: [UInt8]] = [:]
     /// When the last answer came. The next one is due from then on: a server that works off a long queue is not late.
     private var answeredAt = GearmanInstant(nanoseconds: .min)
     /// How many events the last bytes brought: the next ones may bring as many.
@@ -86,7 +87,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         actions.updates.reserveCapacity(self.expectedUpdates)
         self.liveness.heard(now: now)
         do {
-            while self.isListening, let packet = try self.decoder.next() {
+            while self.isListening, let packet = try self.decoder.nextLayout() {
                 self.receive(packet, &actions, now: now)
             }
         } catch {
@@ -102,7 +103,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         var actions = ClientActions()
         self.liveness.heard(now: now)
         for packet in packets where self.isListening {
-            self.receive(packet, &actions, now: now)
+            self.decoder.hold(packet)
+            self.receive(packet.layout, &actions, now: now)
         }
         self.finish(&actions)
         return actions
@@ -233,22 +235,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     /// - Throws: why there will be no answer.
     private mutating func ask(_ question: ClientQuestion, now: GearmanInstant) throws(GearmanError) {
-        let type: GearmanPacketType
-        let name: [UInt8]
-        let kind: PendingRequest.Kind
-        switch question.subject {
-        case .job(let id):
-            guard let handle = self.jobs.handle(of: id) else {
-                throw GearmanError(.invalidRequest, "The job has no handle here")
-            }
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
-        case .handle(let handle):
-            (type, name, kind) = (.getStatus, handle.bytes, .status(id: question.id, handle: handle.bytes))
-        case .unique(let unique): (type, name, kind) = (.getStatusUnique, unique, .statusUnique(id: question.id))
-        case .echo(let payload):
-            (type, name, kind) = (.echoRequest, payload, .echo(id: question.id, payload: payload))
+        guard let (type, name, kind) = question.request(handleOfJob: { self.jobs.handle(of: $0) }) else {
+            throw GearmanError(.invalidRequest, "The job has no handle here")
         }
-        let sizeLimit = type == .getStatus ? self.limits.handleSizeBytes : self.limits.uniqueSizeBytes
+        let sizeLimit = type == .getStatusUnique ? self.limits.uniqueSizeBytes : .max
         guard type == .echoRequest || name.count <= sizeLimit && !name.contains(0) else {
             throw GearmanError(.invalidRequest, "No server would answer for a name of \(name.count) bytes like this")
         }
@@ -261,11 +251,12 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         } catch {
             throw GearmanError(.invalidRequest, "\(error)")
         }
-        self.openQuestions += 1
+        self.questions[question.id] = name
         self.expect(kind, now: now)
     }
 
     /// - Throws: why nothing new is taken.
+    @inline(__always)
     private func checkRoom(_ room: Int) throws(GearmanError) {
         switch self.state {
         case .initial: throw GearmanError(.notConnected, "The connection is not open yet")
@@ -314,21 +305,35 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func receive(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
+    /// Its parts lie with the decoder, as in all that follows.
+    private mutating func receive(
+        _ packet: GearmanPacketLayout, _ actions: inout ClientActions, now: GearmanInstant
+    ) {
         guard packet.magic == .response else {
             self.violation("The server sent a request", &actions)
             return
         }
         switch packet.type {
-        case .workData: self.jobPacket(packet, .data(packet.dataBytes), &actions)
-        case .workWarning: self.jobPacket(packet, .warning(packet.dataBytes), &actions)
-        case .workComplete: self.jobPacket(packet, isLast: true, .complete(packet.dataBytes), &actions)
-        case .workException: self.jobPacket(packet, isLast: true, .exception(packet.dataBytes), &actions)
-        case .workFail: self.jobPacket(packet, isLast: true, .fail, &actions)
+        case .workData:
+            guard let id = self.job(of: packet) else { return }
+            self.report(id, .data(self.decoder.dataBytes(of: packet)), &actions)
+        case .workWarning:
+            guard let id = self.job(of: packet) else { return }
+            self.report(id, .warning(self.decoder.dataBytes(of: packet)), &actions)
+        case .workComplete:
+            guard let id = self.job(of: packet, isLast: true) else { return }
+            self.report(id, .complete(self.decoder.dataBytes(of: packet)), &actions)
+        case .workException:
+            guard let id = self.job(of: packet, isLast: true) else { return }
+            self.report(id, .exception(self.decoder.dataBytes(of: packet)), &actions)
+        case .workFail:
+            guard let id = self.job(of: packet, isLast: true) else { return }
+            self.report(id, .fail, &actions)
         case .workStatus:
-            let numerator = packet.argument(1).decimalNumber
-            let denominator = packet.argument(2).decimalNumber
-            self.jobPacket(packet, .status(numerator: numerator, denominator: denominator), &actions)
+            guard let id = self.job(of: packet) else { return }
+            let whole = self.decoder.packet(packet)
+            let numerator = whole.argument(1).decimalNumber
+            self.report(id, .status(numerator: numerator, denominator: whole.argument(2).decimalNumber), &actions)
         case .jobCreated, .statusResponse, .statusResponseUnique, .echoResponse, .optionResponse, .error:
             self.answer(packet, &actions, now: now)
         case .canDo, .cantDo, .resetAbilities, .preSleep, .unused, .noop, .submitJob, .grabJob, .noJob, .jobAssign,
@@ -340,24 +345,27 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    /// A packet about a job. One about a job that has ended, or was never ours, means nothing.
-    private mutating func jobPacket(
-        _ packet: GearmanPacket, isLast: Bool = false, _ event: @autoclosure () -> GearmanJobEvent,
-        _ actions: inout ClientActions
-    ) {
-        guard let id = self.jobs.heard(of: packet.handle, isLast: isLast) else { return }
-        actions.updates.append(GearmanJobUpdate(id: id, event: event()))
+    /// The job that a packet is about. Nil, and it means nothing, if that has ended or was never ours.
+    private mutating func job(of packet: GearmanPacketLayout, isLast: Bool = false) -> UInt64? {
+        guard let handle = self.decoder.handle(of: packet) else { return nil }
+        return self.jobs.heard(of: handle, isLast: isLast)
+    }
+
+    private func report(_ id: UInt64, _ event: GearmanJobEvent, _ actions: inout ClientActions) {
+        actions.updates.append(GearmanJobUpdate(id: id, event: event))
     }
 
     private mutating func update(
         _ id: UInt64, _ event: GearmanJobEvent, isLast: Bool, _ actions: inout ClientActions
     ) {
         guard self.jobs.heard(of: id, isLast: isLast) else { return }
-        actions.updates.append(GearmanJobUpdate(id: id, event: event))
+        self.report(id, event, &actions)
     }
 
     /// A packet that answers the oldest request.
-    private mutating func answer(_ packet: GearmanPacket, _ actions: inout ClientActions, now: GearmanInstant) {
+    private mutating func answer(
+        _ packet: GearmanPacketLayout, _ actions: inout ClientActions, now: GearmanInstant
+    ) {
         guard let request = self.pending.first else {
             self.violation("The server sent \(packet.type) without a request", &actions)
             return
@@ -379,35 +387,41 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     /// Acts on the answer if it is one to a request of this kind.
     private mutating func match(
+        _ packet: GearmanPacketLayout, _ kind: PendingRequest.Kind, _ actions: inout ClientActions
+    ) -> Bool {
+        if case .submission(let id, let isBackground) = kind, packet.type == .jobCreated {
+            guard let handle = self.decoder.handle(of: packet) else { return false }
+            self.created(id, handle: handle, isBackground: isBackground, &actions)
+            return true
+        }
+        return self.match(self.decoder.packet(packet), kind, &actions)
+    }
+
+    /// The same for what does not come for each job.
+    private mutating func match(
         _ packet: GearmanPacket, _ kind: PendingRequest.Kind, _ actions: inout ClientActions
     ) -> Bool {
         let isError = packet.type == .error
         switch kind {
         case .option: return packet.type == .optionResponse || isError
         case .heartbeat: return packet.type == .echoResponse && packet.data.isEmpty || isError
-        case .submission(let id, let isBackground):
-            guard packet.type == .jobCreated || isError else { return false }
-            if isError {
-                self.update(id, .refused(packet.serverError), isLast: true, &actions)
-            } else {
-                self.created(id, handle: packet.handle, isBackground: isBackground, &actions)
-            }
-            return true
-        case .status(let id, let handle):
-            let isAnswer = packet.type == .statusResponse && packet.handle.bytes == handle
+        case .submission(let id, _):
+            guard isError else { return false }
+            self.update(id, .refused(packet.serverError), isLast: true, &actions)
+        case .status(let id):
+            let isAnswer = packet.type == .statusResponse && packet.handle?.bytes == self.questions[id]
             guard isAnswer || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
-            return true
         case .statusUnique(let id):
             guard packet.type == .statusResponseUnique || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .status(packet.jobStatus), &actions)
-            return true
-        case .echo(let id, let payload):
+        case .echo(let id):
+            let payload = self.questions[id] ?? []
             let isAnswer = packet.type == .echoResponse && packet.data == payload[...]
             guard isAnswer || isError else { return false }
             self.answerQuestion(id, isError ? .failed(packet.serverError) : .echo(payload), &actions)
-            return true
         }
+        return true
     }
 
     private mutating func created(
@@ -419,7 +433,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     private mutating func answerQuestion(_ id: UInt64, _ result: ClientAnswer.Result, _ actions: inout ClientActions) {
-        self.openQuestions -= 1
+        self.questions[id] = nil
         actions.answers.append(ClientAnswer(id: id, result: result))
     }
 
@@ -451,7 +465,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
                 let refusal = GearmanError(
                     .notConnected, "The connection ended before the job was sent", underlying: reason)
                 self.update(id, isSent ? .lost(reason) : .refused(refusal), isLast: true, &actions)
-            case .status(let id, _), .statusUnique(let id), .echo(let id, _):
+            case .status(let id), .statusUnique(let id), .echo(let id):
                 self.answerQuestion(id, .failed(reason), &actions)
             }
         }
@@ -461,7 +475,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private mutating func finish(_ actions: inout ClientActions) {
         switch self.state {
         case .draining:
-            if self.jobs.isQuiet, self.openQuestions == 0 { self.close(.afterFlush, &actions) }
+            if self.jobs.isQuiet, self.questions.isEmpty { self.close(.afterFlush, &actions) }
         case .initial, .greeting, .ready, .closing, .closed: break
         }
         actions.write = self.encoder.take()
@@ -474,6 +488,6 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
 
     private func checkInvariants() {
         self.jobs.checkInvariants()
-        precondition(self.openQuestions >= 0 && self.openQuestions <= self.pending.count, "Questions are miscounted")
+        precondition(self.questions.count <= self.pending.count, "Questions are miscounted")
     }
 }

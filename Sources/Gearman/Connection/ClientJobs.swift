@@ -1,8 +1,8 @@
 /// The jobs that one connection of a client submitted and that have not had their last event.
 struct ClientJobs: Equatable, Sendable {
     private struct Job: Equatable, Sendable {
-        /// Nil until the server created it, and for a background job.
-        var handle: HandleBytes?
+        /// Empty until the server created it, and for a background job.
+        var handle = HandleBytes()
         var isAbandoned = false
     }
 
@@ -15,7 +15,8 @@ struct ClientJobs: Equatable, Sendable {
 
     /// The handle of a foreground job that the server created.
     func handle(of id: UInt64) -> HandleBytes? {
-        self.jobs[id]?.handle
+        guard let handle = self.jobs[id]?.handle, handle.count > 0 else { return nil }
+        return handle
     }
 
     mutating func submitted(_ id: UInt64) {

@@ -113,8 +113,8 @@ package struct WorkerJob: Equatable, Sendable {
     }
 }
 
-/// What a worker has to say about a job in hand.
-package struct WorkerReply: Equatable, Sendable {
+/// What a worker has to say about a job in hand: something on the way, or its end.
+package struct GearmanJobReply: Equatable, Sendable {
     package enum Result: Equatable, Sendable {
         case data([UInt8])
         case warning([UInt8])
@@ -127,11 +127,10 @@ package struct WorkerReply: Equatable, Sendable {
         case exception([UInt8])
     }
 
-    /// ``WorkerJob/number``.
-    package var job: UInt64
+    package var job: GearmanAssignedJob.ID
     package var result: Result
 
-    package init(job: UInt64, result: Result) {
+    package init(job: GearmanAssignedJob.ID, result: Result) {
         self.job = job
         self.result = result
     }

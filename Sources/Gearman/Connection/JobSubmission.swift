@@ -3,18 +3,20 @@ extension GearmanPacketEncoder {
     /// Adds the packet that submits one of these jobs. Nothing is added if it throws.
     mutating func append(_ jobs: [GearmanPipelinedJob], at place: Int, limits: GearmanLimits) throws(GearmanError) {
         // Field by field: a copy of the job would count references to all that it holds.
-        let (function, unique) = (jobs[place].request.function, jobs[place].request.unique)
-        guard !function.isEmpty else { throw GearmanError(.invalidRequest, "The function has no name") }
-        guard unique.count <= limits.uniqueSizeBytes else {
-            throw GearmanError(.invalidRequest, "The unique ID has \(unique.count) bytes")
+        guard !jobs[place].request.function.isEmpty else {
+            throw GearmanError(.invalidRequest, "The function has no name")
+        }
+        guard jobs[place].request.unique.count <= limits.uniqueSizeBytes else {
+            throw GearmanError(.invalidRequest, "The unique ID has \(jobs[place].request.unique.count) bytes")
         }
         guard jobs[place].request.startTimeSeconds == nil, jobs[place].request.reducer.isEmpty else {
             return try self.append(special: jobs[place])
         }
-        let type = GearmanPacketType.submission(
-            jobs[place].request.priority, isBackground: jobs[place].isBackground)
+        let type = GearmanPacketType.submission(jobs[place].request.priority, isBackground: jobs[place].isBackground)
         do {
-            try self.append(.request, type, function, unique, data: jobs[place].request.workload)
+            try self.append(
+                .request, type, jobs[place].request.function, jobs[place].request.unique,
+                data: jobs[place].request.workload)
         } catch {
             throw GearmanError(.invalidRequest, "\(error)")
         }

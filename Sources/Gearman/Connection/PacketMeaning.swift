@@ -14,17 +14,23 @@ extension ArraySlice<UInt8> {
     }
 }
 
-extension GearmanPacket {
-    /// The job that a packet of a server is about; its first argument.
+extension GearmanPacketLayout {
+    /// The job that a packet of a server is about; its first argument. Nil if that is no handle of any server.
     ///
     /// Without the NULs at its end: gearmand puts one there in a WORK_FAIL that was an exception.
-    package var handle: HandleBytes {
-        self.withArgument(0) { bytes in
-            var count = bytes.count
-            while count > 0, bytes[count - 1] == 0 { count -= 1 }
-            return HandleBytes(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    @inline(__always)
+    func handle(in bytes: borrowing [UInt8]) -> HandleBytes? {
+        let range = self.argumentRange(0, in: bytes)
+        return bytes.withUnsafeBytes { bytes in
+            var end = range.upperBound
+            while end > range.lowerBound, bytes[end &- 1] == 0 { end &-= 1 }
+            return HandleBytes(UnsafeRawBufferPointer(rebasing: bytes[range.lowerBound..<end]))
         }
     }
+}
+
+extension GearmanPacket {
+    package var handle: HandleBytes? { self.layout.handle(in: self.storage) }
 
     /// What an ERROR packet says.
     var serverError: GearmanError {

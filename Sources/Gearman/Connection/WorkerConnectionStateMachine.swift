@@ -106,7 +106,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         actions.jobs.reserveCapacity(min(self.unansweredGrabs, self.expectedJobs))
         self.liveness.heard(now: now)
         do {
-            while self.isListening, let packet = try self.decoder.next() {
+            while self.isListening, let packet = try self.decoder.nextLayout() {
                 self.receive(packet, &actions, now: now)
             }
         } catch {
@@ -122,20 +122,21 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         var actions = WorkerActions()
         self.liveness.heard(now: now)
         for packet in packets where self.isListening {
-            self.receive(packet, &actions, now: now)
+            self.decoder.hold(packet)
+            self.receive(packet.layout, &actions, now: now)
         }
         self.finish(&actions, now: now)
         return actions
     }
 
-    /// The worker has something to say about jobs in hand. What it says about others is dropped: their connection or
-    /// their time is over.
-    package mutating func replied(_ replies: [WorkerReply], now: GearmanInstant) -> WorkerActions {
+    /// The worker has something to say about jobs in hand, whose numbers alone count. What it says about others is
+    /// dropped: their time is over.
+    package mutating func replied(_ replies: [GearmanJobReply], now: GearmanInstant) -> WorkerActions {
         var actions = WorkerActions()
         switch self.state {
         case .working, .draining:
-            let replies = replies.span
-            for place in replies.indices { self.send(replies[place], &actions) }
+            // By their places: a reply that is passed on is a copy, which counts references to all that it holds.
+            for place in replies.indices { self.send(replies, at: place, &actions) }
         case .initial, .closing, .closed:
             actions.droppedReplies = replies.count
         }
@@ -215,15 +216,16 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func send(_ reply: WorkerReply, _ actions: inout WorkerActions) {
-        let isFinal = reply.result.isFinal
-        guard let job = isFinal ? self.jobs.removeValue(of: reply.job) : self.jobs[reply.job] else {
+    private mutating func send(_ replies: [GearmanJobReply], at place: Int, _ actions: inout WorkerActions) {
+        let number = replies[place].job.number
+        let isFinal = replies[place].result.isFinal
+        guard let job = isFinal ? self.jobs.removeValue(of: number) : self.jobs[number] else {
             actions.droppedReplies += 1
             return
         }
         if isFinal { self.heldBytes -= job.sizeBytes }
         do {
-            switch reply.result {
+            switch replies[place].result {
             case .data(let bytes): try self.encoder.append(.workData, job.handle, data: bytes)
             case .warning(let bytes): try self.encoder.append(.workWarning, job.handle, data: bytes)
             case .status(let numerator, let denominator):
@@ -285,7 +287,10 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func receive(_ packet: GearmanPacket, _ actions: inout WorkerActions, now: GearmanInstant) {
+    /// Its parts lie with the decoder, as in all that follows.
+    private mutating func receive(
+        _ packet: GearmanPacketLayout, _ actions: inout WorkerActions, now: GearmanInstant
+    ) {
         guard packet.magic == .response else {
             self.violation("The server sent a request", &actions)
             return
@@ -305,7 +310,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
             self.futility = FutileRounds()
             self.window = min(self.depth, self.window + 1)
             self.take(packet, &actions)
-        case .error: actions.serverErrors.append(packet.serverError)
+        case .error: actions.serverErrors.append(self.decoder.packet(packet).serverError)
         case .echoResponse, .optionResponse: break
         case .canDo, .cantDo, .resetAbilities, .preSleep, .unused, .submitJob, .jobCreated, .grabJob, .workStatus,
             .workComplete, .workFail, .getStatus, .echoRequest, .submitJobBackground, .statusResponse, .submitJobHigh,
@@ -340,7 +345,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// - Returns: whether there was a grab to be answered.
     @discardableResult
     private mutating func grabAnswered(
-        _ packet: GearmanPacket, _ actions: inout WorkerActions, now: GearmanInstant
+        _ packet: GearmanPacketLayout, _ actions: inout WorkerActions, now: GearmanInstant
     ) -> Bool {
         guard self.unansweredGrabs > 0 else {
             self.violation("The server sent \(packet.type) without a grab", &actions)
@@ -351,16 +356,22 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
         return true
     }
 
-    private mutating func take(_ packet: GearmanPacket, _ actions: inout WorkerActions) {
+    private mutating func take(_ packet: GearmanPacketLayout, _ actions: inout WorkerActions) {
+        guard let handle = self.decoder.handle(of: packet) else {
+            let sizeBytes = self.decoder.argumentBytes(0, of: packet).count
+            self.violation("The server sent a handle of \(sizeBytes) bytes", &actions)
+            return
+        }
         self.lastNumber += 1
-        let handle = packet.handle
-        let workload = packet.dataBytes
+        let workload = self.decoder.dataBytes(of: packet)
         self.jobs.insert(Job(handle: handle, sizeBytes: workload.count), for: self.lastNumber)
         self.heldBytes += workload.count
         // Jobs of one function come in a row: they share its name.
-        if !packet.isArgument(1, self.lastFunction) { self.lastFunction = packet.argumentBytes(1) }
-        let unique = packet.argumentCount > 2 ? packet.argumentBytes(2) : []
-        let reducer = packet.argumentCount > 3 ? packet.argumentBytes(3) : []
+        if !self.decoder.isArgument(1, of: packet, self.lastFunction) {
+            self.lastFunction = self.decoder.argumentBytes(1, of: packet)
+        }
+        let unique = packet.argumentCount > 2 ? self.decoder.argumentBytes(2, of: packet) : []
+        let reducer = packet.argumentCount > 3 ? self.decoder.argumentBytes(3, of: packet) : []
         actions.jobs.append(
             WorkerJob(
                 number: self.lastNumber, handle: handle, function: self.lastFunction, unique: unique,
@@ -399,7 +410,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 }
 
-extension WorkerReply.Result {
+extension GearmanJobReply.Result {
     /// Nothing follows it for the job.
     fileprivate var isFinal: Bool {
         switch self {

@@ -11,9 +11,6 @@ public struct GearmanLimits: Hashable, Sendable {
     /// A unique ID that a client sends. gearmand takes 64 but cuts it to 63 and shifts the payload. Default 63.
     public var uniqueSizeBytes: Int
 
-    /// A job handle that a client sends. gearmand does not answer a status request for more than 63. Default 63.
-    public var handleSizeBytes: Int
-
     /// The requests of one connection that may wait for their answers. A client refuses more than these; it bounds the
     /// memory that a server which answers slowly can cost. Default 262,144.
     public var pendingRequests: Int
@@ -26,21 +23,19 @@ public struct GearmanLimits: Hashable, Sendable {
     ///   - argumentSizeBytes: any one argument.
     ///   - payloadSizeBytes: a workload or result; at most 4,280,000,000, the protocol's size field has 32 bits.
     ///   - uniqueSizeBytes: a unique ID that a client sends.
-    ///   - handleSizeBytes: a job handle that a client sends.
     ///   - pendingRequests: the requests of one connection that may wait for their answers.
     ///   - unsentSizeBytes: the bytes of one connection that wait to be sent.
     public init(
         argumentSizeBytes: Int = 8_180, payloadSizeBytes: Int = 64 << 20, uniqueSizeBytes: Int = 63,
-        handleSizeBytes: Int = 63, pendingRequests: Int = 262_144, unsentSizeBytes: Int = 256 << 20
+        pendingRequests: Int = 262_144, unsentSizeBytes: Int = 256 << 20
     ) {
         precondition((1...1 << 20).contains(argumentSizeBytes), "argumentSizeBytes must be 1 to 1,048,576")
         precondition((0...4_280_000_000).contains(payloadSizeBytes), "payloadSizeBytes must be 0 to 4,280,000,000")
-        precondition(uniqueSizeBytes >= 0 && handleSizeBytes >= 0, "sizes must not be negative")
+        precondition(uniqueSizeBytes >= 0, "uniqueSizeBytes must not be negative")
         precondition(pendingRequests > 0 && unsentSizeBytes > 0, "pendingRequests and unsentSizeBytes must be positive")
         self.argumentSizeBytes = argumentSizeBytes
         self.payloadSizeBytes = payloadSizeBytes
         self.uniqueSizeBytes = uniqueSizeBytes
-        self.handleSizeBytes = handleSizeBytes
         self.pendingRequests = pendingRequests
         self.unsentSizeBytes = unsentSizeBytes
     }

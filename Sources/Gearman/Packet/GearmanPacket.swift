@@ -14,30 +14,13 @@
     /// Twelve bytes: magic, type and size of the body.
     @inlinable package static var headerSizeBytes: Int { 12 }
 
-    /// Where each argument ends, from the start of the body. What belongs to no argument is 0.
-    private let ends: SIMD8<UInt32>
-    private let storage: [UInt8]
-    private let bodyStart: Int
-    private let bodySize: UInt32
-    // What the table says of the type: it is asked for at each look at a part.
-    private let count: UInt8
-    private let hasData: Bool
-    package let type: GearmanPacketType
-    package let magic: Magic
+    let storage: [UInt8]
+    package let layout: GearmanPacketLayout
 
-    /// A packet of which the decoder found the parts.
-    init(
-        magic: Magic, _ definition: GearmanPacketDefinition, storage: [UInt8], bodyStart: Int, bodySize: UInt32,
-        ends: SIMD8<UInt32>
-    ) {
-        self.ends = ends
+    /// A packet that the decoder found.
+    init(_ layout: GearmanPacketLayout, in storage: [UInt8]) {
         self.storage = storage
-        self.bodyStart = bodyStart
-        self.bodySize = bodySize
-        self.count = UInt8(truncatingIfNeeded: definition.argumentCount)
-        self.hasData = definition.hasData
-        self.type = definition.type
-        self.magic = magic
+        self.layout = layout
     }
 
     /// A packet of given parts.
@@ -56,7 +39,7 @@
         }
         var body: [UInt8] = []
         body.reserveCapacity(data.count + arguments.reduce(0) { $0 + $1.count + 1 })
-        var ends = SIMD8<UInt32>()
+        var layout = GearmanPacketLayout(magic, definition, bodyStart: 0)
         for (index, argument) in arguments.enumerated() {
             guard argument.count <= limits.argumentSizeBytes else {
                 throw .argumentTooLarge(type, index: index, limitBytes: limits.argumentSizeBytes)
@@ -64,78 +47,42 @@
             let isTerminated = definition.isTerminated(index)
             guard !isTerminated || !argument.contains(0) else { throw .nulInArgument(type, index: index) }
             body += argument
-            ends[index] = UInt32(body.count)
+            layout.addArgument(index, endsAt: body.count)
             if isTerminated { body.append(0) }
         }
         body += data
-        self.init(
-            magic: magic, definition, storage: body, bodyStart: 0, bodySize: UInt32(body.count), ends: ends)
+        layout.setBodySize(body.count)
+        self.init(layout, in: body)
     }
 
+    package var type: GearmanPacketType { self.layout.type }
+    package var magic: Magic { self.layout.magic }
+
     /// How many arguments there are.
-    package var argumentCount: Int { Int(self.count) }
+    package var argumentCount: Int { self.layout.argumentCount }
 
     /// The argument at `index`, without its NUL.
     /// - Precondition: `index < argumentCount`.
     package func argument(_ index: Int) -> ArraySlice<UInt8> {
-        self.storage[self.argumentRange(index)]
-    }
-
-    private func argumentRange(_ index: Int) -> Range<Int> {
-        precondition(index < self.argumentCount, "A packet has the arguments that the table gives it")
-        let start = index == 0 ? 0 : Int(self.ends[index - 1]) + 1
-        return self.bodyStart + start..<self.bodyStart + Int(self.ends[index])
+        self.storage[self.layout.argumentRange(index, in: self.storage)]
     }
 
     /// A copy of the argument at `index`.
     package func argumentBytes(_ index: Int) -> [UInt8] {
-        self.copy(self.argumentRange(index))
-    }
-
-    /// Whether the argument at `index` is these bytes.
-    func isArgument(_ index: Int, _ bytes: [UInt8]) -> Bool {
-        self.withArgument(index) { argument in bytes.withUnsafeBytes { $0.elementsEqual(argument) } }
-    }
-
-    /// The argument at `index` where it lies.
-    func withArgument<Result>(_ index: Int, _ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        let range = self.argumentRange(index)
-        return self.storage.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[range])) }
+        self.storage.copy(self.layout.argumentRange(index, in: self.storage))
     }
 
     /// What follows the arguments; empty in a packet without data.
-    package var data: ArraySlice<UInt8> {
-        self.storage[self.dataRange]
-    }
-
-    private var dataRange: Range<Int> {
-        let end = self.bodyStart + Int(self.bodySize)
-        guard self.hasData else { return end..<end }
-        let start = self.count == 0 ? 0 : Int(self.ends[Int(self.count) - 1]) + 1
-        // The NUL after the handle may be missing, see the decoder.
-        return min(self.bodyStart + start, end)..<end
-    }
+    package var data: ArraySlice<UInt8> { self.storage[self.layout.dataRange] }
 
     /// A copy of the data.
-    package var dataBytes: [UInt8] {
-        self.copy(self.dataRange)
-    }
-
-    /// Without a slice between, which costs as much as the copy of some bytes.
-    private func copy(_ range: Range<Int>) -> [UInt8] {
-        guard !range.isEmpty else { return [] }
-        return self.storage.withUnsafeBufferPointer { [UInt8](UnsafeBufferPointer(rebasing: $0[range])) }
-    }
+    package var dataBytes: [UInt8] { self.storage.copy(self.layout.dataRange) }
 
     /// Whether it ends where the NUL behind its only argument should be.
-    package var lacksNul: Bool {
-        self.ends[0] == self.bodySize && self.type.definition.mayLackNul
-    }
+    package var lacksNul: Bool { self.layout.lacksNul }
 
     /// All that follows the header.
-    package var body: ArraySlice<UInt8> {
-        self.storage[self.bodyStart..<self.bodyStart + Int(self.bodySize)]
-    }
+    package var body: ArraySlice<UInt8> { self.storage[self.layout.bodyRange] }
 }
 
 /// Two packets are equal when they are the same bytes.
@@ -148,6 +95,6 @@ extension GearmanPacket: Equatable {
 extension GearmanPacket: CustomStringConvertible {
     /// Its type and sizes, without any content.
     @usableFromInline package var description: String {
-        "\(self.type) (\(self.bodySize) bytes)"
+        "\(self.type) (\(self.layout.bodySize) bytes)"
     }
 }

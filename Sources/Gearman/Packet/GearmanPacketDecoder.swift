@@ -1,11 +1,14 @@
+internal import Foundation
+
 /// Makes packets of the bytes of one direction of a connection, in whatever pieces they come.
 ///
 /// It looks at each byte of a header and argument once, allocates nothing for a packet, and copies nothing but the part
 /// of a packet that a piece ends with. After an error the connection is of no use: every further call throws it again.
 package struct GearmanPacketDecoder: Equatable, Sendable {
     private let limits: GearmanLimits
-    private var buffer: [UInt8] = []
-    /// Where the next packet starts in `buffer`.
+    /// What the layouts of the packets refer to.
+    private var bytes: [UInt8] = []
+    /// Where the next packet starts.
     private var position = 0
     private var failure: GearmanPacketError?
 
@@ -15,23 +18,23 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
 
     /// How many bytes wait for the rest of their packet.
     package var bufferedBytes: Int {
-        self.buffer.count - self.position
+        self.bytes.count - self.position
     }
 
     /// Adds what was read. It takes the array itself where nothing waits from before.
     package mutating func append(_ bytes: [UInt8]) {
         guard self.failure == nil else { return }
-        if self.position == self.buffer.count {
-            self.buffer = bytes
+        if self.position == self.bytes.count {
+            self.bytes = bytes
             self.position = 0
         } else if self.position == 0 {
-            self.buffer += bytes
+            self.bytes += bytes
         } else {
             var joined: [UInt8] = []
             joined.reserveCapacity(self.bufferedBytes + bytes.count)
-            joined += self.buffer[self.position...]
+            joined += self.bytes[self.position...]
             joined += bytes
-            self.buffer = joined
+            self.bytes = joined
             self.position = 0
         }
     }
@@ -39,80 +42,115 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
     /// The next packet, or nil until more bytes are there.
     /// - Throws: ``GearmanPacketError`` if the bytes are no packet, or one beyond the limits: close the connection.
     package mutating func next() throws(GearmanPacketError) -> GearmanPacket? {
-        if let failure { throw failure }
+        guard let layout = try self.nextLayout() else { return nil }
+        return GearmanPacket(layout, in: self.bytes)
+    }
+
+    /// The same without a reference to the bytes: the decoder has them, and answers for the parts, until more is added.
+    @inline(__always)
+    package mutating func nextLayout() throws(GearmanPacketError) -> GearmanPacketLayout? {
+        // Behind an error there are no bytes.
+        guard self.bufferedBytes >= GearmanPacket.headerSizeBytes else {
+            try self.checkStart()
+            return nil
+        }
         do throws(GearmanPacketError) {
             return try self.decode()
         } catch {
-            self.failure = error
-            self.buffer = []
-            self.position = 0
-            throw error
+            throw self.failed(error)
         }
+    }
+
+    /// Takes in a packet that came as such, so that its layout is good here. Nothing may wait for its rest.
+    package mutating func hold(_ packet: GearmanPacket) {
+        precondition(self.bufferedBytes == 0, "A connection carries either bytes or packets")
+        self.bytes = packet.storage
+        self.position = self.bytes.count
+    }
+
+    /// The packet of a layout that came last.
+    func packet(_ layout: GearmanPacketLayout) -> GearmanPacket { GearmanPacket(layout, in: self.bytes) }
+
+    @inline(__always)
+    func handle(of packet: GearmanPacketLayout) -> HandleBytes? { packet.handle(in: self.bytes) }
+
+    @inline(__always)
+    func dataBytes(of packet: GearmanPacketLayout) -> [UInt8] { self.bytes.copy(packet.dataRange) }
+
+    @inline(__always)
+    func argumentBytes(_ index: Int, of packet: GearmanPacketLayout) -> [UInt8] {
+        self.bytes.copy(packet.argumentRange(index, in: self.bytes))
+    }
+
+    /// Whether the argument at `index` is these bytes.
+    @inline(__always)
+    func isArgument(_ index: Int, of packet: GearmanPacketLayout, _ bytes: [UInt8]) -> Bool {
+        let range = packet.argumentRange(index, in: self.bytes)
+        guard range.count == bytes.count, !bytes.isEmpty else { return range.count == bytes.count }
+        return self.bytes.withUnsafeBytes { own in
+            bytes.withUnsafeBytes { memcmp(own.baseAddress! + range.lowerBound, $0.baseAddress!, range.count) == 0 }
+        }
+    }
+
+    private mutating func failed(_ error: GearmanPacketError) -> GearmanPacketError {
+        self.failure = error
+        self.bytes = []
+        self.position = 0
+        return error
     }
 
     /// Whether the next byte starts no packet. In what a server receives, that is a line of the text protocol.
     package var isAtText: Bool {
-        self.bufferedBytes > 0 && self.buffer[self.position] != 0
+        self.bufferedBytes > 0 && self.bytes[self.position] != 0
     }
 
     /// Whether TLS begins here. No line of the text protocol begins so, and its end may never come.
     package var isAtTLS: Bool {
-        self.buffer[self.position...].starts(with: [0x16, 0x03])
+        self.bytes[self.position...].starts(with: [0x16, 0x03])
     }
 
     /// The next line, without the newline that ends it, or nil until more bytes are there. Only where ``isAtText``.
     /// - Throws: ``GearmanPacketError/lineTooLong(limitBytes:)``: close the connection.
     package mutating func nextLine(limitBytes: Int) throws(GearmanPacketError) -> [UInt8]? {
         if let failure { throw failure }
-        let end = min(self.buffer.count, self.position + limitBytes)
-        guard let newline = self.buffer[self.position..<end].firstIndex(of: 0x0a) else {
+        let end = min(self.bytes.count, self.position + limitBytes)
+        guard let newline = self.bytes[self.position..<end].firstIndex(of: 0x0a) else {
             guard self.bufferedBytes >= limitBytes else { return nil }
-            self.failure = .lineTooLong(limitBytes: limitBytes)
-            self.buffer = []
-            self.position = 0
-            throw .lineTooLong(limitBytes: limitBytes)
+            throw self.failed(.lineTooLong(limitBytes: limitBytes))
         }
         defer { self.position = newline + 1 }
-        return Array(self.buffer[self.position..<newline])
+        return Array(self.bytes[self.position..<newline])
     }
 
-    private mutating func decode() throws(GearmanPacketError) -> GearmanPacket? {
-        let available = self.buffer.count - self.position
-        // A wrong start is told at once: the rest of its header may never come.
-        guard available >= 4 else { return try self.checkMagicStart() }
-        let magicNumber = self.number(at: self.position)
-        guard let magic = GearmanPacket.Magic(rawValue: magicNumber) else { throw .badMagic(magicNumber) }
-        guard available >= GearmanPacket.headerSizeBytes else { return nil }
-        let typeNumber = self.number(at: self.position + 4)
-        guard let type = GearmanPacketType(rawValue: typeNumber) else { throw .unknownType(typeNumber) }
-        let size = self.number(at: self.position + 8)
-        let definition = type.definition
-        let limit = self.limits.bodySizeBytes(definition)
-        guard Int(size) <= limit else { throw .packetTooLarge(type, sizeBytes: Int(size), limitBytes: limit) }
-        guard available - GearmanPacket.headerSizeBytes >= Int(size) else { return nil }
-
-        let bodyStart = self.position + GearmanPacket.headerSizeBytes
-        let ends = try self.limits.argumentEnds(
-            definition, in: self.buffer.span.extracting(bodyStart..<bodyStart + Int(size)))
-        self.position = bodyStart + Int(size)
-        return GearmanPacket(
-            magic: magic, definition, storage: self.buffer, bodyStart: bodyStart, bodySize: size, ends: ends)
-    }
-
-    /// Fewer than four bytes are there: they must be the start of a magic.
-    private func checkMagicStart() throws(GearmanPacketError) -> GearmanPacket? {
-        let expected: [UInt8] = [0x00, 0x52, 0x45]
-        guard self.buffer[self.position...].elementsEqual(expected.prefix(self.bufferedBytes)) else {
-            throw .badMagic(self.buffer[self.position...].reduce(0) { $0 << 8 | UInt32($1) })
+    /// The caller has made sure that a header is there.
+    private mutating func decode() throws(GearmanPacketError) -> GearmanPacketLayout? {
+        let start = self.position
+        let found = try self.bytes.span.withUnsafeBytes { bytes throws(GearmanPacketError) in
+            try self.limits.layout(in: UnsafeRawBufferPointer(rebasing: bytes[start...]), at: start)
         }
-        return nil
+        if let found { self.position = found.bodyRange.upperBound }
+        return found
     }
 
+    /// A wrong start is told at once: the rest of its header may never come.
+    private mutating func checkStart() throws(GearmanPacketError) {
+        if let failure { throw failure }
+        let start = self.bytes[self.position...].prefix(4)
+        guard start.count < 4 else {
+            let magicNumber = start.withUnsafeBytes { $0.number(at: 0) }
+            guard GearmanPacket.Magic(rawValue: magicNumber) == nil else { return }
+            throw self.failed(.badMagic(magicNumber))
+        }
+        guard !start.elementsEqual([0x00, 0x52, 0x45].prefix(start.count)) else { return }
+        throw self.failed(.badMagic(start.reduce(0) { $0 << 8 | UInt32($1) }))
+    }
+}
+
+extension UnsafeRawBufferPointer {
     /// The caller has made sure that four bytes are there.
-    private func number(at index: Int) -> UInt32 {
-        self.buffer.withUnsafeBytes { bytes in
-            UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self))
-        }
+    @inline(__always)
+    fileprivate func number(at offset: Int) -> UInt32 {
+        UInt32(bigEndian: self.baseAddress.unsafelyUnwrapped.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
     }
 }
 
@@ -127,54 +165,72 @@ extension GearmanPacketDefinition {
 extension GearmanLimits {
     /// What the header of a packet may announce at most. A packet without arguments and data may have a body, which is
     /// ignored as gearmand does.
+    @inline(__always)
     fileprivate func bodySizeBytes(_ definition: GearmanPacketDefinition) -> Int {
         max(definition.argumentCount, 1) * (self.argumentSizeBytes + 1)
             + (definition.hasData ? self.payloadSizeBytes : 0)
     }
 
-    /// Finds where each argument ends, from the start of the body.
-    fileprivate func argumentEnds(
-        _ definition: GearmanPacketDefinition, in body: Span<UInt8>
-    ) throws(GearmanPacketError) -> SIMD8<UInt32> {
-        var ends = SIMD8<UInt32>()
+    /// Where the parts of the packet lie that begins with a whole header; nil until all of it is there.
+    ///
+    /// - Parameter start: where that is in the bytes to which the layout refers.
+    @inline(__always)
+    fileprivate func layout(
+        in bytes: UnsafeRawBufferPointer, at start: Int
+    ) throws(GearmanPacketError) -> GearmanPacketLayout? {
+        let magicNumber = bytes.number(at: 0)
+        guard let magic = GearmanPacket.Magic(rawValue: magicNumber) else { throw .badMagic(magicNumber) }
+        let typeNumber = bytes.number(at: 4)
+        guard let type = GearmanPacketType(rawValue: typeNumber) else { throw .unknownType(typeNumber) }
+        let size = Int(bytes.number(at: 8))
+        let definition = type.definition
+        let limit = self.bodySizeBytes(definition)
+        guard size <= limit else { throw .packetTooLarge(type, sizeBytes: size, limitBytes: limit) }
+        guard bytes.count &- GearmanPacket.headerSizeBytes >= size else { return nil }
+        let body = UnsafeRawBufferPointer(
+            start: bytes.baseAddress.unsafelyUnwrapped + GearmanPacket.headerSizeBytes, count: size)
+        var layout = GearmanPacketLayout(
+            magic, definition, bodyStart: start &+ GearmanPacket.headerSizeBytes, bodySize: size)
+        try self.findArguments(definition, in: body, &layout)
+        return layout
+    }
+
+    @inline(__always)
+    private func findArguments(
+        _ definition: GearmanPacketDefinition, in body: UnsafeRawBufferPointer, _ layout: inout GearmanPacketLayout
+    ) throws(GearmanPacketError) {
+        let type = definition.type
+        let terminated = definition.hasData ? definition.argumentCount : definition.argumentCount &- 1
         var start = 0
-        let terminated = definition.hasData ? definition.argumentCount : definition.argumentCount - 1
-        for index in 0..<max(terminated, 0) {
-            guard start <= body.count else { throw .missingArgument(definition.type, index: index) }
-            let end = self.end(of: body, from: start)
-            if end == body.count, !definition.mayLackNul {
-                throw .missingArgument(definition.type, index: index)
-            }
-            try self.checkArgument(definition, index: index, sizeBytes: end - start)
-            ends[index] = UInt32(end)
-            start = end + 1
+        var index = 0
+        while index < terminated {
+            guard start <= body.count else { throw .missingArgument(type, index: index) }
+            // It stops where the argument is too large already.
+            let end = body.firstNUL(from: start, to: min(body.count, start &+ self.argumentSizeBytes &+ 1))
+            if end == body.count, !definition.mayLackNul { throw .missingArgument(type, index: index) }
+            try self.checkArgument(type, index: index, sizeBytes: end &- start)
+            layout.addArgument(index, endsAt: end)
+            start = end &+ 1
+            index &+= 1
         }
         if definition.hasData {
-            let sizeBytes = max(body.count - start, 0)
+            let sizeBytes = max(body.count &- start, 0)
             guard sizeBytes <= self.payloadSizeBytes else {
-                throw .payloadTooLarge(
-                    definition.type, sizeBytes: sizeBytes, limitBytes: self.payloadSizeBytes)
+                throw .payloadTooLarge(type, sizeBytes: sizeBytes, limitBytes: self.payloadSizeBytes)
             }
         } else if definition.argumentCount > 0 {
-            guard start <= body.count else {
-                throw .missingArgument(definition.type, index: definition.argumentCount - 1)
-            }
-            try self.checkArgument(definition, index: definition.argumentCount - 1, sizeBytes: body.count - start)
-            ends[definition.argumentCount - 1] = UInt32(body.count)
+            guard start <= body.count else { throw .missingArgument(type, index: index) }
+            try self.checkArgument(type, index: index, sizeBytes: body.count &- start)
+            layout.addArgument(index, endsAt: body.count)
         }
-        return ends
     }
 
+    @inline(__always)
     private func checkArgument(
-        _ definition: GearmanPacketDefinition, index: Int, sizeBytes: Int
+        _ type: GearmanPacketType, index: Int, sizeBytes: Int
     ) throws(GearmanPacketError) {
         guard sizeBytes <= self.argumentSizeBytes else {
-            throw .argumentTooLarge(definition.type, index: index, limitBytes: self.argumentSizeBytes)
+            throw .argumentTooLarge(type, index: index, limitBytes: self.argumentSizeBytes)
         }
-    }
-
-    /// Where the next NUL is, or the end. It stops where the argument is too large already.
-    private func end(of body: Span<UInt8>, from start: Int) -> Int {
-        body.bytes.firstNUL(from: start, to: min(body.count, start + self.argumentSizeBytes + 1))
     }
 }

@@ -61,6 +61,31 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         }
     }
 
+    /// Adds a packet with two arguments and data.
+    /// - Throws: as above.
+    package mutating func append(
+        _ magic: GearmanPacket.Magic, _ type: GearmanPacketType, _ first: borrowing [UInt8],
+        _ second: borrowing [UInt8], data: borrowing [UInt8]
+    ) throws(GearmanPacketError) {
+        let definition = type.definition
+        guard definition.argumentCount == 2 else { throw .wrongArgumentCount(type, count: 2) }
+        guard definition.hasData else { throw .unexpectedData(type) }
+        guard data.count <= self.limits.payloadSizeBytes else {
+            throw .payloadTooLarge(type, sizeBytes: data.count, limitBytes: self.limits.payloadSizeBytes)
+        }
+        var size = try self.encodedSize(first, definition, index: 0)
+        size += try self.encodedSize(second, definition, index: 1)
+        size += data.count
+        self.makeRoom(sizeBytes: size)
+        self.bytes.appendPacket(magic, type, sizeBytes: size) { body in
+            body.write(first)
+            body.writeNUL()
+            body.write(second)
+            body.writeNUL()
+            body.write(data)
+        }
+    }
+
     /// Adds what a worker sends about a job: its handle, as the server sent it, and data.
     /// - Throws: as above.
     package mutating func append(
@@ -89,7 +114,7 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
             throw .argumentTooLarge(definition.type, index: index, limitBytes: self.limits.argumentSizeBytes)
         }
         guard definition.isTerminated(index) else { return argument.count }
-        guard argument.span.bytes.firstNUL(from: 0, to: argument.count) == argument.count else {
+        guard argument.withUnsafeBytes({ $0.firstNUL(from: 0, to: $0.count) }) == argument.count else {
             throw .nulInArgument(definition.type, index: index)
         }
         return argument.count + 1

@@ -1,6 +1,6 @@
 /// The packets of the Gearman protocol, by the number that stands in the header.
 ///
-/// What each of them consists of stands in ``GearmanPacketDefinition/table``.
+/// What each of them consists of stands in ``GearmanPacketDefinition``.
 @usableFromInline package enum GearmanPacketType: UInt32, CaseIterable, Sendable {
     /// CAN_DO
     case canDo = 1
@@ -89,7 +89,7 @@
 
     /// What the packet consists of.
     package var definition: GearmanPacketDefinition {
-        GearmanPacketDefinition.table[Int(self.rawValue) - 1]
+        @inline(__always) get { GearmanPacketDefinition(self) }
     }
 }
 

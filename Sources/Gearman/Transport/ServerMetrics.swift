@@ -63,7 +63,7 @@ struct ServerMetrics: Sendable {
     }
 
     /// Counts what a worker said about its jobs.
-    func replied(_ replies: [WorkerReply]) {
+    func replied(_ replies: [GearmanJobReply]) {
         var counts = InlineArray<6, Int>(repeating: 0)
         let replies = replies.span
         for place in replies.indices {
@@ -91,7 +91,7 @@ extension ServerMetrics.Outcome {
         }
     }
 
-    fileprivate init?(_ result: WorkerReply.Result) {
+    fileprivate init?(_ result: GearmanJobReply.Result) {
         switch result {
         case .complete: self = .complete
         case .fail: self = .fail

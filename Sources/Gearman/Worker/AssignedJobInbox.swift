@@ -11,10 +11,10 @@ struct AssignedJobInbox {
     /// The servers with jobs that will get no reply.
     private var givenBack: Set<Int> = []
 
-    mutating func append(_ jobs: [GearmanAssignedJob]) {
+    mutating func append(_ jobs: GearmanAssignedJobs) {
         if let reader = self.reader {
             self.reader = nil
-            reader.resume(returning: jobs)
+            reader.resume(returning: Array(jobs))
         } else {
             self.jobs += jobs
         }

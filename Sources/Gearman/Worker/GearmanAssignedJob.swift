@@ -8,6 +8,12 @@ public struct GearmanAssignedJob: Sendable {
         let connection: UInt64
         /// Counts the jobs of that connection.
         let number: UInt64
+
+        package init(server: Int, connection: UInt64, number: UInt64) {
+            self.server = server
+            self.connection = connection
+            self.number = number
+        }
     }
 
     /// Names the job within its worker.
@@ -65,18 +71,5 @@ public struct GearmanJobFailure: Error, Sendable {
     /// - Parameter warnings: sent before the failure; none by default.
     public init(warnings: [[UInt8]] = []) {
         self.warnings = warnings
-    }
-}
-
-/// What a worker has to say about a job: something on the way, or its end.
-package struct GearmanJobReply: Sendable {
-    package typealias Result = WorkerReply.Result
-
-    package var job: GearmanAssignedJob.ID
-    package var result: Result
-
-    package init(job: GearmanAssignedJob.ID, result: Result) {
-        self.job = job
-        self.result = result
     }
 }

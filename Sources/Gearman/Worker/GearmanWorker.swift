@@ -53,7 +53,7 @@ public actor GearmanWorker {
     private var state = State.idle
     private(set) var functions: [Function]
     private var handlers: [[UInt8]: Handler] = [:]
-    private let onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+    private let onJobs: (@Sendable (GearmanAssignedJobs) -> Void)?
     private var connections: [Connection] = []
     private var openLinks = 0
     private var closeWaiters: [CheckedContinuation<Void, Never>] = []
@@ -86,7 +86,7 @@ public actor GearmanWorker {
     ///   call to the worker. Each job is owed a final reply. Nil: the worker is of the handler form.
     package init(
         servers: [GearmanServerAddress], functions: [[UInt8]], configuration: GearmanWorkerConfiguration,
-        eventLoop: GearmanEventLoop, logger: Logger, onJobs: (@Sendable ([GearmanAssignedJob]) -> Void)?
+        eventLoop: GearmanEventLoop, logger: Logger, onJobs: (@Sendable (GearmanAssignedJobs) -> Void)?
     ) {
         self.servers = servers.uniqued()
         self.functions = functions.map { Function(name: $0) }
@@ -150,25 +150,33 @@ public actor GearmanWorker {
 
     /// Sends replies, those of one call to one server as one write. Replies to jobs of a lost connection are dropped.
     package func reply(_ replies: [GearmanJobReply]) {
-        var batches = [[WorkerReply]](repeating: [], count: self.connections.count)
-        var dropped = 0
-        let replies = replies.span
-        for place in replies.indices {
-            let id = replies[place].job
-            let index = id.server
-            if batches.indices.contains(index), self.connections[index].number == id.connection {
-                if batches[index].isEmpty { batches[index].reserveCapacity(replies.count) }
-                batches[index].append(WorkerReply(job: id.number, result: replies[place].result))
-            } else {
-                dropped += 1
+        var left = replies.count
+        for index in self.connections.indices where left > 0 {
+            let count = self.countReplies(in: replies, to: index)
+            left -= count
+            if count == replies.count {
+                self.reply(replies, at: index)
+            } else if count > 0 {
+                let number = self.connections[index].number
+                self.reply(replies.filter { $0.job.server == index && $0.job.connection == number }, at: index)
             }
         }
-        self.log(droppedReplies: dropped)
-        for (index, batch) in batches.enumerated() where !batch.isEmpty {
-            self.connections[index].metrics.replied(batch)
-            self.transition(at: index) { $0.replied(batch, now: self.executor.now) }
-            self.pauseIfFull(index)
-        }
+        self.log(droppedReplies: left)
+    }
+
+    /// How many of the replies are to jobs of that server's present connection; as a rule all.
+    private func countReplies(in replies: [GearmanJobReply], to index: Int) -> Int {
+        let number = self.connections[index].number
+        var count = 0
+        for place in replies.indices
+        where replies[place].job.server == index && replies[place].job.connection == number { count += 1 }
+        return count
+    }
+
+    private func reply(_ replies: [GearmanJobReply], at index: Int) {
+        self.connections[index].metrics.replied(replies)
+        self.transition(at: index) { $0.replied(replies, now: self.executor.now) }
+        self.pauseIfFull(index)
     }
 
     /// At least one server answers.
@@ -259,21 +267,10 @@ public actor GearmanWorker {
     }
 
     private func deliver(_ jobs: [WorkerJob], at index: Int) {
-        let server = self.servers[index]
-        let connection = self.connections[index].number
         self.connections[index].metrics.jobsStarted(jobs.count)
-        var assigned: [GearmanAssignedJob] = []
-        assigned.reserveCapacity(jobs.count)
-        // No `map`: a closure of an actor asks in every call whether it is on the actor's executor.
-        let jobs = jobs.span
-        for place in jobs.indices {
-            assigned.append(
-                GearmanAssignedJob(
-                    id: GearmanAssignedJob.ID(server: index, connection: connection, number: jobs[place].number),
-                    function: jobs[place].function, unique: jobs[place].unique, reducer: jobs[place].reducer,
-                    workload: jobs[place].workload,
-                    handle: GearmanJobHandle(jobs[place].handle, server: server), worker: self))
-        }
+        let assigned = GearmanAssignedJobs(
+            jobs: jobs, server: index, connection: self.connections[index].number, address: self.servers[index],
+            worker: self)
         if let onJobs { onJobs(assigned) } else { self.inbox.append(assigned) }
     }
 

@@ -63,7 +63,9 @@ package struct JobServerStateMachine: Equatable, Sendable {
     package init(configuration: GearmanJobServerConfiguration, processID: Int32 = 0, keepsJobs: Bool = false) {
         self.configuration = configuration
         self.keepsJobs = keepsJobs
-        self.handlePrefix = Array("\(configuration.handlePrefix ?? "H:localhost"):".utf8)
+        let prefix = configuration.handlePrefix ?? "H:localhost"
+        self.handlePrefix =
+            prefix.utf8.prefix(GearmanJobServerConfiguration.handlePrefixLimitBytes) + [UInt8(ascii: ":")]
         self.processID = processID
         self.limits = GearmanLimits(payloadSizeBytes: configuration.limits.payloadSizeBytes)
     }

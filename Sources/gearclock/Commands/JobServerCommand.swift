@@ -119,6 +119,10 @@ struct JobServerCommand: AsyncParsableCommand {
         else {
             throw ValidationError("--worker-wakeup is not negative; --backlog and the limits are positive.")
         }
+        let prefixLimit = GearmanJobServerConfiguration.handlePrefixLimitBytes
+        guard self.jobHandlePrefix?.utf8.count ?? 0 <= prefixLimit else {
+            throw ValidationError("--job-handle-prefix has at most \(prefixLimit) bytes.")
+        }
         guard (1...3_600).contains(self.storePatience) else { throw ValidationError("--store-patience is 1 to 3600.") }
         guard [self.keepaliveIdle, self.keepaliveInterval, self.keepaliveCount].allSatisfy({ $0 ?? 1 > 0 }) else {
             throw ValidationError("The --keepalive options are positive.")

@@ -30,6 +30,13 @@ import Testing
         #expect(try server.packets("c").count { $0.hasPrefix("JOB_CREATED") } == accepted)
     }
 
+    @Test func `no machine has a name so long that a handle is too long for a client`() throws {
+        var server = InMemoryJobServer { $0.handlePrefix = "H:" + String(repeating: "name.", count: 30) }
+        server.open("c")
+        try server.send("c", .submitJobBackground, "f", "", data: "")
+        #expect(try server.packets("c") == ["JOB_CREATED H:\(String(repeating: "name.", count: 8)):1"])
+    }
+
     // MARK: Jobs that gearmand loses
 
     @Test func `a client that joins an abandoned job has it run`() throws {

@@ -12,7 +12,7 @@ struct GearmanClientQuestionTests {
     }
 
     @Test func `the status of a job by its handle`() async throws {
-        let handle = GearmanJobHandle(bytes: bytes("H:1"), server: self.server.address)
+        let handle = try #require(GearmanJobHandle(bytes: bytes("H:1"), server: self.server.address))
         async let status = self.client.status(of: handle)
         let peer = try await self.server.accept()
         try await peer.greetClient()

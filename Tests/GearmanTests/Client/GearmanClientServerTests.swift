@@ -287,7 +287,7 @@ struct GearmanClientServerTests {
         let lateQuestions = [
             await outcome { _ = try await client.echo([]) },
             await outcome { _ = try await client.status(ofUnique: bytes("u")) },
-            await outcome { _ = try await client.status(of: GearmanJobHandle(bytes: [1], server: server.address)) },
+            await outcome { _ = try await client.status(of: GearmanJobHandle(bytes: [1], server: server.address)!) },
         ]
         #expect(lateQuestions.map { $0.gearmanError?.code } == [.closed, .closed, .closed])
     }

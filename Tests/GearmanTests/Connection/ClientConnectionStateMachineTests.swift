@@ -14,7 +14,7 @@ import Testing
     }
 
     private func created(_ id: UInt64, _ handle: String) -> GearmanJobUpdate {
-        let handle = GearmanJobHandle(bytes: Array(handle.utf8), server: self.server)
+        let handle = GearmanJobHandle(bytes: Array(handle.utf8), server: self.server)!
         return GearmanJobUpdate(id: id, event: .created(handle))
     }
 
@@ -218,12 +218,12 @@ import Testing
         let long = [UInt8](repeating: 0x48, count: 64)
         let actions = machine.questionsAsked(
             [
-                .init(id: 1, subject: .handle(HandleBytes(long))), .init(id: 2, subject: .unique(long)),
-                .init(id: 3, subject: .job(1)),
-                .init(id: 4, subject: .job(5)), .init(id: 5, subject: .handle(HandleBytes([0x48, 0]))),
+                .init(id: 1, subject: .handle(try #require(HandleBytes([0x48, 0])))),
+                .init(id: 2, subject: .unique(long)), .init(id: 3, subject: .job(1)), .init(id: 4, subject: .job(5)),
             ], now: .ms(3))
         #expect(actions.write.isEmpty)
-        #expect(actions.answers.count == 5)
+        #expect(actions.answers.count == 4)
+        #expect(GearmanJobHandle(bytes: long, server: self.server) == nil)
         for answer in actions.answers {
             guard case .failed(let error) = answer.result else { Issue.record("\(answer)"); continue }
             #expect(error.code == .invalidRequest)
@@ -242,13 +242,25 @@ import Testing
 
     // MARK: A server that makes no sense
 
+    @Test func `a handle that no server gives ends the connection, or is nobody's`() throws {
+        let long = String(repeating: "H", count: 64)
+        var machine = try self.ready()
+        _ = machine.jobsSubmitted([.init(1)], now: .ms(2))
+        let foreign = machine.packetsReceived([try response(.workComplete, long, data: "")], now: .ms(3))
+        #expect(foreign.close == nil && foreign.updates.isEmpty)
+        let created = machine.packetsReceived([try response(.jobCreated, long)], now: .ms(4))
+        guard case .immediately(let error)? = created.close else { Issue.record("it stays open"); return }
+        #expect(error.code == .protocolViolation)
+    }
+
     @Test func `an answer to another request, or to none, ends the connection`() throws {
+        let handle = try #require(HandleBytes([0x48]))
         let cases: [(ClientQuestion.Subject?, GearmanPacket)] = [
             (nil, try response(.jobCreated, "H:1")), (nil, try response(.error, "A", "b")),
             (nil, try response(.echoResponse)), (nil, try response(.noop)), (nil, try response(.noJob)),
             (nil, try GearmanPacket(.request, .workFail, arguments: [[0x48]])),
             (.unique([0x75]), try response(.jobCreated, "H:1")), (.unique([0x75]), try response(.echoResponse)),
-            (.handle(HandleBytes([0x48])), try response(.statusResponse, "other", "1", "1", "0", "0")),
+            (.handle(handle), try response(.statusResponse, "other", "1", "1", "0", "0")),
             (.echo([1]), try response(.echoResponse, data: "other")),
         ]
         for (subject, packet) in cases {

@@ -87,7 +87,7 @@ struct ClientScript {
         let subject: ClientQuestion.Subject =
             switch argument % 4 {
             case 0: .job(UInt64(argument / 4))
-            case 1: .handle(HandleBytes([0x30 + argument / 4 % 4]))
+            case 1: .handle(HandleBytes([0x30 + argument / 4 % 4])!)
             case 2: .unique([0x75])
             case _: .echo([argument])
             }

@@ -12,6 +12,13 @@ func response(_ type: GearmanPacketType, _ arguments: String..., data: String = 
     try GearmanPacket(.response, type, arguments: arguments.map { Array($0.utf8) }, data: Array(data.utf8))
 }
 
+extension GearmanJobReply {
+    /// For a machine, to which the number alone counts.
+    init(job: UInt64, result: Result) {
+        self.init(job: GearmanAssignedJob.ID(server: 0, connection: 0, number: job), result: result)
+    }
+}
+
 /// The packets in bytes that a machine wrote, each as `TYPE argument|argument|data`.
 func shown(_ bytes: [UInt8]) throws -> [String] {
     var decoder = GearmanPacketDecoder()

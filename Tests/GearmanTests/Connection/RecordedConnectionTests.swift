@@ -100,7 +100,7 @@ import Testing
         #expect(jobs.map { String(decoding: $0.handle.bytes, as: UTF8.self) } == (1...5).map { "H:lab:\($0)" })
         #expect(jobs.map { String(decoding: $0.unique, as: UTF8.self) } == (0...4).map { "u\($0)" })
         let replies = jobs.reversed().map { job in
-            WorkerReply(job: job.number, result: .complete(Array("r-".utf8) + job.handle.bytes))
+            GearmanJobReply(job: job.number, result: .complete(Array("r-".utf8) + job.handle.bytes))
         }
         let written = machine.replied(replies, now: .ms(2)).write
         let recorded = session.pieces("w1", .toServer).suffix(5).flatMap { $0 }

@@ -37,7 +37,7 @@ import Testing
         #expect(
             assigned.jobs == [
                 WorkerJob(
-                    number: 1, handle: HandleBytes(Array("H:1".utf8)), function: [0x66], unique: Array("u1".utf8),
+                    number: 1, handle: HandleBytes(Array("H:1".utf8))!, function: [0x66], unique: Array("u1".utf8),
                     workload: Array("w1".utf8))
             ])
         let actions = machine.replied(
@@ -226,6 +226,16 @@ import Testing
         #expect(actions.jobs.count == 1)
         #expect(
             actions.close == .immediately(GearmanError(.protocolViolation, "Not a packet: no packet starts with 0x41")))
+    }
+
+    @Test func `a handle that no server gives ends the connection`() throws {
+        var machine = self.machine()
+        _ = machine.connected(now: .ms(0))
+        let long = try response(.jobAssignUnique, String(repeating: "H", count: 64), "f", "", data: "")
+        let actions = machine.packetsReceived([long], now: .ms(1))
+        #expect(actions.jobs.isEmpty)
+        #expect(
+            actions.close == .immediately(GearmanError(.protocolViolation, "The server sent a handle of 64 bytes")))
     }
 
     @Test func `a grab that is not answered in time ends the connection`() throws {

@@ -81,7 +81,7 @@ struct WorkerScript {
     private mutating func reply(_ argument: UInt8) throws {
         let index = Int(argument / 8)
         let number = index < self.jobs.count ? self.jobs[index] : UInt64(argument)
-        let results: [WorkerReply.Result] = [
+        let results: [GearmanJobReply.Result] = [
             .complete([argument]), .fail, .exception([]), .data([argument]), .warning([]),
             .status(numerator: 1, denominator: .max), .complete(Array(repeating: 1, count: 33)),
             .data(Array(repeating: 1, count: 33)),

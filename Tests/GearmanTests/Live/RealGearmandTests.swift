@@ -200,7 +200,7 @@ struct RealGearmandTests {
 
     @Test func `ten thousand pipelined jobs come back, each once`() async throws {
         let count: UInt64 = 10_000
-        let assigned = Signals<[GearmanAssignedJob]>()
+        let assigned = Signals<GearmanAssignedJobs>()
         let worker = GearmanWorker(
             servers: [self.server.address], functions: [bytes("f")], configuration: .eager(concurrency: 256),
             eventLoop: .shared, logger: silentLogger, onJobs: { assigned.send($0) })

@@ -92,7 +92,7 @@ import Testing
         let bytes = self.header("RES", 14, 6) + Array("H:x:1\0".utf8)
         let packet = try #require(try PacketDecoderVerifier.verify(bytes).packets.first)
         #expect(packet.argumentBytes(0) == Array("H:x:1\0".utf8))
-        #expect(packet.handle.bytes == Array("H:x:1".utf8))
+        #expect(packet.handle?.bytes == Array("H:x:1".utf8))
     }
 
     @Test func `a body of a packet that has none is passed over`() throws {

@@ -30,13 +30,13 @@ import Testing
         }
     }
 
-    @Test func `the table is in the order of the numbers and complete`() {
-        #expect(GearmanPacketDefinition.table.map(\.type) == GearmanPacketType.allCases)
-        #expect(GearmanPacketDefinition.table.map(\.type.rawValue) == Array(1...42))
-        #expect(Set(GearmanPacketDefinition.table.map(\.name)).count == 42)
-        for definition in GearmanPacketDefinition.table {
-            #expect(definition.argumentCount <= GearmanPacketDefinition.maximumArgumentCount)
-            #expect(definition.type.definition.type == definition.type)
+    @Test func `the table has one name for each number`() {
+        let types = GearmanPacketType.allCases
+        #expect(types.map(\.rawValue) == Array(1...42))
+        #expect(Set(types.map(\.definition.name)).count == 42)
+        for type in types {
+            #expect(type.definition.argumentCount <= GearmanPacketDefinition.maximumArgumentCount)
+            #expect(type.definition.type == type)
         }
     }
 }

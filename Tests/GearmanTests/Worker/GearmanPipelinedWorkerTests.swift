@@ -3,7 +3,7 @@ import Testing
 
 @Suite(.timeLimit(.minutes(1)))
 struct GearmanPipelinedWorkerTests {
-    let jobs = Signals<[GearmanAssignedJob]>()
+    let jobs = Signals<GearmanAssignedJobs>()
 
     private func worker(
         _ servers: [InProcessGearmanServer], configuration: GearmanWorkerConfiguration = .eager(concurrency: 4)

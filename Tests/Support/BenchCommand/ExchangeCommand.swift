@@ -123,12 +123,14 @@ private actor PipelinedExchange {
         jobs.reserveCapacity(count)
         for _ in 0..<count {
             self.submitted += 1
-            jobs.append(GearmanPipelinedJob(id: UInt64(self.submitted), request: Self.request))
+            self.next.id = UInt64(self.submitted)
+            jobs.append(self.next)
         }
         self.client.enter { $0.start(jobs) }
     }
 
-    private static let request = GearmanJobRequest(function: "exchange", workload: "0123456789abcdef")
+    private var next = GearmanPipelinedJob(
+        id: 0, request: GearmanJobRequest(function: "exchange", workload: "0123456789abcdef"))
 
     private func happened(_ updates: [GearmanJobUpdate]) {
         var ended = 0
@@ -146,13 +148,12 @@ private actor PipelinedExchange {
         self.isDone = nil
     }
 
-    private func assigned(_ jobs: [GearmanAssignedJob]) {
+    private func assigned(_ jobs: GearmanAssignedJobs) {
         self.worker?.enter { worker in
             var replies: [GearmanJobReply] = []
             replies.reserveCapacity(jobs.count)
-            let jobs = jobs.span
             for place in jobs.indices {
-                replies.append(GearmanJobReply(job: jobs[place].id, result: .complete([])))
+                replies.append(GearmanJobReply(job: jobs.id(at: place), result: .complete([])))
             }
             worker.reply(replies)
         }

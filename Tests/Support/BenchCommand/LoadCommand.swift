@@ -157,7 +157,7 @@ actor TaskFlow {
         return count < self.tasks
     }
 
-    private func came(_ jobs: [GearmanAssignedJob]) {
+    private func came(_ jobs: GearmanAssignedJobs) {
         let now = EngineBenchmark.now()
         for job in jobs {
             let due = Int64(String(decoding: job.workload, as: UTF8.self)) ?? 0

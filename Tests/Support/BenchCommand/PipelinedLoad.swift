@@ -99,7 +99,7 @@ actor NoOpTarget {
         await self.worker?.close()
     }
 
-    private func came(_ jobs: [GearmanAssignedJob]) {
+    private func came(_ jobs: GearmanAssignedJobs) {
         self.worker?.assumeIsolated { $0.reply(jobs.map { GearmanJobReply(job: $0.id, result: .complete([])) }) }
         self.arrived.yield(jobs.count)
     }

@@ -65,7 +65,7 @@ struct WireValues {
 
     func workload(_ bytes: [UInt8]) -> Workload { self.workloads[Int(String(decoding: bytes, as: UTF8.self))!] }
 
-    mutating func reply(_ result: JobResult) -> WorkerReply.Result {
+    mutating func reply(_ result: JobResult) -> GearmanJobReply.Result {
         switch result {
         case .completed: return .complete([])
         case .failed: return .fail

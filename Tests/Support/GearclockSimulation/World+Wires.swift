@@ -52,12 +52,13 @@ extension World {
             let wires = self.connections[connection].wires
             guard let wire = wires.first(where: { self.wires[$0].numbers[handle] != nil }) else { return }
             let number = self.wires[wire].numbers.removeValue(forKey: handle)!
-            let reply = WorkerReply(job: number, result: self.wireValues.reply(result))
+            let id = GearmanAssignedJob.ID(server: 0, connection: 0, number: number)
+            let reply = GearmanJobReply(job: id, result: self.wireValues.reply(result))
             self.perform(self.wires[wire].worker!.replied([reply], now: self.instant), wire)
         case .statusOfUnique(_, let unique, let run):
             self.ask(.unique(unique), run, self.wire(of: connection, nil)!)
         case .statusOfHandle(let handle, let run):
-            self.ask(.handle(HandleBytes(handle.wireBytes)), run, self.wire(of: connection, nil)!)
+            self.ask(.handle(HandleBytes(handle.wireBytes)!), run, self.wire(of: connection, nil)!)
         }
     }
 

@@ -9,10 +9,11 @@ public struct GearmanJobHandle: Hashable, Sendable {
     public let server: GearmanServerAddress
 
     /// - Parameters:
-    ///   - bytes: what the server sent.
+    ///   - bytes: what the server sent. Nil for more than 63 of them, which no job server gives.
     ///   - server: the server that sent it.
-    public init(bytes: [UInt8], server: GearmanServerAddress) {
-        self.init(HandleBytes(bytes), server: server)
+    public init?(bytes: [UInt8], server: GearmanServerAddress) {
+        guard let bytes = HandleBytes(bytes) else { return nil }
+        self.init(bytes, server: server)
     }
 
     init(_ bytes: HandleBytes, server: GearmanServerAddress) {
