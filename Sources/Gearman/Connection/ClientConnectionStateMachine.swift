@@ -48,6 +48,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     private var questions: [UInt64: [UInt8]] = [:]
     /// When the last answer came. The next one is due from then on: a server that works off a long queue is not late.
     private var answeredAt = GearmanInstant(nanoseconds: .min)
+    /// When the last request was sent that this event brought the answer to.
+    private var answeredRequestSentAt: GearmanInstant?
     /// How many events the last bytes brought: the next ones may bring as many.
     private var expectedUpdates = 0
     /// How many bytes the caller was told to write.
@@ -295,7 +297,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     }
 
     private var answerDeadline: GearmanInstant? {
-        self.pending.first.map { self.liveness.requestDeadline(sentAt: max($0.sentAt, self.answeredAt)) }
+        @inline(__always) get {
+            guard let first = self.pending.first else { return nil }
+            return self.liveness.requestDeadline(sentAt: max(first.sentAt, self.answeredAt))
+        }
     }
 
     private var isListening: Bool {
@@ -351,6 +356,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         return self.jobs.heard(of: handle, isLast: isLast)
     }
 
+    @inline(__always)
     private func report(_ id: UInt64, _ event: GearmanJobEvent, _ actions: inout ClientActions) {
         actions.updates.append(GearmanJobUpdate(id: id, event: event))
     }
@@ -376,7 +382,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
         self.pending.popFirst()
         self.answeredAt = now
-        actions.responseTime = request.sentAt.duration(to: now)
+        self.answeredRequestSentAt = request.sentAt
         switch self.state {
         case .greeting:
             self.state = .ready
@@ -428,8 +434,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         _ id: UInt64, handle: HandleBytes, isBackground: Bool, _ actions: inout ClientActions
     ) {
         if !isBackground { self.jobs.created(id, handle: handle) }
-        let event = GearmanJobEvent.created(GearmanJobHandle(handle, server: self.server))
-        self.update(id, event, isLast: isBackground, &actions)
+        guard self.jobs.heard(of: id, isLast: isBackground) else { return }
+        self.report(id, .created(GearmanJobHandle(handle, server: self.server)), &actions)
     }
 
     private mutating func answerQuestion(_ id: UInt64, _ result: ClientAnswer.Result, _ actions: inout ClientActions) {
@@ -477,6 +483,10 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         case .draining:
             if self.jobs.isQuiet, self.questions.isEmpty { self.close(.afterFlush, &actions) }
         case .initial, .greeting, .ready, .closing, .closed: break
+        }
+        if let sentAt = self.answeredRequestSentAt {
+            actions.responseTime = sentAt.duration(to: self.answeredAt)
+            self.answeredRequestSentAt = nil
         }
         actions.write = self.encoder.take()
         self.writtenBytes += UInt64(actions.write.count)

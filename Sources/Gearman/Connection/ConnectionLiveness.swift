@@ -11,7 +11,21 @@ struct ConnectionLiveness: Equatable, Sendable {
         case silent
     }
 
-    private let timeouts: ConnectionTimeouts
+    private struct Nanoseconds: Equatable, Sendable {
+        let heartbeatInterval: Int64
+        let heartbeatTimeout: Int64
+        let requestTimeout: Int64
+        let slowAfter: Int64
+
+        init(_ timeouts: ConnectionTimeouts) {
+            self.heartbeatInterval = timeouts.heartbeatInterval.clampedNanoseconds
+            self.heartbeatTimeout = timeouts.heartbeatTimeout.clampedNanoseconds
+            self.requestTimeout = timeouts.requestTimeout.clampedNanoseconds
+            self.slowAfter = timeouts.slowAfter.clampedNanoseconds
+        }
+    }
+
+    private let timeouts: Nanoseconds
     private var lastHeard: GearmanInstant
     private var probedAt: GearmanInstant?
     /// When a part of a backlog was last written: until then the server cannot have seen all that waits for an answer.
@@ -21,15 +35,15 @@ struct ConnectionLiveness: Equatable, Sendable {
 
     /// The first request of a connection is on its way and is itself the probe.
     init(timeouts: ConnectionTimeouts, now: GearmanInstant) {
-        self.timeouts = timeouts
+        self.timeouts = Nanoseconds(timeouts)
         self.lastHeard = now
         self.probedAt = now
         self.lastWriteProgress = now
     }
 
     private var deadline: GearmanInstant {
-        guard let probedAt else { return self.lastHeard.advanced(by: self.timeouts.heartbeatInterval) }
-        return max(probedAt, self.lastHeard).advanced(by: self.timeouts.heartbeatTimeout)
+        guard let probedAt else { return self.lastHeard.advanced(byNanoseconds: self.timeouts.heartbeatInterval) }
+        return max(probedAt, self.lastHeard).advanced(byNanoseconds: self.timeouts.heartbeatTimeout)
     }
 
     mutating func heard(now: GearmanInstant) {
@@ -44,12 +58,12 @@ struct ConnectionLiveness: Equatable, Sendable {
 
     /// When a request sent at `sentAt` has waited too long.
     func requestDeadline(sentAt: GearmanInstant) -> GearmanInstant {
-        max(sentAt, self.lastWriteProgress).advanced(by: self.timeouts.requestTimeout)
+        max(sentAt, self.lastWriteProgress).advanced(byNanoseconds: self.timeouts.requestTimeout)
     }
 
     /// Whether an answer that has been due since `dueSince` is late.
     func isLate(dueSince: GearmanInstant, now: GearmanInstant) -> Bool {
-        now >= dueSince.advanced(by: self.timeouts.slowAfter)
+        now >= dueSince.advanced(byNanoseconds: self.timeouts.slowAfter)
     }
 
     /// The caller reports the timer, whichever it was; ``schedule(noLaterThan:)`` sets a new one.

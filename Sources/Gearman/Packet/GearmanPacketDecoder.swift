@@ -94,9 +94,13 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
 
     private mutating func failed(_ error: GearmanPacketError) -> GearmanPacketError {
         self.failure = error
+        self.forget()
+        return error
+    }
+
+    private mutating func forget() {
         self.bytes = []
         self.position = 0
-        return error
     }
 
     /// Whether the next byte starts no packet. In what a server receives, that is a line of the text protocol.
@@ -136,6 +140,8 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
     private mutating func checkStart() throws(GearmanPacketError) {
         if let failure { throw failure }
         let start = self.bytes[self.position...].prefix(4)
+        // All is consumed: whoever read the bytes may use their memory again.
+        if start.isEmpty { return self.forget() }
         guard start.count < 4 else {
             let magicNumber = start.withUnsafeBytes { $0.number(at: 0) }
             guard GearmanPacket.Magic(rawValue: magicNumber) == nil else { return }

@@ -57,6 +57,9 @@ package actor DescriptorWatcher {
     /// What is handled before other work of the queue has its turn.
     private static let eventsInTurn = 256
 
+    /// What the last read left.
+    private var readBuffer: [UInt8] = []
+
     init(executor: DispatchQueueExecutor, turnWait: TurnWait) {
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         precondition(epoll >= 0, "An event loop needs a descriptor: \(String(cString: strerror(errno)))")
@@ -146,6 +149,24 @@ package actor DescriptorWatcher {
         event.events = interest.events
         event.data.u64 = UInt64(watch.generation) << 32 | UInt64(watch.index)
         return epoll_ctl(self.epoll, operation, number, &event) == 0
+    }
+
+    // MARK: Reading
+
+    /// An array without content to read into. As a rule it has the memory of the last one that was given back.
+    nonisolated func takeReadBuffer() -> [UInt8] {
+        self.enter { watcher in
+            var buffer: [UInt8] = []
+            swap(&buffer, &watcher.readBuffer)
+            // Now, because when it was given back others knew it. Where one still does, it gets other memory.
+            buffer.removeAll(keepingCapacity: true)
+            return buffer
+        }
+    }
+
+    nonisolated func giveBack(readBuffer: [UInt8]) {
+        guard readBuffer.capacity <= StreamLimits.keptReadBytes else { return }
+        self.enter(with: readBuffer) { $0.readBuffer = $1 }
     }
 
     // MARK: Turns

@@ -154,7 +154,7 @@ actor ServerLink {
         let channel = self.eventLoop.transport.makeChannel(
             to: self.server, timeout: self.connectTimeout, eventLoop: self.eventLoop
         ) { event in
-            self.enter { $0.happened(event, generation: generation) }
+            self.enter(with: (event, generation)) { $0.happened($1.0, generation: $1.1) }
         }
         self.channel = channel
         self.logger.trace("connecting to job server")

@@ -1,7 +1,9 @@
 internal import CoreMetrics
 
 /// What a client or a worker counts about one server. The article "Metrics and logs" lists the names.
-struct ServerMetrics: Sendable {
+///
+/// A class, because a structure of so many references would be copied at each use.
+final class ServerMetrics: Sendable {
     /// The first part of each name.
     enum Role: String {
         case client = "gearman_client"

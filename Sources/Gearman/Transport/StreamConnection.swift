@@ -212,8 +212,11 @@ package actor StreamConnection: StreamChannel {
     private func readable() {
         guard self.isOpen, !self.isReadPaused else { return }
         let capacity = self.readCapacity
-        var bytes: [UInt8] = []
-        switch self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock {
+        var bytes = self.watcher.takeReadBuffer()
+        let result = self.descriptor?.receive(&bytes, capacity: capacity) ?? .wouldBlock
+        switch result {
+        case .transferred(let received) where received < capacity && capacity == StreamLimits.firstReadBytes:
+            self.deliver(bytes)
         case .transferred(let received):
             let start = self.executor.now
             self.deliver(bytes)
@@ -227,6 +230,7 @@ package actor StreamConnection: StreamChannel {
         case .endOfStream: self.end(reason: nil)
         case .failed(let error): self.end(reason: error)
         }
+        self.watcher.giveBack(readBuffer: bytes)
     }
 
     /// A server gets the answer to what it sent at once: it works on that while the turn goes on. Whoever connected to

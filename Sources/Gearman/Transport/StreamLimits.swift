@@ -12,4 +12,6 @@ package enum StreamLimits {
     package static let writeBufferHighBytes = 4 * 1024 * 1024
     /// What a quiet stream reads at once; a busy one asks for more, up to `readBytes`.
     static let firstReadBytes = 4 * 1024
+    /// A larger buffer is not kept for the next read.
+    static let keptReadBytes = 64 * 1024
 }

@@ -18,7 +18,7 @@ package enum StreamEvent: Equatable, Sendable {
 }
 
 /// A stream of bytes to a server, open or being opened. All methods are called on the event loop's queue.
-package protocol StreamChannel: Sendable {
+package protocol StreamChannel: AnyObject, Sendable {
     /// Begins to connect. Nothing is reported before this is called.
     func open()
     /// Sends the bytes after those sent before; what is sent in one turn of the event loop leaves in one system call.

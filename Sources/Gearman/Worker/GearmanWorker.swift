@@ -138,7 +138,7 @@ public actor GearmanWorker {
             let link = ServerLink(
                 server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
-                self.enter { $0.happened(event, at: index) }
+                self.enter(with: (event, index)) { $0.happened($1.0, at: $1.1) }
             }
             return Connection(
                 link: link, metrics: ServerMetrics(.worker, server: "\(server)", factory: self.metricsFactory),
@@ -275,6 +275,9 @@ public actor GearmanWorker {
     }
 
     private func log(_ actions: WorkerActions, at index: Int) {
+        guard !actions.serverErrors.isEmpty || !actions.unsendableReplies.isEmpty || actions.droppedReplies > 0 else {
+            return
+        }
         for error in actions.serverErrors + actions.unsendableReplies {
             self.logger.debug(
                 "a reply was not accepted", metadata: ["server": "\(self.servers[index])", "reason": "\(error)"])

@@ -23,9 +23,14 @@ struct ServiceTransport: StreamTransport {
 }
 
 /// One stream, as the process has it.
-private struct ServiceChannel: StreamChannel {
+private final class ServiceChannel: StreamChannel {
     let world: ServiceWorld
     let number: Int
+
+    init(world: ServiceWorld, number: Int) {
+        self.world = world
+        self.number = number
+    }
 
     func open() { self.world.enter { $0.openStream(self.number) } }
     func write(_ bytes: [UInt8]) { self.world.enter { $0.write(bytes, to: self.number) } }
