@@ -232,7 +232,7 @@ public actor GearmanClient {
             let link = ServerLink(
                 server: server, reconnect: self.configuration.reconnect, eventLoop: self.eventLoop, logger: self.logger
             ) { event in
-                self.enter { $0.happened(event, at: index) }
+                self.enter(with: (event, index)) { $0.happened($1.0, at: $1.1) }
             }
             let factory = self.configuration.metrics ?? MetricsSystem.factory
             return Connection(
