@@ -319,26 +319,12 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             return
         }
         switch packet.type {
-        case .workData:
-            guard let id = self.job(of: packet) else { return }
-            self.report(id, .data(self.decoder.dataBytes(of: packet)), &actions)
-        case .workWarning:
-            guard let id = self.job(of: packet) else { return }
-            self.report(id, .warning(self.decoder.dataBytes(of: packet)), &actions)
-        case .workComplete:
-            guard let id = self.job(of: packet, isLast: true) else { return }
-            self.report(id, .complete(self.decoder.dataBytes(of: packet)), &actions)
-        case .workException:
-            guard let id = self.job(of: packet, isLast: true) else { return }
-            self.report(id, .exception(self.decoder.dataBytes(of: packet)), &actions)
-        case .workFail:
-            guard let id = self.job(of: packet, isLast: true) else { return }
-            self.report(id, .fail, &actions)
-        case .workStatus:
-            guard let id = self.job(of: packet) else { return }
-            let whole = self.decoder.packet(packet)
-            let numerator = whole.argument(1).decimalNumber
-            self.report(id, .status(numerator: numerator, denominator: whole.argument(2).decimalNumber), &actions)
+        case .workData: self.jobPacket(packet, &actions) { .data($0.dataBytes(of: packet)) }
+        case .workWarning: self.jobPacket(packet, &actions) { .warning($0.dataBytes(of: packet)) }
+        case .workStatus: self.jobPacket(packet, &actions) { $0.packet(packet).workStatus }
+        case .workComplete: self.jobPacket(packet, isLast: true, &actions) { .complete($0.dataBytes(of: packet)) }
+        case .workException: self.jobPacket(packet, isLast: true, &actions) { .exception($0.dataBytes(of: packet)) }
+        case .workFail: self.jobPacket(packet, isLast: true, &actions) { _ in .fail }
         case .jobCreated, .statusResponse, .statusResponseUnique, .echoResponse, .optionResponse, .error:
             self.answer(packet, &actions, now: now)
         case .canDo, .cantDo, .resetAbilities, .preSleep, .unused, .noop, .submitJob, .grabJob, .noJob, .jobAssign,
@@ -350,22 +336,22 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         }
     }
 
-    /// The job that a packet is about. Nil, and it means nothing, if that has ended or was never ours.
-    private mutating func job(of packet: GearmanPacketLayout, isLast: Bool = false) -> UInt64? {
-        guard let handle = self.decoder.handle(of: packet) else { return nil }
-        return self.jobs.heard(of: handle, isLast: isLast)
-    }
-
+    /// A packet about a job. One about a job that has ended, or was never ours, means nothing.
     @inline(__always)
-    private func report(_ id: UInt64, _ event: GearmanJobEvent, _ actions: inout ClientActions) {
-        actions.updates.append(GearmanJobUpdate(id: id, event: event))
+    private mutating func jobPacket(
+        _ packet: GearmanPacketLayout, isLast: Bool = false, _ actions: inout ClientActions,
+        _ event: (GearmanPacketDecoder) -> GearmanJobEvent
+    ) {
+        guard let handle = self.decoder.handle(of: packet), let id = self.jobs.heard(of: handle, isLast: isLast)
+        else { return }
+        actions.updates.append(GearmanJobUpdate(id: id, event: event(self.decoder)))
     }
 
     private mutating func update(
         _ id: UInt64, _ event: GearmanJobEvent, isLast: Bool, _ actions: inout ClientActions
     ) {
         guard self.jobs.heard(of: id, isLast: isLast) else { return }
-        self.report(id, event, &actions)
+        actions.updates.append(GearmanJobUpdate(id: id, event: event))
     }
 
     /// A packet that answers the oldest request.
@@ -435,7 +421,8 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
     ) {
         if !isBackground { self.jobs.created(id, handle: handle) }
         guard self.jobs.heard(of: id, isLast: isBackground) else { return }
-        self.report(id, .created(GearmanJobHandle(handle, server: self.server)), &actions)
+        let event = GearmanJobEvent.created(GearmanJobHandle(handle, server: self.server))
+        actions.updates.append(GearmanJobUpdate(id: id, event: event))
     }
 
     private mutating func answerQuestion(_ id: UInt64, _ result: ClientAnswer.Result, _ actions: inout ClientActions) {

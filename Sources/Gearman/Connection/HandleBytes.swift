@@ -3,7 +3,8 @@
 /// They lie in place: a handle is copied, compared and dropped without an allocation or a reference that is counted,
 /// several times for each job.
 package struct HandleBytes: Sendable {
-    /// The most bytes that a handle has. (gearmand's GEARMAND_JOB_HANDLE_SIZE, with the NUL; libgearman cuts longer ones)
+    /// The most bytes that a handle has. (gearmand's GEARMAND_JOB_HANDLE_SIZE has one for a NUL; libgearman cuts longer
+    /// ones)
     package static let sizeLimitBytes = 63
 
     /// The bytes, then zeros, and their number in the last byte. (Not an `InlineArray`, of which everything is asked at

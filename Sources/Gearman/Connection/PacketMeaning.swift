@@ -39,6 +39,11 @@ extension GearmanPacket {
         return GearmanError(.serverError, "The server answered \(code): \(text)")
     }
 
+    /// What a WORK_STATUS packet says.
+    var workStatus: GearmanJobEvent {
+        .status(numerator: self.argument(1).decimalNumber, denominator: self.argument(2).decimalNumber)
+    }
+
     /// What a STATUS_RES or STATUS_RES_UNIQUE packet says; a number that is none counts as 0.
     var jobStatus: GearmanJobStatus {
         let numbers = (1..<self.argumentCount).map { self.argument($0).decimalNumber ?? 0 }

@@ -1,5 +1,3 @@
-internal import Foundation
-
 /// Makes packets of the bytes of one direction of a connection, in whatever pieces they come.
 ///
 /// It looks at each byte of a header and argument once, allocates nothing for a packet, and copies nothing but the part
@@ -86,9 +84,13 @@ package struct GearmanPacketDecoder: Equatable, Sendable {
     @inline(__always)
     func isArgument(_ index: Int, of packet: GearmanPacketLayout, _ bytes: [UInt8]) -> Bool {
         let range = packet.argumentRange(index, in: self.bytes)
-        guard range.count == bytes.count, !bytes.isEmpty else { return range.count == bytes.count }
+        guard range.count == bytes.count else { return false }
         return self.bytes.withUnsafeBytes { own in
-            bytes.withUnsafeBytes { memcmp(own.baseAddress! + range.lowerBound, $0.baseAddress!, range.count) == 0 }
+            bytes.withUnsafeBytes { bytes in
+                var offset = 0
+                while offset < bytes.count, own[range.lowerBound &+ offset] == bytes[offset] { offset &+= 1 }
+                return offset == bytes.count
+            }
         }
     }
 
