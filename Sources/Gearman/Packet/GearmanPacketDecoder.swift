@@ -173,7 +173,6 @@ extension GearmanPacketDefinition {
 extension GearmanLimits {
     /// What the header of a packet may announce at most. A packet without arguments and data may have a body, which is
     /// ignored as gearmand does.
-    @inline(__always)
     fileprivate func bodySizeBytes(_ definition: GearmanPacketDefinition) -> Int {
         max(definition.argumentCount, 1) * (self.argumentSizeBytes + 1)
             + (definition.hasData ? self.payloadSizeBytes : 0)
@@ -192,8 +191,10 @@ extension GearmanLimits {
         guard let type = GearmanPacketType(rawValue: typeNumber) else { throw .unknownType(typeNumber) }
         let size = Int(bytes.number(at: 8))
         let definition = type.definition
-        let limit = self.bodySizeBytes(definition)
-        guard size <= limit else { throw .packetTooLarge(type, sizeBytes: size, limitBytes: limit) }
+        // What is no larger than one argument may be is not too large.
+        guard size <= self.argumentSizeBytes || size <= self.bodySizeBytes(definition) else {
+            throw .packetTooLarge(type, sizeBytes: size, limitBytes: self.bodySizeBytes(definition))
+        }
         guard bytes.count &- GearmanPacket.headerSizeBytes >= size else { return nil }
         let body = UnsafeRawBufferPointer(
             start: bytes.baseAddress.unsafelyUnwrapped + GearmanPacket.headerSizeBytes, count: size)

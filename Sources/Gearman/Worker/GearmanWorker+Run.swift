@@ -12,7 +12,7 @@ extension GearmanWorker {
     /// A worker runs once. If ``drain()`` came first, this returns at once.
     ///
     /// - Throws: ``GearmanError``: `invalidRequest` if a function's name or the client ID is impossible, `closed` if
-    ///   the worker runs or ran already.
+    ///   the worker runs or ran already. An `async let` tells of that only where it is awaited.
     public func run() async throws {
         try self.configuration.validate(functions: self.functions)
         guard !self.hasRun else { throw GearmanError(.closed, "A worker runs once") }

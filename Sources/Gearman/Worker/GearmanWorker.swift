@@ -321,6 +321,8 @@ public actor GearmanWorker {
 
     /// Takes no more jobs, waits until every job in hand has had its reply and the servers have it, and closes; at the
     /// latest after ``GearmanWorkerConfiguration/drainTimeout``. ``run()`` then returns.
+    ///
+    /// A server may have a job on its way to this worker. One that says nothing is given up by its heartbeat.
     public func drain() async {
         self.startDraining()
         await self.closed()

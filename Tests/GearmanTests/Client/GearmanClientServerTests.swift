@@ -25,14 +25,13 @@ struct GearmanClientServerTests {
     }
 
     @Test func `without any server a job is refused`() async throws {
-        let port = try InProcessGearmanServer.freePort()
-        let client = GearmanClient(
-            servers: [GearmanServerAddress(host: "127.0.0.1", port: port)], configuration: .eager, logger: silentLogger)
+        let away = try RefusingPort()
+        let client = GearmanClient(servers: [away.address], configuration: .eager, logger: silentLogger)
         let result = await outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
         let error = try #require(result.gearmanError)
         #expect(error.code == .notConnected)
         // Why is what its reader wants to know.
-        #expect(error.message.contains("127.0.0.1:\(port) is unreachable: connect: Connection refused"))
+        #expect(error.message.contains("\(away.address) is unreachable: connect: Connection refused"))
         #expect(await client.isConnected == false)
         await client.close()
     }
@@ -89,17 +88,16 @@ struct GearmanClientServerTests {
 
     @Test func `the health of each server says what is known about it`() async throws {
         let well = try await InProcessGearmanServer(greetsClients: true)
-        let port = try InProcessGearmanServer.freePort()
-        let away = GearmanServerAddress(host: "127.0.0.1", port: port)
+        let away = try RefusingPort()
         var configuration = GearmanClientConfiguration.eager
         configuration.slowAfter = .milliseconds(1)
         let client = GearmanClient(
-            servers: [well.address, away], configuration: configuration, logger: silentLogger)
+            servers: [well.address, away.address], configuration: configuration, logger: silentLogger)
         #expect(await client.health.map(\.condition) == [.unknown, .unknown])
         await client.decided()
         let peer = try await well.accept()
         let before = await client.health
-        #expect(before.map(\.server) == [well.address, away])
+        #expect(before.map(\.server) == [well.address, away.address])
         #expect(before.map(\.condition) == [.healthy, .away])
         #expect(before[0].failures == 0 && before[0].lastError == nil && before[0].responseTime != nil)
         #expect(before[1].failures > 0 && before[1].lastError?.code == .notConnected)
@@ -228,8 +226,9 @@ struct GearmanClientServerTests {
     @Test func `a frozen server is found by its silence`() async throws {
         let server = try await InProcessGearmanServer(greetsClients: true)
         var configuration = GearmanClientConfiguration.eager
-        configuration.heartbeatInterval = .milliseconds(100)
-        configuration.heartbeatTimeout = .milliseconds(100)
+        // Long enough for this test to be scheduled, whatever else the machine does.
+        configuration.heartbeatInterval = .milliseconds(500)
+        configuration.heartbeatTimeout = .milliseconds(500)
         let client = self.client(server, configuration: configuration)
         async let lost = outcome { try await client.perform(GearmanJobRequest(function: "f")) }
         let peer = try await server.accept()

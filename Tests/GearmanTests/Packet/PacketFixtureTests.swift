@@ -10,7 +10,7 @@ import Testing
             let outcome = try PacketDecoderVerifier.verify(bytes)
             let packet = try #require(outcome.packets.first, "\(file.lastPathComponent)")
             #expect(outcome.packets.count == 1)
-            #expect(packet.type.definition.name == file.deletingPathExtension().lastPathComponent)
+            #expect(packet.type.description == file.deletingPathExtension().lastPathComponent)
             #expect(try encoded(packet) == bytes)
             seen.append(packet.type)
         }
@@ -33,7 +33,7 @@ import Testing
     @Test func `the table has one name for each number`() {
         let types = GearmanPacketType.allCases
         #expect(types.map(\.rawValue) == Array(1...42))
-        #expect(Set(types.map(\.definition.name)).count == 42)
+        #expect(Set(types.map(\.description)).count == 42)
         for type in types {
             #expect(type.definition.argumentCount <= GearmanPacketDefinition.maximumArgumentCount)
             #expect(type.definition.type == type)

@@ -51,8 +51,8 @@ struct StreamConnectionTests {
     }
 
     @Test func `a closed port refuses`() async throws {
-        let port = try InProcessGearmanServer.freePort()
-        let probe = Probe(to: GearmanServerAddress(host: "127.0.0.1", port: port))
+        let refusing = try RefusingPort()
+        let probe = Probe(to: refusing.address)
         await probe.open()
         #expect(await probe.reasonForClosing()?.operation == "connect")
     }
