@@ -10,7 +10,7 @@ struct PendingSubmission: Sendable {
         case native(Submission)
     }
 
-    let job: GearmanAssignedJob.ID
+    let job: GearmanAssignedJobID
     let form: Form
 
     /// What is to be stored, in its order.

@@ -103,7 +103,7 @@ package actor IntakeService {
         self.perform(self.machine.submitted(submissions, now: self.environment.now, offers: self.offers))
     }
 
-    func reply(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) {
+    func reply(_ job: GearmanAssignedJobID, _ result: GearmanJobReply.Result) {
         self.reply([GearmanJobReply(job: job, result: result)])
     }
 
@@ -111,12 +111,12 @@ package actor IntakeService {
         self.worker?.assumeIsolated { $0.reply(replies) }
     }
 
-    func refuse(_ job: GearmanAssignedJob.ID, _ warning: [UInt8]) {
+    func refuse(_ job: GearmanAssignedJobID, _ warning: [UInt8]) {
         self.reply(Self.refusal(of: job, warning))
     }
 
     /// Tells a client why not: WORK_WARNING, then WORK_FAIL.
-    static func refusal(of job: GearmanAssignedJob.ID, _ warning: [UInt8]) -> [GearmanJobReply] {
+    static func refusal(of job: GearmanAssignedJobID, _ warning: [UInt8]) -> [GearmanJobReply] {
         [GearmanJobReply(job: job, result: .warning(warning)), GearmanJobReply(job: job, result: .fail)]
     }
 

@@ -113,6 +113,22 @@ package struct WorkerJob: Equatable, Sendable {
     }
 }
 
+/// Names a job within its worker: a handle does not, for a server may give out one job twice.
+public struct GearmanAssignedJobID: Hashable, Sendable {
+    /// The place of the server among the worker's.
+    let server: Int
+    /// Counts the connections to that server.
+    let connection: UInt64
+    /// Counts the jobs of that connection.
+    let number: UInt64
+
+    package init(server: Int, connection: UInt64, number: UInt64) {
+        self.server = server
+        self.connection = connection
+        self.number = number
+    }
+}
+
 /// What a worker has to say about a job in hand: something on the way, or its end.
 package struct GearmanJobReply: Equatable, Sendable {
     package enum Result: Equatable, Sendable {
@@ -127,10 +143,10 @@ package struct GearmanJobReply: Equatable, Sendable {
         case exception([UInt8])
     }
 
-    package var job: GearmanAssignedJob.ID
+    package var job: GearmanAssignedJobID
     package var result: Result
 
-    package init(job: GearmanAssignedJob.ID, result: Result) {
+    package init(job: GearmanAssignedJobID, result: Result) {
         self.job = job
         self.result = result
     }

@@ -56,7 +56,9 @@ package struct GearmanPacketLayout: Sendable {
     func argumentRange(_ index: Int, in bytes: borrowing [UInt8]) -> Range<Int> {
         precondition(index < self.argumentCount, "A packet has the arguments that the table gives it")
         let start = index == 0 ? 0 : self.end(ofArgument: index &- 1, in: bytes) &+ 1
-        return self.bodyStart &+ start..<self.bodyStart &+ self.end(ofArgument: index, in: bytes)
+        let range = self.bodyStart &+ start..<self.bodyStart &+ self.end(ofArgument: index, in: bytes)
+        precondition(range.upperBound <= bytes.count, "A packet lies in the bytes in which it was found")
+        return range
     }
 
     @inline(__always)

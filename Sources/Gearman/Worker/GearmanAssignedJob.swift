@@ -1,23 +1,7 @@
 /// A job that a job server gave to this worker.
 public struct GearmanAssignedJob: Sendable {
-    /// Names the job within its worker: a handle does not, for a server may give out one job twice.
-    public struct ID: Hashable, Sendable {
-        /// The place of the server among the worker's.
-        let server: Int
-        /// Counts the connections to that server.
-        let connection: UInt64
-        /// Counts the jobs of that connection.
-        let number: UInt64
-
-        package init(server: Int, connection: UInt64, number: UInt64) {
-            self.server = server
-            self.connection = connection
-            self.number = number
-        }
-    }
-
     /// Names the job within its worker.
-    public let id: ID
+    public let id: GearmanAssignedJobID
 
     /// The function that is asked for.
     public let function: [UInt8]

@@ -9,8 +9,8 @@ package struct GearmanAssignedJobs: Sendable {
     let worker: GearmanWorker
 
     /// Names the job at a position, for its replies, without making it.
-    package func id(at position: Int) -> GearmanAssignedJob.ID {
-        GearmanAssignedJob.ID(server: self.server, connection: self.connection, number: self.jobs[position].number)
+    package func id(at position: Int) -> GearmanAssignedJobID {
+        GearmanAssignedJobID(server: self.server, connection: self.connection, number: self.jobs[position].number)
     }
 }
 

@@ -311,7 +311,7 @@ public actor GearmanWorker {
     }
 
     /// Sends something on the way to a job's end, and returns when the server keeps up.
-    func report(_ job: GearmanAssignedJob.ID, _ result: GearmanJobReply.Result) async {
+    func report(_ job: GearmanAssignedJobID, _ result: GearmanJobReply.Result) async {
         self.reply([GearmanJobReply(job: job, result: result)])
         guard self.connections.indices.contains(job.server), self.connections[job.server].isPaused else { return }
         await withCheckedContinuation { self.connections[job.server].spaceWaiters.append($0) }

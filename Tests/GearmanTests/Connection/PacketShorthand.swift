@@ -15,7 +15,7 @@ func response(_ type: GearmanPacketType, _ arguments: String..., data: String = 
 extension GearmanJobReply {
     /// For a machine, to which the number alone counts.
     init(job: UInt64, result: Result) {
-        self.init(job: GearmanAssignedJob.ID(server: 0, connection: 0, number: job), result: result)
+        self.init(job: GearmanAssignedJobID(server: 0, connection: 0, number: job), result: result)
     }
 }
 

@@ -52,7 +52,7 @@ extension World {
             let wires = self.connections[connection].wires
             guard let wire = wires.first(where: { self.wires[$0].numbers[handle] != nil }) else { return }
             let number = self.wires[wire].numbers.removeValue(forKey: handle)!
-            let id = GearmanAssignedJob.ID(server: 0, connection: 0, number: number)
+            let id = GearmanAssignedJobID(server: 0, connection: 0, number: number)
             let reply = GearmanJobReply(job: id, result: self.wireValues.reply(result))
             self.perform(self.wires[wire].worker!.replied([reply], now: self.instant), wire)
         case .statusOfUnique(_, let unique, let run):

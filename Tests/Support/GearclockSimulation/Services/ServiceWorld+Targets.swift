@@ -111,7 +111,7 @@ extension ServiceWorld {
     }
 
     private func jobDone(
-        _ job: GearmanAssignedJob.ID, _ verdict: Verdict, _ index: Int, _ target: Int, _ life: ServiceTarget.Life
+        _ job: GearmanAssignedJobID, _ verdict: Verdict, _ index: Int, _ target: Int, _ life: ServiceTarget.Life
     ) {
         let result: GearmanJobReply.Result
         switch verdict {
