@@ -92,7 +92,7 @@ struct GearmanAdminTests {
     }
 
     @Test func `a silent server times out, and its connection is closed`() async throws {
-        let admin = GearmanAdmin(server: self.server.address, logger: silentLogger, timeout: .milliseconds(100))
+        let admin = GearmanAdmin(server: self.server.address, logger: silentLogger, timeout: .milliseconds(500))
         async let late = outcome { try await admin.version() }
         let silent = try await self.server.accept()
         #expect(try await silent.nextLine() == "version\r")

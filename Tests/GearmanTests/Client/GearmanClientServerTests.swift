@@ -261,7 +261,7 @@ struct GearmanClientServerTests {
     @Test func `a request that is never answered gives the connection up`() async throws {
         let server = try await InProcessGearmanServer(greetsClients: true)
         var configuration = GearmanClientConfiguration.eager
-        configuration.requestTimeout = .milliseconds(100)
+        configuration.requestTimeout = .milliseconds(500)
         let client = self.client(server, configuration: configuration)
         async let lost = outcome { try await client.submitBackground(GearmanJobRequest(function: "f")) }
         let peer = try await server.accept()
