@@ -1,4 +1,5 @@
 package import Dispatch
+internal import Synchronization
 
 /// Runs actors on a serial dispatch queue, so that handlers of dispatch sources enter the actor without a hop.
 ///
@@ -7,7 +8,16 @@ package import Dispatch
 package final class DispatchQueueExecutor: SerialExecutor {
     package let queue: DispatchQueue
     private let key = DispatchSpecificKey<Bool>()
-    private let onWork: (@Sendable () -> Void)?
+    /// Not a constant: see ``enqueue(_:)``.
+    private let onWork = AtomicLazyReference<Work>()
+
+    private final class Work: Sendable {
+        let body: @Sendable () -> Void
+
+        init(_ body: @escaping @Sendable () -> Void) {
+            self.body = body
+        }
+    }
 
     /// - Parameters:
     ///   - label: the name of the queue in a debugger, for example `gearman.io`.
@@ -15,7 +25,7 @@ package final class DispatchQueueExecutor: SerialExecutor {
     ///     waits for something else meanwhile.
     package init(label: String, onWork: (@Sendable () -> Void)? = nil) {
         self.queue = DispatchQueue(label: label)
-        self.onWork = onWork
+        if let onWork { _ = self.onWork.storeIfNil(Work(onWork)) }
         self.queue.setSpecific(key: self.key, value: true)
     }
 
@@ -23,15 +33,17 @@ package final class DispatchQueueExecutor: SerialExecutor {
     /// `assumeIsolated`.
     package func execute(_ body: @escaping @Sendable () -> Void) {
         self.queue.async(execute: body)
-        self.onWork?()
+        self.onWork.load()?.body()
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
-        // The job may be the last that knows this executor.
-        let onWork = self.onWork
+        // The job may be the last that knows this executor, which is gone then: the runtime that calls this holds no
+        // reference to it. The compiler trusts that it does, and counts the reference to what a constant holds only
+        // where it is used, behind the job. What is loaded from elsewhere is counted here.
+        let onWork = self.onWork.load()
         self.queue.async { job.runSynchronously(on: self.asUnownedSerialExecutor()) }
-        onWork?()
+        onWork?.body()
     }
 
     package func asUnownedSerialExecutor() -> UnownedSerialExecutor {

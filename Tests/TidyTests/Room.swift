@@ -60,7 +60,7 @@ extension Set<Room> {
 
 /// Which modules the files of a folder may import; the longest matching folder decides, tests may import anything.
 let allowedImports: [(folder: String, modules: Set<String>)] = [
-    ("Sources/DispatchExecutor/", ["Dispatch"]),
+    ("Sources/DispatchExecutor/", ["Dispatch", "Synchronization"]),
     ("Sources/Gearman/Packet/", []),
     ("Sources/Gearman/Connection/", []),
     (

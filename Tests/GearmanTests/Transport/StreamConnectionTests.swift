@@ -171,6 +171,17 @@ struct StreamConnectionTests {
         #expect(await probe.next() == .closed(nil, unsentBytes: 0), "a suspended source can be closed")
     }
 
+    /// In a release build the compiler counts references later than it is written.
+    @Test func `an event loop may end with the last job of its queue, on whatever thread that is`() async throws {
+        let server = GearmanServerAddress(host: "127.0.0.1", port: try InProcessGearmanServer.freePort())
+        for _ in 0..<300 {
+            let client = GearmanClient(
+                servers: [server], eventLoop: GearmanEventLoop(label: "test.short"), logger: silentLogger)
+            await #expect(throws: GearmanError.self) { try await client.echo([1]) }
+            await client.close()
+        }
+    }
+
     /// Whatever moment a hang-up hits, the stream must hear of it.
     @Test func `no end of a stream is missed, of two thousand that are reset or ended on both sides`() async throws {
         let server = try await InProcessGearmanServer()
