@@ -71,6 +71,8 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// How many jobs the last bytes brought: the next ones may bring as many.
     private var expectedJobs = 0
     private var lastFunction: [UInt8] = []
+    /// Too much waits for the server to take it.
+    private var isFull = false
     private var isGreeted = false
     private var futility = FutileRounds()
 
@@ -147,6 +149,20 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     /// The socket accepted a part of the bytes that had to wait (not to be called for a write that went through whole).
     package mutating func writeProgressed(now: GearmanInstant) {
         self.liveness.writeProgressed(now: now)
+    }
+
+    /// Too much waits for the server to take it: no further job is grabbed. What comes is read all the same: the server
+    /// may take nothing until it is, and the grabs on their way bound it.
+    package mutating func writeBufferFilled() {
+        self.isFull = true
+    }
+
+    /// The server has taken everything.
+    package mutating func writeBufferDrained(now: GearmanInstant) -> WorkerActions {
+        var actions = WorkerActions()
+        self.isFull = false
+        self.finish(&actions, now: now)
+        return actions
     }
 
     /// The time asked for by ``WorkerActions/wakeAt`` has come. A late timer does no harm.
@@ -244,7 +260,7 @@ package struct WorkerConnectionStateMachine: Equatable, Sendable {
     }
 
     private var capacity: Int {
-        guard self.heldBytes < self.configuration.heldSizeBytes else { return 0 }
+        guard !self.isFull, self.heldBytes < self.configuration.heldSizeBytes else { return 0 }
         return max(0, min(self.depth - self.jobs.count, self.window))
     }
 

@@ -261,12 +261,21 @@ package actor StreamConnection: StreamChannel {
     private func enqueue(_ bytes: [UInt8]) {
         switch self.state {
         case .open:
+            self.forgetSent()
             if self.pending.isEmpty { self.pending = bytes } else { self.pending.append(contentsOf: bytes) }
             if self.pending.count - self.pendingStart >= StreamLimits.writeBufferHighBytes { self.wasFull = true }
             if !self.isAnswering { self.scheduleFlush() }
         case .idle, .resolving, .connecting, .finishing, .closing, .closed:
             break
         }
+    }
+
+    /// Whoever always writes something before all is sent never comes to the end of what waits. At least half of it is
+    /// forgotten at a time, so that each byte is moved once on the average.
+    private func forgetSent() {
+        guard self.pendingStart > 0, self.pendingStart * 2 >= self.pending.count else { return }
+        self.pending.removeFirst(self.pendingStart)
+        self.pendingStart = 0
     }
 
     private func scheduleFlush() {

@@ -19,8 +19,8 @@ public actor GearmanWorker {
         /// Counts the connections, and the times without one: the jobs of a lost connection have another number.
         var number: UInt64 = 0
         var health: GearmanServerHealth
-        /// Replies wait for the server to take them; nothing is read from it meanwhile.
-        var isPaused = false
+        /// Replies wait for the server to take them; no further job is taken from it meanwhile.
+        var isFull = false
         var spaceWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -176,7 +176,7 @@ public actor GearmanWorker {
     private func reply(_ replies: [GearmanJobReply], at index: Int) {
         self.connections[index].metrics.replied(replies)
         self.transition(at: index) { $0.replied(replies, now: self.executor.now) }
-        self.pauseIfFull(index)
+        self.noteIfFull(index)
     }
 
     /// At least one server answers.
@@ -293,27 +293,27 @@ public actor GearmanWorker {
 
     // MARK: Back-pressure
 
-    private func pauseIfFull(_ index: Int) {
-        guard !self.connections[index].isPaused,
+    private func noteIfFull(_ index: Int) {
+        guard !self.connections[index].isFull,
             self.connections[index].link.pendingBytes >= StreamLimits.writeBufferHighBytes
         else { return }
-        self.connections[index].isPaused = true
-        self.connections[index].link.pauseReading()
+        self.connections[index].isFull = true
+        self.connections[index].machine?.writeBufferFilled()
     }
 
     private func hasSpace(at index: Int) {
         let waiters = self.connections[index].spaceWaiters
         self.connections[index].spaceWaiters = []
         for waiter in waiters { waiter.resume() }
-        guard self.connections[index].isPaused else { return }
-        self.connections[index].isPaused = false
-        self.connections[index].link.resumeReading()
+        guard self.connections[index].isFull else { return }
+        self.connections[index].isFull = false
+        self.transition(at: index) { $0.writeBufferDrained(now: self.executor.now) }
     }
 
     /// Sends something on the way to a job's end, and returns when the server keeps up.
     func report(_ job: GearmanAssignedJobID, _ result: GearmanJobReply.Result) async {
         self.reply([GearmanJobReply(job: job, result: result)])
-        guard self.connections.indices.contains(job.server), self.connections[job.server].isPaused else { return }
+        guard self.connections.indices.contains(job.server), self.connections[job.server].isFull else { return }
         await withCheckedContinuation { self.connections[job.server].spaceWaiters.append($0) }
     }
 

@@ -51,6 +51,19 @@ import Testing
             ])
     }
 
+    @Test func `while too much waits to be sent nothing is grabbed, but what comes is taken`() throws {
+        var machine = self.machine(depth: 2)
+        _ = machine.connected(now: .ms(0))
+        machine.writeBufferFilled()
+        let assigned = machine.packetsReceived([try self.assignment(1)], now: .ms(1))
+        #expect(assigned.jobs.count == 1)
+        #expect(assigned.write.isEmpty)
+        #expect(
+            try shown(machine.replied([.init(job: 1, result: .complete([]))], now: .ms(2)).write)
+                == ["WORK_COMPLETE H:1|"])
+        #expect(try shown(machine.writeBufferDrained(now: .ms(3)).write) == self.grabs(2))
+    }
+
     @Test func `while the workloads in hand are too large nothing is grabbed`() throws {
         var machine = WorkerConnectionStateMachine(
             configuration: WorkerConnectionConfiguration(
