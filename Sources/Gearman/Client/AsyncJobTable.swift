@@ -174,6 +174,8 @@ final class JobEventBuffer {
         self.cancelRead()
         if self.count > 0 {
             let event = self.events[self.start]
+            // What it carries goes with it, not with its place.
+            self.events[self.start] = .fail
             self.start += 1
             self.sizeBytes -= event.sizeBytes
             if self.start > 64, self.start * 2 > self.events.count {

@@ -160,6 +160,34 @@ struct GearmanClientJobTests {
         #expect(try await peer.next() == nil)
     }
 
+    /// In a process of its own: what other tests hold does not count.
+    @Test func `what was read of a job is not kept until the job ends`() async {
+        await #expect(processExitsWith: .success) { try await GearmanClientJobTests().readLargeParts() }
+    }
+
+    private func readLargeParts() async throws {
+        async let submitted = self.client.submit(GearmanJobRequest(function: "f"))
+        let peer = try await self.server.accept()
+        try await peer.greetClient()
+        try await peer.expect(.submitJob)
+        try await peer.send(.jobCreated, bytes("H:1"))
+        var events = try await submitted.events.makeAsyncIterator()
+        _ = await events.next()
+        let part = [UInt8](repeating: 1, count: 8 << 20)
+        let before = residentBytes()
+        for _ in 0..<50 {
+            try await peer.send(.workData, bytes("H:1"), data: part)
+            // Its answer comes behind the part, which waits to be read then.
+            async let echo = self.client.echo([1])
+            try await peer.expect(.echoRequest)
+            try await peer.send(.echoResponse, data: [1])
+            _ = try await echo
+            try #require(await events.next() == .data(part))
+        }
+        try #require(residentBytes() - before < 200 << 20, "of 400 MiB that were read")
+        await self.client.close()
+    }
+
     @Test(arguments: [(4, 64 << 20), (1_000, 50_000)])
     func `unread events stop the reading, not the job, by number and by bytes`(events: Int, bytes limit: Int)
         async throws

@@ -1,9 +1,16 @@
+import Foundation
 import Gearman
 import Logging
 
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 func text(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(bytes), as: UTF8.self) }
+
+/// What the process has in memory at this moment.
+func residentBytes() -> Int {
+    let sizes = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8))?.split(separator: " ") ?? []
+    return (sizes.count > 1 ? Int(sizes[1]) ?? 0 : 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
+}
 
 /// Tests look at results, not at logs.
 let silentLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
