@@ -404,6 +404,7 @@ public actor GearmanClient {
             self.connections[index].unreadJobs.remove(id) != nil, self.connections[index].unreadJobs.isEmpty
         else { return }
         self.connections[index].link.resumeReading()
+        self.connections[index].machine?.readingResumed(now: self.executor.now)
         guard self.connections[index].hasMissedTimer else { return }
         self.connections[index].hasMissedTimer = false
         // What the server sent meanwhile is read first.

@@ -164,6 +164,11 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         self.liveness.writeProgressed(now: now)
     }
 
+    /// Reading goes on after a pause of our own: the wait of that time was not the server's.
+    package mutating func readingResumed(now: GearmanInstant) {
+        self.liveness.writeProgressed(now: now)
+    }
+
     /// The time asked for by ``ClientActions/wakeAt`` has come. A late timer does no harm.
     package mutating func timerFired(now: GearmanInstant) -> ClientActions {
         var actions = ClientActions()
@@ -363,7 +368,11 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             return
         }
         guard self.match(packet, request.kind, &actions) else {
-            self.violation("The server sent \(packet.type) as an answer to another request", &actions)
+            let isHandle = packet.type != .jobCreated || self.decoder.handle(of: packet) != nil
+            self.violation(
+                isHandle
+                    ? "The server sent \(packet.type) as an answer to another request"
+                    : "The server sent a handle of \(self.decoder.argumentBytes(0, of: packet).count) bytes", &actions)
             return
         }
         self.pending.popFirst()

@@ -120,6 +120,15 @@ import Testing
         #expect(machine.connectionClosed(unsentBytes: 0).updates == [.init(id: 1, event: .lost(error))])
     }
 
+    @Test func `the time for an answer starts anew when reading goes on after a pause of our own`() throws {
+        var machine = try self.ready(ConnectionTimeouts(requestTimeout: .seconds(2)))
+        _ = machine.jobsSubmitted([.init(1)], now: .ms(0))
+        machine.readingResumed(now: .ms(60_000))
+        #expect(machine.timerFired(now: .ms(61_000)).close == nil)
+        let error = GearmanError(.timedOut, "The server did not answer a request in time")
+        #expect(machine.timerFired(now: .ms(62_000)).close == .immediately(error))
+    }
+
     @Test func `the time for an answer starts when the request is out`() throws {
         var machine = try self.ready(ConnectionTimeouts(requestTimeout: .seconds(2)))
         _ = machine.jobsSubmitted([.init(1)], now: .ms(0))
