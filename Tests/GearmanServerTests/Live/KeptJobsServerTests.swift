@@ -1,6 +1,7 @@
 import Gearman
 import GearmanServer
 import Logging
+import MetricsTestKit
 import Testing
 
 /// Servers behind real sockets that keep their jobs in a journal, one after the other.
@@ -48,6 +49,21 @@ struct KeptJobsServerTests {
             #expect(await journal.jobs.count == 501)
             #expect(!handles.map { "\($0)" }.contains("\(known)"))
         }
+    }
+
+    @Test func `what an earlier server kept is counted as soon as the next one has it`() async throws {
+        let journal = InMemoryJournal()
+        try await self.withServer(journal) { _, client in
+            for number in 0..<3 {
+                _ = try await client.submitBackground(GearmanJobRequest(function: "f", workload: "\(number)"))
+            }
+        }
+        let metrics = TestMetrics()
+        let server = GearmanJobServer(journal: journal, metrics: metrics, logger: silentLogger)
+        try await server.start(port: 0)
+        #expect(try metrics.expectGauge("gearman_server_jobs_held").lastValue == 3)
+        #expect(try metrics.expectGauge("gearman_server_jobs_held_bytes").lastValue ?? 0 >= 3)
+        await server.stop()
     }
 
     @Test func `while the journal is away a background job is refused, and a foreground job is not`() async throws {
