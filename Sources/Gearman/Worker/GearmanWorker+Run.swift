@@ -49,7 +49,13 @@ extension GearmanWorker {
             return [.exception(Array("This worker does not offer the function".utf8))]
         }
         do {
-            return [.complete(try await handler(job))]
+            let result = try await handler(job)
+            let limit = job.worker.configuration.limits.payloadSizeBytes
+            guard result.count <= limit else {
+                let text = "The result has \(result.count) bytes, more than the worker's limit of \(limit)"
+                return [.warning(Array(text.utf8)), .fail]
+            }
+            return [.complete(result)]
         } catch let failure as GearmanJobFailure {
             return failure.warnings.map { .warning($0) } + [.fail]
         } catch is CancellationError where Task.isCancelled {

@@ -48,6 +48,33 @@ struct MetricsTests {
         #expect(!times.values.isEmpty && times.values.allSatisfy { $0 > 0 })
     }
 
+    @Test func `a result beyond the limit is a failure, and the client hears why`() async throws {
+        let server = try await InProcessGearmanServer()
+        var configuration = GearmanWorkerConfiguration.eager()
+        configuration.metrics = self.metrics
+        configuration.limits.payloadSizeBytes = 100
+        let worker = GearmanWorker(servers: [server.address], configuration: configuration, logger: silentLogger)
+        await worker.register("f") { _ in [UInt8](repeating: 1, count: 101) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await worker.run() }
+            let peer = try await server.accept()
+            try await peer.expect(.canDo)
+            try await peer.expect(.grabJobUnique)
+            try await peer.send(.jobAssignUnique, bytes("H:1"), bytes("f"), [])
+            let warning = try await peer.expect(.workWarning)
+            #expect(text(warning.data) == "The result has 101 bytes, more than the worker's limit of 100")
+            try await peer.expect(.workFail)
+            async let drained: Void = worker.drain()
+            try await peer.refuseGrabsUntilClosed()
+            await peer.close()
+            await drained
+            try await group.waitForAll()
+        }
+        let address = server.address.description
+        #expect(try self.total("gearman_worker_outcomes", address, ("outcome", "fail")) == 1)
+        #expect(try self.total("gearman_worker_outcomes", address, ("outcome", "complete")) == 0)
+    }
+
     @Test func `a worker counts its jobs, how they ended, and how long they took`() async throws {
         let server = try await InProcessGearmanServer()
         var configuration = GearmanWorkerConfiguration.eager(concurrency: 2)
