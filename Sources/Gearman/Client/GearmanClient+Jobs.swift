@@ -24,6 +24,9 @@ extension GearmanClient {
 
     /// Has a job run and returns its result: the data that the worker sent on the way, and what it ended with.
     ///
+    /// A job whose worker is lost runs again with another one, which nothing tells the client: what the first had sent
+    /// stands before what the second sends. Functions that may be repeated so should return their result as a whole.
+    ///
     /// - Throws: as ``submit(_:)``, and `jobFailed` or `jobException` with the job's warnings.
     public func perform(_ request: GearmanJobRequest) async throws -> [UInt8] {
         try await self.untilSent(request, isBackground: false) { .performing($0, data: [], warnings: []) }.value

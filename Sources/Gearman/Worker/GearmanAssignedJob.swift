@@ -26,7 +26,8 @@ extension GearmanAssignedJob {
     /// Sends a part of the result to the clients that wait. (WORK_DATA)
     ///
     /// What is larger than ``GearmanLimits/payloadSizeBytes`` goes out in several parts. Returns when the worker has
-    /// room for more. Of a job whose connection was lost, everything is dropped.
+    /// room for more. Of a job whose connection was lost, everything is dropped; what was sent before, the clients
+    /// have, and get it again from whoever runs the job next.
     public func sendData(_ bytes: [UInt8]) async {
         let size = max(1, self.worker.configuration.limits.payloadSizeBytes)
         guard bytes.count > size else { return await self.worker.report(self.id, .data(bytes)) }
