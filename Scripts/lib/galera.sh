@@ -73,7 +73,14 @@ build_galera() {
     done
     launch_node 1 --wsrep-new-cluster
     for ((k = 2; k <= $1; k++)); do launch_node "$k"; done
-    for ((k = 1; k <= $1; k++)); do await_node "$k" 40 || return 1; done
+    for ((k = 1; k <= $1; k++)); do await_node "$k" 40 || rejoin "$k" || return 1; done
+}
+
+# rejoin K: a node that joins while another one does may end (STATE EXCHANGE: failed). Once more, as systemd would.
+rejoin() {
+    (($1 > 1)) && ! node_is_alive "$1" || return 1
+    echo "node $1 is started again" >&2
+    restart_node "$1" && await_node "$1" 40
 }
 
 # The tables of a new server.
