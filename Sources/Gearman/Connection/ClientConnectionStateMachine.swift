@@ -368,11 +368,7 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
             return
         }
         guard self.match(packet, request.kind, &actions) else {
-            let isHandle = packet.type != .jobCreated || self.decoder.handle(of: packet) != nil
-            self.violation(
-                isHandle
-                    ? "The server sent \(packet.type) as an answer to another request"
-                    : "The server sent a handle of \(self.decoder.argumentBytes(0, of: packet).count) bytes", &actions)
+            self.violation("The server sent \(packet.type) as an answer to another request", &actions)
             return
         }
         self.pending.popFirst()
@@ -391,7 +387,12 @@ package struct ClientConnectionStateMachine: Equatable, Sendable {
         _ packet: GearmanPacketLayout, _ kind: PendingRequest.Kind, _ actions: inout ClientActions
     ) -> Bool {
         if case .submission(let id, let isBackground) = kind, packet.type == .jobCreated {
-            guard let handle = self.decoder.handle(of: packet) else { return false }
+            guard let handle = self.decoder.handle(of: packet) else {
+                // The first reason for closing is the one that counts.
+                let sizeBytes = self.decoder.argumentBytes(0, of: packet).count
+                self.violation("The server sent a handle of \(sizeBytes) bytes", &actions)
+                return false
+            }
             self.created(id, handle: handle, isBackground: isBackground, &actions)
             return true
         }

@@ -51,7 +51,7 @@
             if isTerminated { body.append(0) }
         }
         body += data
-        layout.setBodySize(body.count)
+        layout.bodySize = UInt32(body.count)
         self.init(layout, in: body)
     }
 

@@ -7,9 +7,6 @@ package struct GearmanPacketDefinition: Sendable {
     /// Whether data of any length and content follows the arguments.
     package let hasData: Bool
 
-    /// The most arguments that any packet has.
-    package static let maximumArgumentCount = 7
-
     /// It says what gearmand does where that is not what the protocol's text says: the SUBMIT_REDUCE_JOB packets have a
     /// fourth argument (the aggregator). A `switch`, because an array of the module would be asked at each look whether
     /// it is made yet.

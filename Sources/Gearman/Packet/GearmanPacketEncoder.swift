@@ -61,7 +61,7 @@ package struct GearmanPacketEncoder: Equatable, Sendable {
         }
     }
 
-    /// Adds a packet with two arguments and data.
+    /// The same for what every plain submission is: two arguments and data, without an optional to ask.
     /// - Throws: as above.
     package mutating func append(
         _ magic: GearmanPacket.Magic, _ type: GearmanPacketType, _ first: borrowing [UInt8],

@@ -6,7 +6,7 @@ package struct GearmanPacketLayout: Sendable {
     package let type: GearmanPacketType
     package let magic: GearmanPacket.Magic
     let bodyStart: Int
-    private(set) var bodySize: UInt32
+    var bodySize: UInt32
     private var ends: (UInt32, UInt32, UInt32) = (0, 0, 0)
     /// Right behind the arguments, from the start of the body. One more than the body has bytes where the NUL of the
     /// only argument is missing.
@@ -41,8 +41,6 @@ package struct GearmanPacketLayout: Sendable {
         }
         self.dataStart = end &+ 1
     }
-
-    mutating func setBodySize(_ size: Int) { self.bodySize = UInt32(truncatingIfNeeded: size) }
 
     /// How many arguments there are.
     package var argumentCount: Int { Int(self.count) }

@@ -35,7 +35,7 @@ import Testing
         #expect(types.map(\.rawValue) == Array(1...42))
         #expect(Set(types.map(\.description)).count == 42)
         for type in types {
-            #expect(type.definition.argumentCount <= GearmanPacketDefinition.maximumArgumentCount)
+            #expect(type.definition.argumentCount <= 7)
             #expect(type.definition.type == type)
         }
     }
