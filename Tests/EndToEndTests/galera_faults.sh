@@ -185,6 +185,8 @@ ten_migrate_at_once() {
     galera 3 migration
     node_sql 1 'DROP DATABASE gearclock; CREATE DATABASE gearclock'
     local n pids=() address k
+    # Whoever names it when he connects to another node is refused until that node has it.
+    for k in 2 3; do node_sql "$k" 'SET wsrep_sync_wait = 1; SELECT 1 FROM information_schema.schemata' >/dev/null; done
     for ((n = 0; n < 10; n++)); do
         # Through all three nodes.
         address=$(cat "$GALERA_DIR/$((1 + n % 3))/address")
