@@ -74,6 +74,7 @@ public actor GearmanAdmin {
                 self.reader.commandSent(answeredBy: form)
                 self.send(Array("\(command)\r\n".utf8))
                 if self.commands.count == 1 { self.scheduleTimeout() }
+                if Task.isCancelled { self.cancel(number) }
             }
         } onCancel: {
             self.executor.execute { self.enter { $0.cancel(number) } }

@@ -5,7 +5,13 @@ struct AsyncJobTable {
     /// The numbers from here on belong to the async form.
     static let firstID: UInt64 = 0xffff_0000_0000_0000
 
-    enum Entry {
+    /// What somebody waits for.
+    enum Waiter: Sendable {
+        case handle(CheckedContinuation<GearmanJobHandle, any Error>, isBackground: Bool)
+        case result(CheckedContinuation<[UInt8], any Error>)
+    }
+
+    private enum Entry {
         /// Somebody waits for the handle.
         case submitting(CheckedContinuation<GearmanJobHandle, any Error>, isBackground: Bool)
         /// Somebody waits for the result; what came so far.
@@ -15,17 +21,15 @@ struct AsyncJobTable {
     }
 
     private var entries: [UInt64: Entry] = [:]
-    private var nextID = AsyncJobTable.firstID
 
     var isEmpty: Bool { self.entries.isEmpty }
 
-    mutating func makeID() -> UInt64 {
-        defer { self.nextID &+= 1 }
-        return self.nextID
-    }
-
-    mutating func add(_ entry: Entry, id: UInt64) {
-        self.entries[id] = entry
+    mutating func add(_ waiter: Waiter, id: UInt64) {
+        self.entries[id] =
+            switch waiter {
+            case .handle(let continuation, let isBackground): .submitting(continuation, isBackground: isBackground)
+            case .result(let continuation): .performing(continuation, data: [], warnings: [])
+            }
     }
 
     /// The server that holds a running job.

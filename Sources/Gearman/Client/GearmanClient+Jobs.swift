@@ -1,6 +1,12 @@
 internal import DispatchExecutor
 internal import Foundation
 
+/// A job of the async form on its way to the event loop.
+struct AwaitedJob: Sendable {
+    let job: GearmanPipelinedJob
+    let waiter: AsyncJobTable.Waiter
+}
+
 // The async form for jobs, over the pipelined one.
 extension GearmanClient {
     /// Submits a foreground job and returns when the server has taken it.
@@ -9,8 +15,8 @@ extension GearmanClient {
     ///
     /// - Throws: ``GearmanError`` (`invalidRequest`, `notConnected`, `serverError`, `tooManyRequests`: it was not
     ///   submitted; `connectionLost`, `timedOut`: unknown), or `CancellationError`.
-    public func submit(_ request: GearmanJobRequest) async throws -> GearmanJob {
-        let (id, handle) = try await self.submit(request, isBackground: false)
+    public nonisolated func submit(_ request: GearmanJobRequest) async throws -> GearmanJob {
+        let (id, handle) = try await self.untilSent(request, isBackground: false) { .handle($0, isBackground: false) }
         let interest = GearmanJobEvents.Interest(client: self, id: id, server: handle.server)
         return GearmanJob(handle: handle, events: GearmanJobEvents(interest: interest))
     }
@@ -18,8 +24,8 @@ extension GearmanClient {
     /// Submits a background job and returns when the server has taken it. Of its run nothing comes back.
     ///
     /// - Throws: as ``submit(_:)``.
-    public func submitBackground(_ request: GearmanJobRequest) async throws -> GearmanJobHandle {
-        try await self.submit(request, isBackground: true).value
+    public nonisolated func submitBackground(_ request: GearmanJobRequest) async throws -> GearmanJobHandle {
+        try await self.untilSent(request, isBackground: true) { .handle($0, isBackground: true) }.value
     }
 
     /// Has a job run and returns its result: the data that the worker sent on the way, and what it ended with.
@@ -28,52 +34,57 @@ extension GearmanClient {
     /// stands before what the second sends. Functions that may be repeated so should return their result as a whole.
     ///
     /// - Throws: as ``submit(_:)``, and `jobFailed` or `jobException` with the job's warnings.
-    public func perform(_ request: GearmanJobRequest) async throws -> [UInt8] {
-        try await self.untilSent(request, isBackground: false) { .performing($0, data: [], warnings: []) }.value
-    }
-
-    private func submit(
-        _ request: GearmanJobRequest, isBackground: Bool
-    ) async throws -> (id: UInt64, value: GearmanJobHandle) {
-        try await self.untilSent(request, isBackground: isBackground) { .submitting($0, isBackground: isBackground) }
+    public nonisolated func perform(_ request: GearmanJobRequest) async throws -> [UInt8] {
+        try await self.untilSent(request, isBackground: false) { .result($0) }.value
     }
 
     /// Starts the job, and once more for each further server as long as it is certain that nothing was sent.
-    private func untilSent<Value: Sendable>(
+    private nonisolated func untilSent<Value: Sendable>(
         _ request: GearmanJobRequest, isBackground: Bool,
-        _ entry: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Entry
+        _ waiter: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Waiter
     ) async throws -> (id: UInt64, value: Value) {
         var attempts = self.servers.count
         while true {
             attempts -= 1
-            let id = self.jobs.makeID()
-            let job = GearmanPipelinedJob(id: id, request: request, isBackground: isBackground)
+            let job = GearmanPipelinedJob(id: self.makeID(), request: request, isBackground: isBackground)
             do {
-                return (id, try await self.started(job, entry))
-            } catch let error as GearmanError where error.code == .notConnected && attempts > 0 && self.isConnected {
-                continue
+                return (job.id, try await self.started(job, waiter))
+            } catch let error as GearmanError where error.code == .notConnected && attempts > 0 {
+                guard await self.isConnected else { throw error }
             }
         }
     }
 
-    private func started<Value: Sendable>(
-        _ job: GearmanPipelinedJob, _ entry: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Entry
+    private nonisolated func started<Value: Sendable>(
+        _ job: GearmanPipelinedJob, _ waiter: (CheckedContinuation<Value, any Error>) -> AsyncJobTable.Waiter
     ) async throws -> Value {
         try await withTaskCancellationHandler {
             try Task.checkCancellation()
             return try await withCheckedThrowingContinuation { continuation in
-                self.jobs.add(entry(continuation), id: job.id)
-                self.start([job])
+                self.post(AwaitedJob(job: job, waiter: waiter(continuation)))
+                // A cancellation just before found nothing to forget.
+                if Task.isCancelled { self.forgetSoon(job.id) }
             }
         } onCancel: {
             self.forgetSoon(job.id)
         }
     }
 
+    private nonisolated func post(_ job: AwaitedJob) {
+        guard self.awaitedJobs.post(job) else { return }
+        self.executor.execute { self.enter { $0.startAwaitedJobs() } }
+    }
+
+    private func startAwaitedJobs() {
+        let awaited = self.awaitedJobs.takeAll()
+        for job in awaited { self.jobs.add(job.waiter, id: job.job.id) }
+        self.start(awaited.map(\.job))
+    }
+
     func nextEvent(of id: UInt64, on server: GearmanServerAddress) async -> GearmanJobEvent? {
         await withTaskCancellationHandler {
-            if Task.isCancelled { return nil }
-            return await withCheckedContinuation { continuation in
+            await withCheckedContinuation { continuation in
+                if Task.isCancelled { return continuation.resume(returning: nil) }
                 self.jobs.read(id, continuation)
                 if self.jobs.hasRoom(for: id, limits: self.configuration) { self.jobWasRead(id, on: server) }
             }

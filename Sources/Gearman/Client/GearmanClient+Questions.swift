@@ -79,7 +79,7 @@ extension GearmanClient {
     private func askUnlessCancelled(_ questions: [Question]) async throws -> [ClientAnswer.Result?] {
         let ids = self.questions.makeIDs(count: questions.count)
         let results = await withTaskCancellationHandler {
-            await self.ask(questions, ids)
+            await self.ask(questions, ids, isCancellable: true)
         } onCancel: {
             self.executor.execute { self.enter { $0.questions.cancel(ids) } }
         }
@@ -88,11 +88,13 @@ extension GearmanClient {
     }
 
     private func ask(_ questions: [Question]) async -> [ClientAnswer.Result?] {
-        await self.ask(questions, self.questions.makeIDs(count: questions.count))
+        await self.ask(questions, self.questions.makeIDs(count: questions.count), isCancellable: false)
     }
 
     /// Sends the questions, each to its server, and returns the answers in the same order. Nil: there is no connection.
-    private func ask(_ questions: [Question], _ ids: Range<UInt64>) async -> [ClientAnswer.Result?] {
+    private func ask(
+        _ questions: [Question], _ ids: Range<UInt64>, isCancellable: Bool
+    ) async -> [ClientAnswer.Result?] {
         await withCheckedContinuation { continuation in
             self.questions.add(ids, continuation: continuation)
             var batches = [[ClientQuestion]](repeating: [], count: self.connections.count)
@@ -115,6 +117,7 @@ extension GearmanClient {
                 else { continue }
                 self.perform(actions, at: index, isCallback: false)
             }
+            if isCancellable && Task.isCancelled { self.questions.cancel(ids) }
         }
     }
 

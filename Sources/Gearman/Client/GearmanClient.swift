@@ -1,6 +1,7 @@
 internal import CoreMetrics
 internal import DispatchExecutor
 public import Logging
+internal import Synchronization
 
 /// Submits jobs to Gearman job servers, and tells what becomes of them.
 ///
@@ -58,6 +59,9 @@ public actor GearmanClient {
     private var decisionWaiters: [UInt64: CheckedContinuation<Void, Never>] = [:]
     private var connectionWaiters: [UInt64: ConnectionWaiter] = [:]
 
+    private let nextID = Atomic(AsyncJobTable.firstID)
+    /// The jobs of the async form that were not yet started.
+    nonisolated let awaitedJobs = Mailbox<AwaitedJob>()
     /// What the async form waits for.
     var jobs = AsyncJobTable()
     var questions = QuestionTable()
@@ -85,6 +89,9 @@ public actor GearmanClient {
             .client, server: "none", factory: configuration.metrics ?? MetricsSystem.factory)
         self.router = JobRouter(servers: self.servers, limits: configuration.limits)
     }
+
+    /// A number for a job of the async form, or for something else that waits.
+    nonisolated func makeID() -> UInt64 { self.nextID.wrappingAdd(1, ordering: .relaxed).oldValue }
 
     // MARK: The pipelined form
 
@@ -156,11 +163,12 @@ public actor GearmanClient {
     public func connected(to server: GearmanServerAddress? = nil) async {
         guard self.state == .running, server.map(self.servers.contains) ?? !self.servers.isEmpty else { return }
         self.openConnections()
-        guard !self.isConnected(to: server) else { return }
-        let id = self.jobs.makeID()
+        let id = self.makeID()
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                if Task.isCancelled { return continuation.resume() }
+                guard !Task.isCancelled, self.state == .running, !self.isConnected(to: server) else {
+                    return continuation.resume()
+                }
                 self.connectionWaiters[id] = ConnectionWaiter(server: server, continuation: continuation)
             }
         } onCancel: {
@@ -332,7 +340,7 @@ public actor GearmanClient {
 
     /// Opens the connections if need be, and returns when each server has answered or failed once.
     package func decided() async {
-        await self.decided(self.jobs.makeID())
+        await self.decided(self.makeID(), isCancellable: false)
     }
 
     /// The same for a caller who may be cancelled.
@@ -340,9 +348,9 @@ public actor GearmanClient {
     /// - Throws: ``GearmanError`` (`closed`), or `CancellationError`.
     func decidedUnlessCancelled() async throws {
         try Task.checkCancellation()
-        let id = self.jobs.makeID()
+        let id = self.makeID()
         await withTaskCancellationHandler {
-            await self.decided(id)
+            await self.decided(id, isCancellable: true)
         } onCancel: {
             self.executor.execute { self.enter { $0.decisionWaiters.removeValue(forKey: id)?.resume() } }
         }
@@ -350,11 +358,15 @@ public actor GearmanClient {
         guard self.state == .running else { throw GearmanError(.closed, "The client was closed") }
     }
 
-    private func decided(_ waiter: UInt64) async {
+    private func decided(_ waiter: UInt64, isCancellable: Bool) async {
         guard self.state == .running else { return }
         self.openConnections()
-        guard !self.router.isDecided else { return }
-        await withCheckedContinuation { self.decisionWaiters[waiter] = $0 }
+        await withCheckedContinuation { continuation in
+            guard self.state == .running, !self.router.isDecided, !(isCancellable && Task.isCancelled) else {
+                return continuation.resume()
+            }
+            self.decisionWaiters[waiter] = continuation
+        }
     }
 
     private func resumeDecisionWaiters() {
@@ -429,7 +441,7 @@ public actor GearmanClient {
         case .closed:
             return
         }
-        await withCheckedContinuation { self.closeWaiters.append($0) }
+        await withCheckedContinuation { self.state == .closed ? $0.resume() : self.closeWaiters.append($0) }
     }
 
     private func linkStopped() {

@@ -1,6 +1,13 @@
 internal import CoreMetrics
 internal import DispatchExecutor
 
+/// A job of the handler form on its way to the event loop.
+struct EndedJob: Sendable {
+    let job: GearmanAssignedJobID
+    /// None if it is to be given back.
+    let replies: [GearmanJobReply.Result]
+}
+
 // The handler form, over the pipelined one.
 extension GearmanWorker {
     /// Works until the task is cancelled or ``drain()`` is called: then it takes no more jobs, finishes those in hand,
@@ -26,11 +33,13 @@ extension GearmanWorker {
                     if jobs.isEmpty && self.inbox.isClosed { break }
                     for job in jobs {
                         self.inbox.jobStarted(at: job.id.server)
-                        let handler = self.handler(for: job.function)
+                        let function = self.registered[job.function]
                         group.addTask {
                             let start = self.executor.now
-                            let replies = await Self.run(job, handler)
-                            await self.ended(job, with: replies, after: start.duration(to: self.executor.now))
+                            let replies = await Self.run(job, function?.handler)
+                            let time = start.duration(to: self.executor.now)
+                            function?.time.recordNanoseconds(time.clampedNanoseconds)
+                            self.post(EndedJob(job: job.id, replies: replies))
                         }
                     }
                 }
@@ -65,11 +74,16 @@ extension GearmanWorker {
         }
     }
 
-    private func ended(_ job: GearmanAssignedJob, with replies: [GearmanJobReply.Result], after time: Duration) {
-        self.jobTimes[job.function]?.recordNanoseconds(time.clampedNanoseconds)
-        self.reply(replies.map { GearmanJobReply(job: job.id, result: $0) })
-        if self.inbox.jobEnded(at: job.id.server, isGivenBack: replies.isEmpty) {
-            self.abandonJobs(of: job.id.server)
+    private nonisolated func post(_ job: EndedJob) {
+        guard self.endedJobs.post(job) else { return }
+        self.executor.execute { self.enter { $0.replyToEndedJobs() } }
+    }
+
+    private func replyToEndedJobs() {
+        let jobs = self.endedJobs.takeAll()
+        self.reply(jobs.flatMap { job in job.replies.map { GearmanJobReply(job: job.job, result: $0) } })
+        for job in jobs where self.inbox.jobEnded(at: job.job.server, isGivenBack: job.replies.isEmpty) {
+            self.abandonJobs(of: job.job.server)
         }
     }
 }

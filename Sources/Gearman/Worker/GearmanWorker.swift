@@ -47,12 +47,11 @@ public actor GearmanWorker {
 
     private nonisolated let metricsFactory: any MetricsFactory
     private let droppedReplies: Counter
-    /// How long handlers take, for each function.
-    private(set) var jobTimes: [[UInt8]: CoreMetrics.Timer] = [:]
 
     private var state = State.idle
     private(set) var functions: [Function]
-    private var handlers: [[UInt8]: Handler] = [:]
+    /// The functions of the handler form; how long their handlers take.
+    private(set) var registered: [[UInt8]: (handler: Handler, time: CoreMetrics.Timer)] = [:]
     private let onJobs: (@Sendable (GearmanAssignedJobs) -> Void)?
     private var connections: [Connection] = []
     private var openLinks = 0
@@ -61,6 +60,8 @@ public actor GearmanWorker {
 
     /// ``run()`` was called.
     var hasRun = false
+    /// What handlers have done, on its way to the event loop.
+    nonisolated let endedJobs = Mailbox<EndedJob>()
     /// What the handler form works on.
     var inbox = AssignedJobInbox()
 
@@ -121,12 +122,10 @@ public actor GearmanWorker {
         let name = Array(function.utf8)
         self.functions.removeAll { $0.name == name }
         self.functions.append(Function(name: name, timeout: timeout))
-        self.handlers[name] = handler
-        self.jobTimes[name] = CoreMetrics.Timer(
+        let time = CoreMetrics.Timer(
             label: "gearman_worker_job_time", dimensions: [("function", function)], factory: self.metricsFactory)
+        self.registered[name] = (handler, time)
     }
-
-    func handler(for function: [UInt8]) -> Handler? { self.handlers[function] }
 
     // MARK: The pipelined form
 
@@ -313,8 +312,12 @@ public actor GearmanWorker {
     /// Sends something on the way to a job's end, and returns when the server keeps up.
     func report(_ job: GearmanAssignedJobID, _ result: GearmanJobReply.Result) async {
         self.reply([GearmanJobReply(job: job, result: result)])
-        guard self.connections.indices.contains(job.server), self.connections[job.server].isFull else { return }
-        await withCheckedContinuation { self.connections[job.server].spaceWaiters.append($0) }
+        await withCheckedContinuation { continuation in
+            guard self.connections.indices.contains(job.server), self.connections[job.server].isFull else {
+                return continuation.resume()
+            }
+            self.connections[job.server].spaceWaiters.append(continuation)
+        }
     }
 
     // MARK: Stopping
@@ -376,8 +379,7 @@ public actor GearmanWorker {
     }
 
     private func closed() async {
-        guard self.state != .closed else { return }
-        await withCheckedContinuation { self.closeWaiters.append($0) }
+        await withCheckedContinuation { self.state == .closed ? $0.resume() : self.closeWaiters.append($0) }
     }
 
     private func linkStopped() {

@@ -184,7 +184,7 @@ public actor GearmanJobServer {
                     self.perform(self.machine.changeFailed(now: self.now))
                 case .superseded(let reason):
                     self.perform(self.machine.journalSuperseded(now: self.now))
-                    await self.stopped(self.makeWaitNumber())
+                    await self.stopped(self.makeWaitNumber(), isCancellable: false)
                     throw GearmanError(.closed, reason)
                 }
             }
@@ -196,7 +196,7 @@ public actor GearmanJobServer {
     public func stop() async {
         self.perform(self.machine.shutdownRequested(isGraceful: false, now: self.now))
         // Who is cancelled waits too: it is not for long.
-        await self.stopped(self.makeWaitNumber())
+        await self.stopped(self.makeWaitNumber(), isCancellable: false)
     }
 
     /// Accepts no more connections, and ends when the last job has: it still gives out what is queued. ``stop()`` ends
@@ -210,7 +210,7 @@ public actor GearmanJobServer {
     public func waitUntilStopped() async {
         let number = self.makeWaitNumber()
         await withTaskCancellationHandler {
-            if !Task.isCancelled { await self.stopped(number) }
+            await self.stopped(number, isCancellable: true)
         } onCancel: {
             self.executor.execute { self.enter { $0.whenStopped.removeValue(forKey: number)?.resume() } }
         }
@@ -221,11 +221,14 @@ public actor GearmanJobServer {
         return self.nextWait
     }
 
-    private func stopped(_ number: Int) async {
-        switch self.state {
-        case .idle, .starting, .running, .stopping:
-            await withCheckedContinuation { self.whenStopped[number] = $0 }
-        case .stopped: break
+    private func stopped(_ number: Int, isCancellable: Bool) async {
+        await withCheckedContinuation { continuation in
+            switch self.state {
+            case .idle, .starting, .running, .stopping:
+                if isCancellable && Task.isCancelled { return continuation.resume() }
+                self.whenStopped[number] = continuation
+            case .stopped: continuation.resume()
+            }
         }
     }
 
