@@ -40,15 +40,17 @@ struct AsyncJobTable {
 
     /// - Returns: whether the job has more events than it should have before they are read.
     mutating func happened(_ update: GearmanJobUpdate, limits: GearmanClientConfiguration) -> Bool {
-        switch self.entries[update.id] {
-        case nil:
-            return false
+        guard let place = self.entries.index(forKey: update.id) else { return false }
+        switch self.entries.values[place] {
         case .submitting(let continuation, let isBackground):
             self.submissionHappened(update, continuation, isBackground: isBackground)
             return false
-        case .performing(let continuation, var data, var warnings):
+        case .performing where !update.event.bringsResult:
+            return false
+        case .performing:
             // Taken out while it changes, so that the arrays are not copied.
-            self.entries[update.id] = nil
+            guard case .performing(let continuation, var data, var warnings) = self.entries.remove(at: place).value
+            else { return false }
             if let result = Self.result(of: update.event, &data, &warnings, limits: limits.limits) {
                 continuation.resume(with: result)
             } else {
@@ -201,6 +203,14 @@ final class JobEventBuffer {
 }
 
 extension GearmanJobEvent {
+    /// It is a part of the result, or ends the job.
+    fileprivate var bringsResult: Bool {
+        switch self {
+        case .created, .status: false
+        case .data, .warning, .complete, .fail, .exception, .lost, .refused: true
+        }
+    }
+
     /// How many bytes it carries.
     fileprivate var sizeBytes: Int {
         switch self {

@@ -1,10 +1,11 @@
 internal import DispatchExecutor
 internal import Foundation
 
-/// A job of the async form on its way to the event loop.
-struct AwaitedJob: Sendable {
-    let job: GearmanPipelinedJob
-    let waiter: AsyncJobTable.Waiter
+/// Jobs of the async form on their way to the event loop.
+struct AwaitedJobs: Sendable {
+    var jobs: [GearmanPipelinedJob] = []
+    /// For each of the jobs.
+    var waiters: [AsyncJobTable.Waiter] = []
 }
 
 // The async form for jobs, over the pipelined one.
@@ -61,7 +62,7 @@ extension GearmanClient {
         try await withTaskCancellationHandler {
             try Task.checkCancellation()
             return try await withCheckedThrowingContinuation { continuation in
-                self.post(AwaitedJob(job: job, waiter: waiter(continuation)))
+                self.post(job, waiter(continuation))
                 // A cancellation just before found nothing to forget.
                 if Task.isCancelled { self.forgetSoon(job.id) }
             }
@@ -70,15 +71,18 @@ extension GearmanClient {
         }
     }
 
-    private nonisolated func post(_ job: AwaitedJob) {
-        guard self.awaitedJobs.post(job) else { return }
-        self.executor.execute { self.enter { $0.startAwaitedJobs() } }
+    private nonisolated func post(_ job: GearmanPipelinedJob, _ waiter: AsyncJobTable.Waiter) {
+        let isFirst = self.awaitedJobs.post { awaited in
+            awaited.jobs.append(job)
+            awaited.waiters.append(waiter)
+        }
+        if isFirst { self.executor.execute { self.enter { $0.startAwaitedJobs() } } }
     }
 
     private func startAwaitedJobs() {
         let awaited = self.awaitedJobs.takeAll()
-        for job in awaited { self.jobs.add(job.waiter, id: job.job.id) }
-        self.start(awaited.map(\.job))
+        for place in awaited.jobs.indices { self.jobs.add(awaited.waiters[place], id: awaited.jobs[place].id) }
+        self.start(awaited.jobs)
     }
 
     func nextEvent(of id: UInt64, on server: GearmanServerAddress) async -> GearmanJobEvent? {

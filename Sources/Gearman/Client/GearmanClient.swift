@@ -61,7 +61,7 @@ public actor GearmanClient {
 
     private let nextID = Atomic(AsyncJobTable.firstID)
     /// The jobs of the async form that were not yet started.
-    nonisolated let awaitedJobs = Mailbox<AwaitedJob>()
+    nonisolated let awaitedJobs = Mailbox(empty: AwaitedJobs())
     /// What the async form waits for.
     var jobs = AsyncJobTable()
     var questions = QuestionTable()

@@ -10,6 +10,12 @@ public actor GearmanWorker {
     typealias Function = WorkerConnectionConfiguration.Function
     typealias Handler = @Sendable (GearmanAssignedJob) async throws -> [UInt8]
 
+    struct RegisteredFunction: Sendable {
+        let handler: Handler
+        /// How long the handler takes.
+        let time: CoreMetrics.Timer
+    }
+
     /// One server, and the connection to it.
     private struct Connection {
         let link: ServerLink
@@ -50,8 +56,8 @@ public actor GearmanWorker {
 
     private var state = State.idle
     private(set) var functions: [Function]
-    /// The functions of the handler form; how long their handlers take.
-    private(set) var registered: [[UInt8]: (handler: Handler, time: CoreMetrics.Timer)] = [:]
+    /// The functions of the handler form.
+    private(set) var registered: [[UInt8]: RegisteredFunction] = [:]
     private let onJobs: (@Sendable (GearmanAssignedJobs) -> Void)?
     private var connections: [Connection] = []
     private var openLinks = 0
@@ -61,9 +67,9 @@ public actor GearmanWorker {
     /// ``run()`` was called.
     var hasRun = false
     /// What handlers have done, on its way to the event loop.
-    nonisolated let endedJobs = Mailbox<EndedJob>()
+    nonisolated let endedJobs = Mailbox(empty: EndedJobs())
     /// What the handler form works on.
-    var inbox = AssignedJobInbox()
+    var inbox: AssignedJobInbox
 
     /// Makes a worker. Register its functions, then call ``run()``.
     ///
@@ -101,6 +107,7 @@ public actor GearmanWorker {
         self.droppedReplies = Counter(label: "gearman_worker_dropped_replies", factory: self.metricsFactory)
         self.onJobs = onJobs
         self.timers = EventLoopTimers(executor: eventLoop.executor)
+        self.inbox = AssignedJobInbox(servers: self.servers.count)
     }
 
     // MARK: Functions
@@ -124,7 +131,7 @@ public actor GearmanWorker {
         self.functions.append(Function(name: name, timeout: timeout))
         let time = CoreMetrics.Timer(
             label: "gearman_worker_job_time", dimensions: [("function", function)], factory: self.metricsFactory)
-        self.registered[name] = (handler, time)
+        self.registered[name] = RegisteredFunction(handler: handler, time: time)
     }
 
     // MARK: The pipelined form
