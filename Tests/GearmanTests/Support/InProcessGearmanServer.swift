@@ -76,13 +76,6 @@ actor InProcessGearmanServer {
         self.wakeAll()
     }
 
-    /// A port that is free at this moment.
-    static func freePort() throws -> Int {
-        let listener = try self.makeListener(port: 0)
-        defer { close(listener) }
-        return try self.port(of: listener)
-    }
-
     private static func makeListener(port: Int) throws -> Int32 {
         let number = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var on: Int32 = 1

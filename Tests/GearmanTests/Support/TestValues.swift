@@ -16,22 +16,26 @@ func residentBytes() -> Int {
 let silentLogger = Logger(label: "test", factory: { _ in SwiftLogNoOpLogHandler() })
 
 extension GearmanClientConfiguration {
-    /// Tries again at once, so that tests do not wait for a backoff.
+    /// Tries again at once, so that tests do not wait for a backoff; a test that is the server may take its time.
     static var eager: GearmanClientConfiguration {
         var configuration = GearmanClientConfiguration()
         configuration.initialBackoff = .milliseconds(1)
         configuration.maximumBackoff = .milliseconds(20)
+        configuration.heartbeatInterval = .seconds(600)
+        configuration.heartbeatTimeout = .seconds(600)
         return configuration
     }
 }
 
 extension GearmanWorkerConfiguration {
-    /// Tries again at once, so that tests do not wait for a backoff.
+    /// Tries again at once, so that tests do not wait for a backoff; a test that is the server may take its time.
     static func eager(concurrency: Int = 1) -> GearmanWorkerConfiguration {
         var configuration = GearmanWorkerConfiguration()
         configuration.concurrency = concurrency
         configuration.initialBackoff = .milliseconds(1)
         configuration.maximumBackoff = .milliseconds(20)
+        configuration.heartbeatInterval = .seconds(600)
+        configuration.heartbeatTimeout = .seconds(600)
         return configuration
     }
 }
