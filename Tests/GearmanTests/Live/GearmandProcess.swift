@@ -35,7 +35,10 @@ final class GearmandProcess: Sendable {
     }
 
     /// Below the ports that the system gives away by itself, so that it is free again for a restart.
-    private static var likelyPort: Int { Int.random(in: 20_000..<32_000) }
+    private static var likelyPort: Int {
+        var generator = SystemRandomNumberGenerator()
+        return Int.random(in: 20_000..<32_000, using: &generator)
+    }
 
     private static func start(
         port: Int
