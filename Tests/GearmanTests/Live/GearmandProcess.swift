@@ -34,10 +34,11 @@ final class GearmandProcess: Sendable {
         self.ended = started.ended
     }
 
+    private static let attempts = Atomic(Int(getpid()))
+
     /// Below the ports that the system gives away by itself, so that it is free again for a restart.
     private static var likelyPort: Int {
-        var generator = SystemRandomNumberGenerator()
-        return Int.random(in: 20_000..<32_000, using: &generator)
+        20_000 + self.attempts.wrappingAdd(1, ordering: .relaxed).oldValue % 12_000
     }
 
     private static func start(
