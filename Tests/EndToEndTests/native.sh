@@ -90,9 +90,9 @@ a_task_can_expire() {
     local id=22222222-2222-4222-8222-000000000004 expiry
     murder up
     daemon intake worker
-    expiry=$(($(date +%s%3N) + 600))
+    expiry=$(($(date +%s%3N) + 3000))
     answer gearclock_submit '{"func_name":"target","payload":"too late","id":"'$id'","expires_at":'$expiry'}'
-    within 5 is_past $expiry
+    within 10 is_past $expiry
     signal intake TERM
     within 20 has_ended intake
     revive up
@@ -101,6 +101,8 @@ a_task_can_expire() {
 }
 is_past() { (($(date +%s%3N) > $1)); }
 it "a task that could not start in time expires" a_task_can_expire
+# If that failed half way.
+is_alive up || revive up
 
 a_task_without_a_worker_expires() {
     local id=22222222-2222-4222-8222-000000000007
@@ -169,7 +171,7 @@ a_stuck_function_delays_nobody() {
     jq -cn '[range(500) | {func_name: "nobody_has_this", payload: "\(.)"}]' | answer gearclock_submit >/dev/null
     local before=$EPOCHREALTIME
     answer gearclock_submit '{"func_name":"target","payload":"not delayed"}' >/dev/null
-    within 5 has_run worker "not delayed"
+    within 10 has_run worker "not delayed"
     echo "$before $EPOCHREALTIME"
 }
 it "a function without a worker delays nobody else's tasks" a_stuck_function_delays_nobody
